@@ -1,0 +1,266 @@
+# Leerpoort: everything is built into build/, nothing else is written.
+#
+#   make            the module, the command and the unit tests
+#   make help       the other targets
+#
+# Four variants come from the same rules: build/ (what is installed),
+# build/asan/ (gcc, ASan and UBSan; the tests run a second time with it),
+# build/fuzz/ (clang, libFuzzer) and the sources of nginx under build/compat/.
+# Each keeps its flags in a file that its objects depend on, so that a change
+# of flags rebuilds what it concerns.
+
+ifneq ($(words $(CURDIR)),1)
+$(error nginx's configure takes no folder with a space: $(CURDIR))
+endif
+
+MAKEFLAGS += --no-builtin-rules
+# What is set on the command line is not for nginx's Makefile.
+MAKEOVERRIDES =
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+CLANG   = clang
+PYTHON  = /usr/bin/python3
+NGINX_SRC = /usr/share/nginx/src
+SECONDS = 60
+
+PREFIX  = /usr/local
+MODULES = /usr/lib/nginx/modules
+
+# What a run prints: the name of each file, or with V=1 the commands.
+ifeq ($(V),1)
+Q =
+say = @:
+else
+Q = @
+say = @printf '  %-8s %s\n'
+endif
+
+
+# --- sources -----------------------------------------------------------------
+
+CORE    := $(wildcard core/*.c)
+WORKERS := $(wildcard workers/*.c)
+MODULE  := $(wildcard ngx_module/*.c)
+HEADERS := $(wildcard core/*.h ngx_module/*.h)
+# The one file of the module that knows nothing of nginx: tests and fuzzers
+# link it.
+REPLY   := $(wildcard ngx_module/ngx_http_leerpoort_reply.c)
+UNIT    := $(wildcard tests/unit/test_*.c)
+# What several unit tests share.
+UNIT_SHARED := $(filter-out $(UNIT),$(wildcard tests/unit/*.c))
+FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
+
+UNIT_NAMES := $(UNIT:tests/unit/%.c=%)
+FUZZ_NAMES := $(FUZZ:tests/fuzz/%.c=%)
+
+
+# --- flags -------------------------------------------------------------------
+
+CPPFLAGS = -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=700 -Icore -Ingx_module -Iworkers
+WARNINGS = -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wstrict-prototypes \
+           -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
+CFLAGS   = -O2 -g
+LDFLAGS  =
+
+HARDEN    = -fstack-protector-strong -fstack-clash-protection -fPIC \
+            -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+HARDEN_LD = -Wl,-z,relro -Wl,-z,now
+ifeq ($(shell uname -m),x86_64)
+HARDEN   += -fcf-protection
+endif
+
+SANITIZE = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+           -fno-omit-frame-pointer
+
+FLAGS_plain    = $(CFLAGS) $(HARDEN)
+LDFLAGS_plain  = $(LDFLAGS) -pie $(HARDEN_LD)
+CC_plain       = $(CC)
+
+FLAGS_asan     = -O1 -g -fPIC $(SANITIZE)
+LDFLAGS_asan   = $(LDFLAGS) -pie $(SANITIZE)
+CC_asan        = $(CC)
+
+FLAGS_fuzz     = -O1 -g $(SANITIZE) -fsanitize=fuzzer-no-link
+LDFLAGS_fuzz   = $(LDFLAGS) $(SANITIZE) -fsanitize=fuzzer
+CC_fuzz        = $(CLANG)
+
+LIBS_core      = -lcrypto -ljansson
+LIBS_leerpoort = -lhiredis $(LIBS_core)
+LIBS_unit      = -lcmocka -lhiredis $(LIBS_core)
+LIBS_fuzz      = -lhiredis $(LIBS_core)
+
+
+# --- targets for people ------------------------------------------------------
+
+.PHONY: all demo test bench fuzz tidy compat install clean help FORCE
+.DEFAULT_GOAL := all
+
+ALL := $(if $(CORE),build/libleerpoort-core.a) \
+       $(if $(WORKERS),build/leerpoort) \
+       $(if $(MODULE),build/ngx_http_leerpoort_module.so)
+UNITS := $(UNIT_NAMES:%=build/tests/%)
+ASAN  := $(ALL:build/%=build/asan/%) $(UNITS:build/%=build/asan/%) \
+         $(FUZZ_NAMES:%=build/asan/replay/%)
+FUZZERS := $(FUZZ_NAMES:%=build/fuzz/%)
+
+all: deps-build deps-test $(ALL) $(UNITS)
+
+demo: deps-build deps-demo $(ALL)
+	@exec $(PYTHON) demo/demo.py $(if $(PORT),--port $(PORT))
+
+# STAGES="units system" runs only these; see build-aux/run-tests.
+test: deps-build deps-test $(ALL) $(UNITS) $(ASAN)
+	@$(PYTHON) build-aux/run-tests $(STAGES)
+
+bench: deps-build deps-bench $(ALL)
+	@exec $(PYTHON) bench/bench.py $(BENCH)
+
+fuzz: deps-build deps-fuzz $(FUZZERS)
+	@build-aux/run-fuzz $(SECONDS) $(FUZZ_NAMES)
+
+tidy: deps-build deps-tidy build/nginx/Makefile
+	@$(PYTHON) build-aux/check-style
+	@build-aux/run-tidy $(NGINX_SRC) build/nginx -- $(CPPFLAGS) -- \
+	    $(CORE) $(WORKERS) $(UNIT) $(UNIT_SHARED) \
+	    $(wildcard tests/fuzz/*.c) -- $(MODULE)
+
+compat: deps-build deps-compat build/leerpoort
+	@build-aux/compat $(VERSIONS)
+
+EXAMPLES = $(wildcard lua-free-conf/*)
+
+install: $(ALL)
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES) \
+	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/examples
+	install -m 755 build/leerpoort $(DESTDIR)$(PREFIX)/bin/
+	install -m 644 build/ngx_http_leerpoort_module.so $(DESTDIR)$(MODULES)/
+	install -m 644 README.md LICENSE $(wildcard docs/*.md) \
+	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/
+	cp -R $(EXAMPLES) $(DESTDIR)$(PREFIX)/share/doc/leerpoort/examples/
+
+clean:
+	rm -rf build
+
+help:
+	@echo 'make             the nginx module, the command, the unit tests'
+	@echo 'make demo        a portal, an edge and a publisher to click through;'
+	@echo '                 PORT=8080'
+	@echo 'make test        every test; STAGES="units system" for some of them'
+	@echo 'make bench       the price of a checked click against return 302'
+	@echo 'make fuzz        libFuzzer on every parser; SECONDS=60 for each'
+	@echo 'make tidy        clang-tidy, cppcheck and the style checks'
+	@echo 'make compat      build for and test with nginx 1.26 and 1.30'
+	@echo 'make install     DESTDIR=, PREFIX=$(PREFIX), MODULES=$(MODULES)'
+	@echo 'make clean       remove build/'
+	@echo 'V=1 shows the commands. Missing Debian packages are installed first.'
+
+# What must be installed: order-only for whatever needs it, so that it is
+# looked at first, also with -j, and rebuilds nothing.
+.PHONY: deps-build deps-demo deps-test deps-bench deps-fuzz deps-tidy \
+        deps-compat
+
+deps-build:
+	@build-aux/install-deps build
+
+deps-demo deps-test deps-bench deps-fuzz deps-tidy deps-compat: deps-build
+	@build-aux/install-deps $(@:deps-%=%)
+
+
+# --- one variant: $(1) its folder, $(2) its flags ----------------------------
+
+define variant
+$(1)/flags: FORCE | deps-build
+	@mkdir -p $(1)
+	@echo '$$(CC_$(2)) $$(CPPFLAGS) $$(FLAGS_$(2)) $$(LDFLAGS_$(2))' \
+	    '$$(WARNINGS)' | cmp -s - $$@ \
+	    || echo '$$(CC_$(2)) $$(CPPFLAGS) $$(FLAGS_$(2)) $$(LDFLAGS_$(2))' \
+	    '$$(WARNINGS)' > $$@
+
+$(1)/obj/%.o: %.c $(1)/flags | deps-build
+	@mkdir -p $$(@D)
+	$$(say) '$$(CC_$(2))' $$@
+	$$(Q)$$(CC_$(2)) -std=c11 $$(CPPFLAGS) $$(FLAGS_$(2)) $$(WARNINGS) \
+	    -MMD -MP -c -o $$@ $$<
+
+# The archive is made anew: a file that is gone must not live on in it.
+$(1)/libleerpoort-core.a: $(CORE:%.c=$(1)/obj/%.o)
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
+$(1)/leerpoort: $(WORKERS:%.c=$(1)/obj/%.o) $(1)/libleerpoort-core.a
+	$$(say) LINK $$@
+	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
+	    $$(LIBS_leerpoort)
+
+$(UNIT_NAMES:%=$(1)/tests/%): $(1)/tests/%: $(1)/obj/tests/unit/%.o \
+    $(UNIT_SHARED:%.c=$(1)/obj/%.o) $(REPLY:%.c=$(1)/obj/%.o) \
+    $(1)/libleerpoort-core.a
+	@mkdir -p $$(@D)
+	$$(say) LINK $$@
+	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
+	    $$(LIBS_unit)
+
+$(patsubst %,$(1)/obj/%.o,$(basename $(UNIT) $(UNIT_SHARED))): | deps-test
+
+-include $$(wildcard $(1)/obj/*/*.d $(1)/obj/*/*/*.d)
+endef
+
+$(eval $(call variant,build,plain))
+$(eval $(call variant,build/asan,asan))
+$(eval $(call variant,build/fuzz,fuzz))
+
+
+# --- fuzzers, and the same run over the kept corpora by gcc's sanitizers -----
+
+$(FUZZERS): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o \
+    $(REPLY:%.c=build/fuzz/obj/%.o) build/fuzz/libleerpoort-core.a
+	$(say) LINK $@
+	$(Q)$(CC_fuzz) $(FLAGS_fuzz) $(LDFLAGS_fuzz) -o $@ $^ $(LIBS_fuzz)
+
+$(FUZZERS:build/fuzz/%=build/fuzz/obj/tests/fuzz/%.o) \
+    $(CORE:%.c=build/fuzz/obj/%.o) $(REPLY:%.c=build/fuzz/obj/%.o): | deps-fuzz
+
+$(FUZZ_NAMES:%=build/asan/replay/%): build/asan/replay/%: \
+    build/asan/obj/tests/fuzz/%.o build/asan/obj/tests/fuzz/replay.o \
+    $(REPLY:%.c=build/asan/obj/%.o) build/asan/libleerpoort-core.a
+	@mkdir -p $(@D)
+	$(say) LINK $@
+	$(Q)$(CC_asan) $(FLAGS_asan) $(LDFLAGS_asan) -o $@ $^ $(LIBS_fuzz)
+
+
+# --- the module, by nginx's own build against Debian's nginx-dev -------------
+#
+# nginx's Makefile knows its objects but not when to configure again: that is
+# when config, the list of sources, the flags or nginx itself changed.
+
+MODULE_CC   = -fno-semantic-interposition
+MODULE_LD   = -Wl,-Bsymbolic-functions
+MODULE_plain = "$(FLAGS_plain) -Wextra $(MODULE_CC)" "$(HARDEN_LD) $(MODULE_LD)"
+MODULE_asan  = "$(FLAGS_asan) -Wextra $(MODULE_CC)" "$(SANITIZE) $(MODULE_LD)"
+
+define module
+$(1)/nginx/inputs: FORCE | deps-build
+	@mkdir -p $(1)/nginx
+	@(echo '$$(CC)' '$$(MODULE_$(2))' $(MODULE) $(CORE) $(HEADERS) && \
+	  cksum $(NGINX_SRC)/conf_flags $(NGINX_SRC)/src/core/nginx.h) \
+	  > $$@.new && { cmp -s $$@.new $$@ || cp $$@.new $$@; }
+
+$(1)/nginx/Makefile: $(1)/nginx/inputs config build-aux/configure-module
+	$$(say) CONF $(1)/nginx
+	$$(Q)CC='$$(CC)' build-aux/configure-module $(NGINX_SRC) $(1)/nginx \
+	    $$(MODULE_$(2))
+
+$(1)/ngx_http_leerpoort_module.so: $(1)/nginx/Makefile \
+    $(MODULE) $(CORE) $(HEADERS)
+	$$(say) NGINX $$@
+	$$(Q)$$(MAKE) $$(if $$(Q),-s) --no-print-directory -C $(NGINX_SRC) \
+	    -f $(CURDIR)/$(1)/nginx/Makefile modules
+	@cp $(1)/nginx/ngx_http_leerpoort_module.so $$@.new && mv $$@.new $$@
+endef
+
+$(eval $(call module,build,plain))
+$(eval $(call module,build/asan,asan))

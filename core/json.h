@@ -1,0 +1,29 @@
+/*
+ * JSON as tokens and key sets may hold it: one object, UTF-8, no member twice,
+ * no NUL in a string, not deeper than LP_JSON_DEPTH.
+ */
+
+#ifndef LP_JSON_H
+#define LP_JSON_H
+
+#include <jansson.h>
+
+#include "span.h"
+
+#define LP_JSON_DEPTH 16 /* levels of [ and {; claims need three */
+
+typedef enum {
+    LP_JSON_OK = 0,
+    LP_JSON_SYNTAX, /* no JSON, no object, too deep, a number too big */
+    LP_JSON_TWICE,  /* a duplicate member, at any depth */
+    LP_JSON_MEMORY
+} lp_json_error_t;
+
+/*
+ * Reads text, which must be one JSON object and nothing else but white space.
+ * Returns it, to be released with json_decref(); NULL and *error otherwise.
+ * Not for two threads at once.
+ */
+json_t *lp_json_object(lp_span_t text, lp_json_error_t *error);
+
+#endif

@@ -60,7 +60,7 @@ FUZZ_NAMES := $(FUZZ:tests/fuzz/%.c=%)
 
 # --- flags -------------------------------------------------------------------
 
-CPPFLAGS = -D_DEFAULT_SOURCE -D_XOPEN_SOURCE=700 -Icore -Ingx_module -Iworkers
+CPPFLAGS = -D_GNU_SOURCE -Icore -Ingx_module -Iworkers
 WARNINGS = -Wall -Wextra -Werror -Wformat=2 -Wshadow -Wstrict-prototypes \
            -Wmissing-prototypes -Wpointer-arith -Wwrite-strings -Wvla
 CFLAGS   = -O2 -g
@@ -110,7 +110,7 @@ FUZZERS := $(FUZZ_NAMES:%=build/fuzz/%)
 all: deps-build deps-test $(ALL) $(UNITS)
 
 demo: deps-build deps-demo $(ALL)
-	@exec $(PYTHON) demo/demo.py $(if $(PORT),--port $(PORT))
+	@exec $(PYTHON) -B demo/demo.py $(if $(PORT),--port $(PORT))
 
 # STAGES="units system" runs only these; see build-aux/run-tests.
 test: deps-build deps-test $(ALL) $(UNITS) $(ASAN)

@@ -1,0 +1,173 @@
+"""Who and what the demo is about: schools, people, products, links.
+
+Everybody here is invented, and so are the books. The expected outcome of each
+link is worked out from the tables below, apart from the code that decides.
+"""
+
+import dataclasses
+import datetime
+import hashlib
+
+ISSUER = "https://login.example/"
+AUDIENCE = "https://leerpoort.example/"
+
+TODAY = datetime.date.today()
+
+
+def day(offset):
+    return (TODAY + datetime.timedelta(days=offset)).isoformat()
+
+
+# state, first day, last day
+LICENSED = ("L", day(-60), day(240))
+ENTITLED = ("E", day(-60), day(240))
+LATER = ("E", day(45), day(400))
+OVER = ("L", day(-420), day(-55))
+BLOCKED = ("B", day(-60), day(240))
+OPEN = ("O", day(-60), day(240))
+
+
+@dataclasses.dataclass(frozen=True)
+class School:
+    master: str         # Edu-V's organisationMasterIdentifier
+    name: str
+    claim: tuple        # what its people's tokens say: (claim, value)
+    alias: tuple = ()   # (idType, id), where that is not the master identifier
+    rights: dict = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    who: str
+    name: str
+    role: str
+    role_en: str
+    school: School
+    claim: tuple        # (claim, value)
+    id_type: str
+    rights: dict
+
+
+@dataclasses.dataclass(frozen=True)
+class Product:
+    name: str
+    deep: bool = True   # can be opened at a page
+    free: bool = False
+    sets: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    path: str           # below /go/, or below another location
+    title: str
+    english: str
+    product: str = ""
+    location: str = "go"
+    outcome: str = ""   # where it is the same for everybody
+
+
+def eck_id(name):
+    """The form of an ECK iD; its number says that it is none."""
+    return ("https://ketenid.nl/000000/"
+            + hashlib.sha512(name.encode()).hexdigest())
+
+
+REGENBOOG = School("regenboog-0412", "Basisschool De Regenboog",
+                   ("org", "regenboog-0412"), rights={"atlas": OPEN})
+HAVEN = School("havenlyceum-0831", "Havenlyceum", ("brin", "99HL00"),
+               ("OIE_CODE", "99HL00"), rights={"natuurlab": OPEN})
+SCHOOLS = (REGENBOOG, HAVEN)
+
+PEOPLE = (
+    Person("emma", "Emma", "leerling, groep 7", "pupil", REGENBOOG,
+           ("eckid", eck_id("emma")), "ECK",
+           {"rekenkracht": LICENSED, "taalhaven": ENTITLED,
+            "pakket-7": LICENSED, "stepup": LATER, "leesvaart": OVER,
+            "dictee": BLOCKED}),
+    Person("noah", "Noah", "leerling, klas 2", "pupil", HAVEN,
+           ("eckid", eck_id("noah")), "ECK",
+           {"stepup": LICENSED, "leesvaart": ENTITLED, "taalhaven": OVER}),
+    Person("devries", "Mevrouw De Vries", "docent, zonder ECK iD",
+           "teacher, known by her portal's id", HAVEN,
+           ("sub", "devries@portaal.example"), "NEPPI",
+           {"handleiding": LICENSED, "rekenkracht": LICENSED}),
+)
+
+PRODUCTS = {
+    "rekenkracht": Product("Rekenkracht 7"),
+    "taalhaven": Product("Taalhaven 7"),
+    "topografie": Product("Topografie 7", sets="pakket-7"),
+    "stepup": Product("Step Up 8"),
+    "leesvaart": Product("Leesvaart 6"),
+    "dictee": Product("Dicteetrainer"),
+    "atlas": Product("Schoolatlas"),
+    "natuurlab": Product("Natuurlab"),
+    "handleiding": Product("Docentenhandleiding Rekenkracht"),
+    "oefenwoorden": Product("Oefenwoorden", deep=False, free=True),
+}
+
+LINKS = (
+    Link("rekenkracht", "Rekenkracht 7", "the book", "rekenkracht"),
+    Link("rekenkracht/hoofdstuk/3", "Rekenkracht 7, hoofdstuk 3",
+         "a chapter of it: a deep link", "rekenkracht"),
+    Link("topografie", "Topografie 7", "a part of a package", "topografie"),
+    Link("oefenwoorden", "Oefenwoorden", "open material, no right needed",
+         "oefenwoorden"),
+    Link("taalhaven", "Taalhaven 7", "bought, not yet activated",
+         "taalhaven"),
+    Link("atlas", "Schoolatlas", "an open right of De Regenboog", "atlas"),
+    Link("natuurlab", "Natuurlab", "an open right of Havenlyceum",
+         "natuurlab"),
+    Link("stepup", "Step Up 8", "for Emma: from a later day", "stepup"),
+    Link("leesvaart", "Leesvaart 6", "for Emma: last year's licence",
+         "leesvaart"),
+    Link("dictee", "Dicteetrainer", "for Emma: blocked by the school",
+         "dictee"),
+    Link("handleiding", "Docentenhandleiding", "for teachers", "handleiding"),
+    Link("zoekgeraakt", "Een boek dat niemand kent",
+         "not in the catalogue", outcome="unknown-product"),
+    Link("oefenwoorden/lijst/2", "Oefenwoorden, lijst 2",
+         "a book that has no deep links", outcome="unknown-material"),
+    Link("rekenkracht/les%0d%0aSet-Cookie:%20x", "Een kwaadaardige link",
+         "a header smuggled into the path", outcome="bad-request"),
+    Link("rekenkracht", "Uitgelogd", "no token", location="uitgelogd",
+         outcome="login"),
+    Link("rekenkracht", "Te lang gewacht", "an expired token",
+         location="verlopen", outcome="login"),
+    Link("rekenkracht", "Vervalst", "a token signed by somebody else",
+         location="vervalst", outcome="bad-token"),
+    Link("rekenkracht", "Opslag weg", "an edge whose Redis is gone",
+         location="donker", outcome="unavailable"),
+)
+
+OUTCOMES = {
+    "redirect": (302, "gaat open", "opens"),
+    "activate": (503, "eerste keer: activeren", "first use: activation"),
+    "login": (302, "eerst inloggen", "log in first"),
+    "bad-token": (401, "ongeldig bewijs", "bad token"),
+    "no-right": (403, "geen recht", "no right"),
+    "not-yet": (403, "nog niet", "not yet"),
+    "ended": (403, "voorbij", "ended"),
+    "blocked": (403, "geblokkeerd", "blocked"),
+    "unknown-product": (404, "onbekend product", "unknown product"),
+    "unknown-material": (404, "onbekende pagina", "unknown material"),
+    "bad-request": (400, "foute link", "bad request"),
+    "unavailable": (503, "even niet bereikbaar", "unavailable"),
+}
+
+_BY_RIGHT = {LICENSED: "redirect", ENTITLED: "activate", OPEN: "activate",
+             LATER: "not-yet", OVER: "ended", BLOCKED: "blocked"}
+
+
+def expected(person, link):
+    """The outcome that a person should see."""
+    if link.outcome:
+        return link.outcome
+    product = PRODUCTS[link.product]
+    if product.free:
+        return "redirect"
+    for holder in (person, person.school):
+        for name in (link.product, product.sets):
+            if name in holder.rights:
+                return _BY_RIGHT[holder.rights[name]]
+    return "no-right"

@@ -93,7 +93,7 @@ class ScriptedRedis:
     a function of (link, args) that returns bytes or raises Close.
 
     data: key to dict (a hash) or str. dribble: send byte by byte.
-    asked: the commands that came, in order.
+    asked: the commands that came, in order; accepted: how many connections.
     """
 
     def __init__(self, folder):
@@ -104,7 +104,7 @@ class ScriptedRedis:
         self.dribble = False
         self._links = set()
         self._changed = threading.Condition()
-        self._number = 0
+        self.accepted = 0
         self._listener = None
 
     @property
@@ -167,8 +167,8 @@ class ScriptedRedis:
             except OSError:
                 return
             with self._changed:
-                self._number += 1
-                link = Link(sock, self._number)
+                self.accepted += 1
+                link = Link(sock, self.accepted)
                 self._links.add(link)
             threading.Thread(target=self._serve, args=(link,),
                              daemon=True).start()

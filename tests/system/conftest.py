@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 
 import pytest
 
@@ -20,6 +21,14 @@ def edge():
         edge.await_armed()
         edge.product("book")
         yield edge
+
+
+@pytest.fixture
+def tmp_path():
+    """A folder that is gone afterwards, with a name short enough for sockets
+    (pytest's own would stay, and be too long)."""
+    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
+        yield pathlib.Path(folder)
 
 
 @pytest.fixture

@@ -1,0 +1,161 @@
+"""The documents name all that there is, and nothing that there isn't."""
+
+import re
+
+import pytest
+
+from lib.process import REPOSITORY
+
+DOCS = REPOSITORY / "docs"
+
+
+def doc(name):
+    return (DOCS / name).read_text()
+
+
+def sources(*patterns):
+    """The text of the sources, without comments."""
+    text = "".join(path.read_text() for pattern in patterns
+                   for path in sorted(REPOSITORY.glob(pattern)))
+    assert text, f"no sources in {patterns}"
+    return re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+
+
+def directives():
+    """Names in tables of ngx_command_t."""
+    tables = re.findall(r"ngx_command_t\s+\w+\[\]\s*=\s*\{(.*?)\n\};",
+                        sources("ngx_module/*.c"), re.S)
+    assert tables
+    return {name for table in tables
+            for name in re.findall(r'ngx_string\("(\w+)"\)', table)}
+
+
+def variables():
+    return set(re.findall(r'ngx_string\("(leerpoort_\w+)"\)', sources(
+        "ngx_module/*.c"))) - directives()
+
+
+def code(text):
+    """What stands between backticks or in code blocks."""
+    blocks = re.findall(r"^```.*?\n(.*?)^```", text, re.S | re.M)
+    blocks += re.findall(r"^    (?! *[-*] )(.*)$", text, re.M)
+    return "\n".join(re.findall(r"`([^`\n]+)`", text) + blocks)
+
+
+def metrics_of_the_page(edge):
+    page = edge.click("/metrics").body.decode()
+    return set(re.findall(r"^# TYPE (\w+) ", page, re.M))
+
+
+def test_design_s_directives_are_there():
+    expected = {
+        "leerpoort_zone", "leerpoort_redis", "leerpoort_pepper",
+        "leerpoort_issuer", "leerpoort_click", "leerpoort_token",
+        "leerpoort_login", "leerpoort_public_url", "leerpoort_activate",
+        "leerpoort_content_hosts", "leerpoort_token_time",
+        "leerpoort_mirror_time", "leerpoort_stale", "leerpoort_metrics"}
+    assert {d for d in directives() if d.startswith("leerpoort")} == expected
+
+
+def test_design_s_variables_are_there():
+    assert variables() == {
+        "leerpoort_outcome", "leerpoort_mirror", "leerpoort_product",
+        "leerpoort_school", "leerpoort_user", "leerpoort_entitlement",
+        "leerpoort_return"}
+
+
+def test_directives_document_names_every_directive():
+    text = code(doc("directives.md"))
+    missing = {d for d in directives() if not re.search(rf"\b{d}\b", text)}
+    assert not missing
+
+
+def test_directives_document_names_every_variable():
+    text = doc("directives.md")
+    missing = {v for v in variables()
+               if not re.search(rf"\${v}\b", text)}
+    assert not missing
+
+
+def test_directives_document_names_nothing_else():
+    text = doc("directives.md")
+    named = set(re.findall(r"(?<![\w$/.-])(leerpoort_[a-z_]+)(?![\w./])",
+                           code(text)))
+    assert named - directives() - variables() == set()
+    assert set(re.findall(r"\$(leerpoort_[a-z_]+)", text)) \
+        <= variables() | {"leerpoort"}
+
+
+@pytest.mark.parametrize("where", [
+    "README.md", "docs/*.md", "lua-free-conf/**/*", "demo/**/*"])
+def test_no_document_names_a_directive_that_is_not_there(where):
+    known = directives() | variables()
+    for path in REPOSITORY.glob(where):
+        if not path.is_file() or path.name in ("metrics.md",):
+            continue
+        text = path.read_text(errors="replace")
+        lines = re.findall(r"^\s*(leerpoort_[a-z_]+)\s[^;\n=(]*;", text, re.M)
+        assert set(lines) <= known, path
+        assert set(re.findall(r"\$(leerpoort_[a-z_]+)", text)) <= known, path
+
+
+def test_data_model_names_every_kind_of_key():
+    """The prefixes that the edge listens to, and no others it would miss."""
+    text = doc("data-model.md")
+    for prefix in ("u:{NN}:", "s:{NN}:", "a:{NN}:", "p:{NN}:"):
+        assert prefix in text, prefix
+    tracked = set(re.findall(r'"?PREFIX"?[^"]*"([a-z]+:)"', sources(
+        "ngx_module/*.c")))
+    tracked |= set(re.findall(r"\bPREFIX ([a-z]:)", sources(
+        "ngx_module/*.c")))
+    tracked |= set(re.findall(r'\$2\\r\\n([a-z]:)\\r\\n', sources(
+        "ngx_module/*.c")))
+    assert tracked == {"u:", "s:", "a:", "p:"}
+
+
+def test_data_model_names_every_field_of_a_product():
+    text = code(doc("data-model.md"))
+    fields = set(re.findall(r'lp_span_equal\(name, lp_span\("(\w+)"\)\)',
+                            sources("core/product.c")))
+    assert fields == {"url", "deep", "free", "in", "name", "licence"}
+    assert not {f for f in fields if not re.search(rf"\b{f}\b", text)}
+
+
+def test_metrics_document_and_page_agree(edge):
+    page = metrics_of_the_page(edge)
+    assert len(page) > 10
+    named = set(re.findall(r"\b(leerpoort_[a-z0-9_]+)\b", code(
+        doc("metrics.md"))))
+    base = {re.sub(r"_(bucket|sum|count)$", "", n)
+            if re.sub(r"_(bucket|sum|count)$", "", n) in page else n
+            for n in named} - directives() - variables()
+    assert page - base == set(), "not in docs/metrics.md"
+    assert base - page == set(), "not on the metrics page"
+
+
+def test_outcomes_are_documented_everywhere():
+    names = set(re.findall(r'"([a-z-]+)"', re.search(
+        r"\{(.*?)\n\};", sources("core/outcome.c"), re.S)[1]))
+    assert len(names) == 12
+    text = "".join(p.read_text() for p in DOCS.glob("*.md"))
+    assert not {n for n in names if f"`{n}`" not in text}
+
+
+def test_operations_document_knows_every_bad_day():
+    text = doc("operations.md").lower()
+    for word in ("redis", "jwks", "pepper", "reload", "zone", "stale"):
+        assert word in text, word
+
+
+def test_links_between_documents_lead_somewhere():
+    for path in [REPOSITORY / "README.md", *DOCS.glob("*.md")]:
+        for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)",
+                                 path.read_text()):
+            if "://" not in target:
+                assert (path.parent / target).exists(), (path, target)
+
+
+def test_everything_is_free_of_lua():
+    for folder in ("core", "ngx_module", "workers", "lua-free-conf", "demo"):
+        for path in (REPOSITORY / folder).rglob("*"):
+            assert path.suffix != ".lua", path

@@ -1,0 +1,240 @@
+"""Every file in lua-free-conf/ is started, with paths and names replaced."""
+
+import hashlib
+import os
+import pathlib
+import re
+import socket
+import ssl
+import subprocess
+
+import pytest
+
+from lib import http, names
+from lib.nginx import BINARY, MODULE, configuration_test, environment
+from lib.process import REPOSITORY, Process, eventually, free_port
+from lib.redis import SERVER, Client, RedisError
+from lib.tokens import Issuer
+
+EXAMPLES = REPOSITORY / "lua-free-conf"
+PASSWORDS = {"edge": "of the edge", "operator": "of the operator"}
+KNOWN = {"README.md", "nginx.conf", "redis.conf", "users.acl",
+         "systemd/nginx.service.d/leerpoort.conf",
+         "systemd/redis-server.service.d/leerpoort.conf",
+         "sysctl.d/leerpoort.conf"}
+
+
+def test_every_example_is_tested():
+    found = {path.relative_to(EXAMPLES).as_posix()
+             for path in EXAMPLES.rglob("*") if path.is_file()}
+    assert found == KNOWN
+
+
+def start_redis(folder):
+    """redis-server with the example's configuration and users."""
+    acl = (EXAMPLES / "users.acl").read_text()
+    for user, password in PASSWORDS.items():
+        digest = hashlib.sha256(password.encode()).hexdigest()
+        old = acl
+        acl = acl.replace(f"user {user} off ", f"user {user} on #{digest} ")
+        assert acl != old, f"no user {user} that is off"
+    (folder / "users.acl").write_text(acl)
+    conf = (EXAMPLES / "redis.conf").read_text()
+    for path in ("/run/redis/", "/etc/redis/", "/var/lib/redis",
+                 "/var/log/redis/"):
+        assert path in conf, path
+        conf = conf.replace(path, f"{folder}/" if path.endswith("/")
+                            else str(folder))
+    (folder / "redis.conf").write_text(conf)
+    process = Process([SERVER, str(folder / "redis.conf")], folder / "output")
+    path = folder / "redis-server.sock"
+    eventually("Redis listens", lambda: process.ended() or path.exists(), 10)
+    assert not process.ended(), (folder / "output").read_text()
+    return process, str(path)
+
+
+@pytest.fixture
+def redis(tmp_path):
+    process, path = start_redis(tmp_path)
+    try:
+        yield path
+    finally:
+        process.destroy()
+
+
+def as_user(path, user):
+    client = Client(path)
+    assert client("AUTH", user, PASSWORDS[user]) == "OK"
+    return client
+
+
+def test_redis_lets_nobody_in_without_a_name(redis):
+    client = Client(redis)
+    for command in (("PING",), ("GET", "x"), ("AUTH", "default", "")):
+        with pytest.raises(RedisError):
+            client(*command)
+    client.close()
+
+
+def test_redis_user_edge_reads_and_no_more(redis):
+    edge = as_user(redis, "edge")
+    number = edge("CLIENT", "ID")
+    assert edge("HGETALL", "u:{00}:S/x") == []
+    assert edge("GET", "a:{00}:BP_ID:1") is None
+    for command in (("HSET", "u:{00}:S/x", "a", "b"), ("DEL", "u:{00}:S/x"),
+                    ("GET", "journal:{00}"), ("KEYS", "*"), ("FLUSHALL",),
+                    ("CONFIG", "GET", "*"), ("CLIENT", "LIST"),
+                    ("EVAL", "return 1", 0), ("SUBSCRIBE", "other")):
+        with pytest.raises(RedisError, match="NOPERM"):
+            edge(*command)
+    assert edge("CLIENT", "TRACKING", "ON", "REDIRECT", number, "BCAST",
+                "PREFIX", "u:") == "OK"
+    assert edge("SUBSCRIBE", "__redis__:invalidate")[2] == 1
+    edge.close()
+
+
+def test_redis_keeps_what_it_acknowledges(redis):
+    operator = as_user(redis, "operator")
+    for name, value in (("appendonly", "yes"), ("appendfsync", "always"),
+                        ("maxmemory-policy", "noeviction")):
+        assert operator("CONFIG", "GET", name) == [name, value]
+    operator.close()
+
+
+def nginx_conf(folder, redis):
+    """The example with this folder's paths, ports and files."""
+    (folder / "jwks").mkdir()
+    (folder / "tls").mkdir()
+    (folder / "cache").mkdir()
+    for name, content in (("pepper", b"pepper" * 6),
+                          ("redis-edge.password", PASSWORDS["edge"].encode())):
+        (folder / name).touch(0o600)
+        (folder / name).write_bytes(content)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
+         "/CN=toegang.example.nl", "-keyout", folder / "tls/toegang.key",
+         "-out", folder / "tls/toegang.crt"], check=True, capture_output=True)
+    ports = {"tls": free_port(), "metrics": free_port()}
+    text = (EXAMPLES / "nginx.conf").read_text()
+    changes = [
+        (r"load_module \S+;", f"load_module {MODULE};"),
+        (r"\nuser \S+;", "\nuser root;" if os.geteuid() == 0 else "\n"),
+        (r"worker_processes \S+;",
+         "daemon off;\nworker_processes 2;"),
+        (r"/run/nginx\.pid", f"{folder}/nginx.pid"),
+        (r"/var/log/nginx/", f"{folder}/"),
+        (r"/etc/leerpoort/", f"{folder}/"),
+        (r"/run/redis/redis-server\.sock", redis),
+        (r"listen 443 ", f"listen 127.0.0.1:{ports['tls']} "),
+        (r"listen 127\.0\.0\.1:9145", f"listen 127.0.0.1:{ports['metrics']}"),
+        (r"http \{", "http {\n" + "".join(
+            f"    {name}_temp_path {folder}/cache/{name};\n" for name in (
+                "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))),
+        (r"buffer=64k flush=5s", ""),
+    ]
+    for pattern, replacement in changes:
+        text, count = re.subn(pattern, lambda _: replacement, text)
+        assert count, f"the example has no {pattern}"
+    return text, ports
+
+
+def over_tls(port, data):
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with socket.create_connection(("127.0.0.1", port), 10) as plain:
+        with context.wrap_socket(plain, server_hostname="x") as connection:
+            connection.sendall(data)
+            out = b""
+            while part := connection.recv(65536):
+                out += part
+            return out.decode()
+
+
+def test_nginx_example_answers_a_click(tmp_path, redis):
+    text, ports = nginx_conf(tmp_path, redis)
+    issuer = Issuer(tmp_path / "jwks", "schoollogin",
+                    "https://login.example.nl/", algs=["RS256", "ES256"],
+                    audience="https://toegang.example.nl/")
+    (tmp_path / "jwks" / "schoollogin.jwks.json").rename(
+        tmp_path / "jwks" / "schoollogin.json")
+    code, said = configuration_test(tmp_path, text)
+    assert code == 0 and "[warn]" not in said, said
+
+    operator = as_user(redis, "operator")
+    operator("HSET", names.product_hash("book"), "url",
+             "https://methode.example.nl/book")
+    operator("HSET", names.user_hash("S1", names.user_key(
+        b"pepper" * 6, "NEPPI", "me")), "book", names.right())
+    operator.close()
+    process = Process([BINARY, "-p", str(tmp_path), "-c",
+                       str(tmp_path / "nginx.conf")], tmp_path / "output",
+                      environment(tmp_path), last_words=15)
+    try:
+        eventually("nginx listens", lambda: listens(ports["tls"]), 20)
+        out = over_tls(ports["tls"], http.request(
+            "/go/book", token=issuer.mint(sub="me", org="S1")))
+        assert out.startswith("HTTP/1.1 302 "), out
+        assert "\r\nLocation: https://methode.example.nl/book\r\n" in out
+        assert "\r\nStrict-Transport-Security: " in out
+        assert " 401 " not in over_tls(ports["tls"], http.request("/go/book"))
+        page = http.click(ports["metrics"], "/metrics")
+        assert b"leerpoort_" in page.body
+        process.signal(3)
+        assert process.wait(20)
+    finally:
+        process.destroy()
+    log = (tmp_path / "leerpoort.log").read_text()
+    assert '"outcome":"redirect"' in log and '"product":"book"' in log
+    assert "127.0.0.1" not in log
+    assert not re.search(r"\[(alert|emerg|crit|error)\]",
+                         (tmp_path / "error.log").read_text())
+
+
+def listens(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("unit", ["nginx", "redis-server"])
+def test_systemd_reads_what_the_example_adds(tmp_path, unit):
+    """The drop-in with a unit of that name, for systemd's own reader."""
+    if not pathlib.Path("/usr/bin/systemd-analyze").exists():
+        pytest.skip("systemd-analyze is not installed")
+    (tmp_path / f"{unit}.service").write_text(
+        "[Service]\nType=simple\nExecStart=/bin/true\n")
+    drop_in = tmp_path / f"{unit}.service.d"
+    drop_in.mkdir()
+    (drop_in / "leerpoort.conf").write_text((
+        EXAMPLES / "systemd" / f"{unit}.service.d" / "leerpoort.conf"
+        ).read_text())
+    run = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no",
+         str(tmp_path / f"{unit}.service")], capture_output=True, text=True,
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"}, timeout=60)
+    complaints = [line for line in run.stderr.splitlines()
+                  if "leerpoort.conf" in line]
+    assert not complaints, run.stderr
+
+
+def test_sysctls_exist_with_such_values():
+    text = (EXAMPLES / "sysctl.d" / "leerpoort.conf").read_text()
+    lines = [line for line in text.splitlines()
+             if line.strip() and not line.startswith("#")]
+    assert lines
+    for line in lines:
+        name, _, value = (part.strip() for part in line.partition("="))
+        assert re.fullmatch(r"\d+( \d+)?", value), line
+        file = pathlib.Path("/proc/sys") / name.replace(".", "/")
+        if file.parent.is_dir() and name != "net.core.somaxconn":
+            assert file.exists(), name
+
+
+def test_nothing_in_the_examples_is_lua():
+    for path in EXAMPLES.rglob("*"):
+        if path.is_file() and path.suffix != ".md":
+            assert not re.search(r"\blua\b", path.read_text(), re.I), path

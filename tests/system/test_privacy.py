@@ -1,0 +1,101 @@
+"""Nothing that names a person stays anywhere: not in a log, not in a command
+line, not in Redis, not on the metrics page."""
+
+import pathlib
+import time
+
+from lib import names
+from lib.edge import Edge
+from lib.process import children
+from lib.tokens import compact
+
+MARK = "canary5b1c"     # in every id of the session
+
+
+def test_no_token_id_or_user_key_stays_anywhere(redis):
+    with Edge(redis=redis, level="debug") as edge:
+        edge.await_armed()
+        edge.product("book")
+        canaries = {MARK}
+        people = []
+        for i in range(5):
+            person = edge.person(sub=True)
+            person.ids["eckid"] = (
+                "ECK", f"https://ketenid.nl/000000/{MARK}-eck-{i}")
+            person.ids["sub"] = ("NEPPI", f"{MARK}-portal-{i}")
+            person.grant("book", names.right("EL"[i % 2]))
+            people.append(person)
+            canaries |= {person.key("eckid"), person.key("sub")}
+        tokens = []
+        for person in people:
+            now = int(time.time())
+            good = person.token()
+            tokens += [good, person.token(alg="ES256"),
+                       person.token(exp=now - 400, iat=now - 500),
+                       person.token(aud="wrong"), person.token(org=7),
+                       good[:-4] + "AAAA", good + ".x",
+                       compact({"alg": "none"}, person.claims(),
+                               lambda _: b"")]
+        for token in tokens:
+            # the parts that hold something: a payload and a signature
+            canaries |= {part for part in token.split(".")[1:]
+                         if len(part) > 8}
+            edge.click("/go/book", token=token)
+            edge.click("/go/book/x?y=1", cookie=token)
+            edge.click("/go/none", token=token)
+        # unreadable records are logged, but not whose they are
+        people[0].grant("book", "rubbish")
+        edge.click("/go/book", token=people[0].token(jti="again"))
+        # Redis goes away: nor do its errors name anybody
+        metrics = edge.click("/metrics").body.decode()
+        keys = redis("KEYS", "*")
+        cmdlines = [pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().decode()
+                    for pid in (edge.nginx.pid, *children(edge.nginx.pid))]
+        redis.kill()
+        for token in tokens:
+            edge.click("/go/book", token=token)
+        edge.nginx.stop()
+        places = {"metrics": metrics, "cmdline": "\n".join(cmdlines)}
+        for name in ("error.log", "access.log", "output"):
+            places[name] = _without_requests(
+                name, (edge.nginx.folder / name).read_text(errors="replace"))
+        for place, text in places.items():
+            for canary in canaries:
+                assert canary not in text, f"{canary!r} in {place}"
+        assert places["access.log"]
+        # Redis knows user keys, and no id
+        assert any(people[0].key("eckid") in key for key in keys)
+        assert not [key for key in keys if MARK in key]
+        aof = b"".join(p.read_bytes() for p in redis.folder.rglob("*.aof"))
+        assert MARK.encode() not in aof and aof
+
+
+def _without_requests(name, text):
+    """nginx itself writes the headers of a request into a log of the level
+    "debug"; what the module writes is what is looked at here."""
+    if name != "error.log":
+        return text
+    return "\n".join(line for line in text.splitlines()
+                     if "http header: " not in line
+                     and "http args: " not in line)
+
+
+def test_user_key_is_not_in_the_answer(edge):
+    person = edge.person().grant("book")
+    for target in ("/go/book", "/go/none", "/go/book/x", "/go/-"):
+        response = person.click(target)
+        text = repr(response.headers) + response.body.decode()
+        assert person.key() not in text
+        assert person.ids["eckid"][1] not in text
+        assert "S1" not in text
+
+
+def test_refusal_names_no_reason_to_a_stranger(edge):
+    """All bad tokens get the same page: no oracle for forgers."""
+    person = edge.person().grant("book")
+    tokens = [person.token(aud="x"), person.token(iss="https://every.example"),
+              person.token()[:-8] + "AAAAAAAA", "a.b.c",
+              person.token(header={"kid": "none"})]
+    answers = {(r.status, r.body, r.header("WWW-Authenticate"))
+               for r in (edge.click("/go/book", token=t) for t in tokens)}
+    assert len(answers) == 1

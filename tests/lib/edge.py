@@ -22,7 +22,8 @@ ACTIVATE = """
         location = /activate {
             internal;
             add_header X-Mirror $leerpoort_mirror always;
-            return 200 "activate $leerpoort_product $leerpoort_school $leerpoort_user $leerpoort_entitlement";
+            return 200 "activate $leerpoort_product $leerpoort_school
+                        $leerpoort_user $leerpoort_entitlement";
         }"""
 
 _count = itertools.count(1)

@@ -111,7 +111,7 @@ def config_error(folder, text):
     code, said = configuration_test(folder, text)
     assert code != 0, "nginx -t accepted a wrong configuration:\n" + said
     lines = [line for line in said.splitlines() if "[emerg]" in line]
-    assert len(lines) == 1, f"{len(lines)} [emerg] lines instead of one:\n{said}"
+    assert len(lines) == 1, f"{len(lines)} [emerg] lines, not one:\n{said}"
     return lines[0]
 
 
@@ -215,7 +215,8 @@ class Nginx:
         for path in sorted(self.folder.glob("*san.*")) + [
                 self.folder / "output"]:
             if path.exists():
-                text += f"\n--- {path.name}\n{path.read_text(errors='replace')}"
+                text += f"\n--- {path.name}\n"
+                text += path.read_text(errors="replace")
         return text
 
     def stop(self):
@@ -230,7 +231,7 @@ class Nginx:
         self.destroy()
         assert not crashed, "nginx was gone before it was stopped:\n" + said
         assert left, "nginx did not leave within 20 s of SIGQUIT:\n" + said
-        assert not severe, "severe lines in the error log:\n" + "\n".join(severe)
+        assert not severe, "severe lines:\n" + "\n".join(severe)
 
     def destroy(self):
         if self._process is not None:

@@ -1,4 +1,4 @@
-"""One redis-server in a folder of its own, and a client as small as it gets."""
+"""One redis-server in a folder of its own, and a very small client."""
 
 import os
 import pathlib
@@ -44,14 +44,16 @@ class Client:
             return int(rest)
         if kind == b"$":
             size = int(rest)
-            return None if size < 0 else self._stream.read(size + 2)[:-2].decode()
+            if size < 0:
+                return None
+            return self._stream.read(size + 2)[:-2].decode()
         if kind == b"*":
             return None if int(rest) < 0 else [
                 self.read() for _ in range(int(rest))]
         raise ConnectionError(f"not RESP: {line!r}")
 
     def pipeline(self, commands):
-        """Sends all, then reads all replies; errors are returned, not raised."""
+        """Sends all, then reads all; errors are returned, not raised."""
         self._socket.sendall(b"".join(encode(*c) for c in commands))
         replies = []
         for _ in commands:

@@ -163,7 +163,8 @@ class Issuer:
             f" school {c} {t};" for c, t in self.schools)
         return (f"leerpoort_issuer {self.name} {{ issuer {self.iss};"
                 f" jwks {self.jwks}; audience {self.audience} other;"
-                f" algorithms {' '.join(self.algs)};{claims} {self.extra} }}\n")
+                f" algorithms {' '.join(self.algs)};{claims}"
+                f" {self.extra} }}\n")
 
     def claims(self, now=None, **changes):
         """Good claims with changes; None leaves a claim out."""

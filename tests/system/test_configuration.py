@@ -8,7 +8,7 @@ import pytest
 
 from lib.names import base64url
 from lib.nginx import config_error, configuration_test, frame
-from lib.process import REPOSITORY, free_port
+from lib.process import free_port
 from lib.tokens import Issuer, Key, make_key, rsa_private, write_jwks
 
 GOOD = """

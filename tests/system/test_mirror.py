@@ -140,7 +140,8 @@ def test_every_kind_of_change_is_obeyed(edge, what):
     grant = ("HSET", person.hash(), product, right())
     before, change, after = {
         "school": (("DEL", person.hash()), (
-            "HSET", names.school_hash(school), product, right("O")), "activate"),
+            "HSET", names.school_hash(school), product, right("O")),
+            "activate"),
         "private": (("DEL", person.hash()), (
             "HSET", person.private_hash(), product, right()), "redirect"),
         "product": (grant, ("DEL", names.product_hash(product)),

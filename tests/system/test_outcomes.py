@@ -395,7 +395,7 @@ def test_free_material_needs_no_right_but_a_token(edge, free, expected):
     "L 20200101 20991231 " + "A" * 23, "L  20200101 20991231 " + "A" * 22,
     "L 20200101 20991231 " + "A" * 22 + " ", "L 20200230 20991231 " + "A" * 22,
     "L 20991231 20200101 " + "A" * 22, "L 2020-01-01 - " + "A" * 22,
-    "L - - " + "A" * 21 + "=", "L - - " + "A" * 20 + "A!", "L - - " + "A" * 100,
+    "L - - " + "A" * 21 + "=", "L - - " + "A" * 21 + "!", "L - - " + "A" * 100,
     "\x00", "L\x00- - " + "A" * 22, "A" * 5000])
 def test_unreadable_record_is_no_right(edge, record):
     person = edge.person().grant("book", record + " " if len(record) == 1
@@ -410,7 +410,8 @@ def test_unreadable_record_does_not_hide_a_good_one(edge):
 
 
 @pytest.mark.parametrize("record", [
-    right("L", "-", "-"), right("L", LONG_AGO, "-"), right("L", "-", FAR_AWAY)])
+    right("L", "-", "-"), right("L", LONG_AGO, "-"),
+    right("L", "-", FAR_AWAY)])
 def test_record_without_dates(edge, record):
     assert outcome(edge, edge.person().grant("book", record)) == "redirect"
 

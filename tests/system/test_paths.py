@@ -288,7 +288,8 @@ def test_target_of_a_product(edge, name):
 @pytest.mark.parametrize("deep", [
     "https://publisher.example/x", "https://{path}/x",
     "https://publisher.example{path}", "https://evil.example/{path}",
-    "https://publisher.example/{path}/{path}", "http://publisher.example/{path}",
+    "https://publisher.example/{path}/{path}",
+    "http://publisher.example/{path}",
     "{path}", "https://{path}.uitgever.example/", ""])
 def test_template_that_is_none(edge, deep):
     name = f"deep-{names.shard(deep)}{len(deep)}"

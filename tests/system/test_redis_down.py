@@ -235,12 +235,12 @@ def test_stale_use_survives_a_new_worker(redis):
 
 
 def test_revoked_in_the_meantime_is_refused_afterwards(redis):
-    """The AOF is written to by another Redis, that is: nobody told the edge."""
+    """The right went while Redis was up elsewhere: nobody told the edge."""
     with warm_edge(redis) as edge:
         path = redis.path
         redis.kill()
         assert edge.warm.click().outcome == "redirect"
-        # Redis is up where nginx can't see it, loses the right, and comes back.
+        # Redis is up where nginx can't see it, loses the right, comes back.
         redis.path = path + ".hidden"
         redis.restart()
         edge.warm.revoke("book")

@@ -1,0 +1,827 @@
+/*
+ * Issuers of tokens: the leerpoort_issuer block, the pepper, and the JWKS files
+ * that are read again when they change.
+ *
+ * A worker looks at the files every fifth of a second, from its own timer. A
+ * new document is read whole and checked before it replaces the old one; a
+ * broken one is complained about once by all workers together, and the old keys
+ * go on. The issuer's fingerprint changes with the document, so that cached
+ * tokens have to be verified anew: a key that is gone counts no longer.
+ */
+
+#include "ngx_http_leerpoort.h"
+
+#include <openssl/evp.h>
+
+typedef struct {
+    ngx_conf_t                      *cf;
+    ngx_http_leerpoort_issuer_t     *issuer;
+} ngx_http_leerpoort_refused_t;
+
+typedef struct {
+    const char  *name;
+    char       *(*set)(ngx_conf_t *cf, ngx_http_leerpoort_issuer_t *issuer);
+    ngx_uint_t   args_min;
+    ngx_uint_t   args_max;
+} ngx_http_leerpoort_setting_t;
+
+static char *ngx_http_leerpoort_issuer_line(ngx_conf_t *cf,
+    ngx_command_t *dummy, void *conf);
+static char *ngx_http_leerpoort_issuer_done(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_iss(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_jwks(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_audience(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_algorithms(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_user(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_school(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_leeway(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_max_age(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_claim(ngx_conf_t *cf, lp_claim_t *claims,
+    unsigned *n);
+static char *ngx_http_leerpoort_set_seconds(ngx_conf_t *cf, int64_t *seconds);
+static char *ngx_http_leerpoort_issuer_keys(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+static void ngx_http_leerpoort_issuer_free(void *data);
+static void ngx_http_leerpoort_issuer_look(
+    ngx_http_leerpoort_issuer_t *issuer, ngx_log_t *log);
+static void ngx_http_leerpoort_issuer_replace(
+    ngx_http_leerpoort_issuer_t *issuer, lp_span_t text, uint64_t print,
+    ngx_log_t *log);
+static void ngx_http_leerpoort_issuer_complain(
+    ngx_http_leerpoort_issuer_t *issuer, uint64_t print, const char *reason,
+    ngx_log_t *log);
+static void ngx_http_leerpoort_key_refused(void *data, size_t index,
+    const char *reason);
+static uint64_t ngx_http_leerpoort_print(const void *bytes, size_t len);
+static void ngx_http_leerpoort_seen(ngx_http_leerpoort_issuer_t *issuer,
+    ngx_file_info_t *fi);
+
+static const ngx_http_leerpoort_setting_t  ngx_http_leerpoort_settings[] = {
+    { "issuer", ngx_http_leerpoort_set_iss, 1, 1 },
+    { "jwks", ngx_http_leerpoort_set_jwks, 1, 1 },
+    { "audience", ngx_http_leerpoort_set_audience, 1, LP_ISSUER_AUDIENCES },
+    { "algorithms", ngx_http_leerpoort_set_algorithms, 1, LP_ALGS },
+    { "user", ngx_http_leerpoort_set_user, 2, 2 },
+    { "school", ngx_http_leerpoort_set_school, 2, 2 },
+    { "leeway", ngx_http_leerpoort_set_leeway, 1, 1 },
+    { "max_age", ngx_http_leerpoort_set_max_age, 1, 1 },
+    { NULL, NULL, 0, 0 }
+};
+
+
+/* leerpoort_issuer name { ... } */
+char *
+ngx_http_leerpoort_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_main_conf_t *mcf = conf;
+
+    char                         *rv;
+    ngx_str_t                    *value;
+    ngx_uint_t                    i;
+    ngx_conf_t                    save;
+    ngx_pool_cleanup_t           *cln;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+    value = cf->args->elts;
+    issuer = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (issuer[i].name.len == value[1].len
+            && ngx_strncmp(issuer[i].name.data, value[1].data, value[1].len)
+               == 0)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate leerpoort_issuer \"%V\"", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    if (mcf->issuers.nelts == NGX_HTTP_LEERPOORT_ISSUERS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d leerpoort_issuer blocks",
+                           NGX_HTTP_LEERPOORT_ISSUERS);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer = ngx_array_push(&mcf->issuers);
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (issuer == NULL || cln == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(issuer, sizeof(ngx_http_leerpoort_issuer_t));
+    issuer->name = value[1];
+    issuer->index = mcf->issuers.nelts - 1;
+    issuer->rules.leeway = 60;
+    issuer->own = value[1].len == sizeof("leerpoort") - 1
+                  && ngx_strncmp(value[1].data, "leerpoort", value[1].len)
+                     == 0;
+
+    cln->handler = ngx_http_leerpoort_issuer_free;
+    cln->data = issuer;
+
+    save = *cf;
+    cf->handler = ngx_http_leerpoort_issuer_line;
+    cf->handler_conf = (void *) issuer;
+    rv = ngx_conf_parse(cf, NULL);
+    *cf = save;
+
+    return rv == NGX_CONF_OK ? ngx_http_leerpoort_issuer_done(cf, issuer) : rv;
+}
+
+
+static char *
+ngx_http_leerpoort_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy,
+    void *conf)
+{
+    ngx_str_t                           *value;
+    ngx_uint_t                           n;
+    const ngx_http_leerpoort_setting_t  *setting;
+
+    value = cf->args->elts;
+    n = cf->args->nelts - 1;
+
+    for (setting = ngx_http_leerpoort_settings; setting->name; setting++) {
+
+        if (ngx_strcmp(value[0].data, setting->name) != 0) {
+            continue;
+        }
+
+        if (n < setting->args_min || n > setting->args_max) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid number of arguments in \"%V\" of "
+                               "leerpoort_issuer", &value[0]);
+            return NGX_CONF_ERROR;
+        }
+
+        return setting->set(cf, conf);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown setting \"%V\" in leerpoort_issuer: it knows "
+                       "issuer, jwks, audience, algorithms, user, school, "
+                       "leeway and max_age", &value[0]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_leerpoort_issuer_done(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    const char  *missing;
+
+    missing = issuer->rules.iss.data == NULL ? "issuer"
+              : issuer->jwks.data == NULL ? "jwks"
+              : issuer->rules.n_audiences == 0 ? "audience"
+              : issuer->rules.n_users == 0 ? "user" : NULL;
+
+    if (missing) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no \"%s\" in leerpoort_issuer \"%V\"",
+                           missing, &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (issuer->rules.algs.n == 0) {
+        issuer->rules.algs = lp_algs_token;
+    }
+
+    return ngx_http_leerpoort_issuer_keys(cf, issuer);
+}
+
+
+static char *
+ngx_http_leerpoort_set_iss(ngx_conf_t *cf, ngx_http_leerpoort_issuer_t *issuer)
+{
+    ngx_str_t                       *value;
+    ngx_uint_t                       i;
+    ngx_http_leerpoort_issuer_t     *other;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    value = cf->args->elts;
+
+    if (issuer->rules.iss.data || value[1].len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate or empty \"issuer\" in leerpoort_issuer "
+                           "\"%V\"", &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->rules.iss = ngx_http_leerpoort_span(&value[1]);
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
+    other = mcf->issuers.elts;
+
+    for (i = 0; i < issuer->index; i++) {
+        if (lp_span_equal(other[i].rules.iss, issuer->rules.iss)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate issuer \"%V\": leerpoort_issuer "
+                               "\"%V\" has it already", &value[1],
+                               &other[i].name);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_set_jwks(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    if (issuer->jwks.data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"jwks\" in leerpoort_issuer \"%V\"",
+                           &issuer->name);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->jwks = value[1];
+
+    if (ngx_conf_full_name(cf->cycle, &issuer->jwks, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_set_audience(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (issuer->rules.n_audiences == LP_ISSUER_AUDIENCES) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "more than %d audiences in leerpoort_issuer "
+                               "\"%V\"", LP_ISSUER_AUDIENCES, &issuer->name);
+            return NGX_CONF_ERROR;
+        }
+
+        issuer->rules.audiences[issuer->rules.n_audiences++] =
+                                           ngx_http_leerpoort_span(&value[i]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_set_algorithms(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    lp_alg_t     alg;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        alg = lp_alg_find(ngx_http_leerpoort_span(&value[i]));
+
+        if (alg == LP_ALG_HS256 && !issuer->own) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "HS256 is only for Leerpoort's own sessions: "
+                               "leerpoort_issuer \"leerpoort\", not \"%V\"",
+                               &issuer->name);
+            return NGX_CONF_ERROR;
+        }
+
+        if (alg != LP_ALG_HS256 && !lp_algs_has(&lp_algs_token, alg)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "unknown algorithm \"%V\" in leerpoort_issuer: "
+                               "it knows RS256, RS384, RS512, PS256, PS384, "
+                               "PS512, ES256, ES384, EdDSA", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        if (lp_algs_add(&issuer->rules.algs, alg) != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate algorithm \"%V\" in "
+                               "leerpoort_issuer", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_set_user(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    return ngx_http_leerpoort_set_claim(cf, issuer->rules.users,
+                                        &issuer->rules.n_users);
+}
+
+
+static char *
+ngx_http_leerpoort_set_school(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    size_t       i;
+    ngx_str_t   *value;
+
+    static const char  *const  types[] = {
+        "MASTER", "OIE_CODE", "BP_ID", "DD_ID", "AS_ID", "V_ID"
+    };
+
+    value = cf->args->elts;
+
+    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
+        if (ngx_strcmp(value[2].data, types[i]) == 0) {
+            return ngx_http_leerpoort_set_claim(cf, issuer->rules.schools,
+                                                &issuer->rules.n_schools);
+        }
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown id type \"%V\" of a school: it is one of "
+                       "MASTER, OIE_CODE, BP_ID, DD_ID, AS_ID, V_ID",
+                       &value[2]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* claim idType */
+static char *
+ngx_http_leerpoort_set_claim(ngx_conf_t *cf, lp_claim_t *claims, unsigned *n)
+{
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+
+    if (*n == LP_ISSUER_CLAIMS) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "more than %d \"%V\" claims in leerpoort_issuer",
+                           LP_ISSUER_CLAIMS, &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    for (i = 0; i < value[2].len; i++) {
+        if (!(isalnum(value[2].data[i]) || value[2].data[i] == '_')) {
+            break;
+        }
+    }
+
+    if (value[1].len == 0 || i < value[2].len || i == 0 || i > LP_ID_TYPE_MAX)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\" must be a claim and the type of its id, "
+                           "1 to %d letters, digits and \"_\": not \"%V %V\"",
+                           &value[0], LP_ID_TYPE_MAX, &value[1], &value[2]);
+        return NGX_CONF_ERROR;
+    }
+
+    claims[*n].claim = ngx_http_leerpoort_span(&value[1]);
+    claims[*n].id_type = ngx_http_leerpoort_span(&value[2]);
+    (*n)++;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_set_leeway(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    return ngx_http_leerpoort_set_seconds(cf, &issuer->rules.leeway);
+}
+
+
+static char *
+ngx_http_leerpoort_set_max_age(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    return ngx_http_leerpoort_set_seconds(cf, &issuer->rules.max_age);
+}
+
+
+static char *
+ngx_http_leerpoort_set_seconds(ngx_conf_t *cf, int64_t *seconds)
+{
+    ngx_int_t   n;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+
+    n = ngx_parse_time(&value[1], 1);
+    if (n == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid time \"%V\" of \"%V\" in "
+                           "leerpoort_issuer", &value[1], &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
+    *seconds = n;
+
+    return NGX_CONF_OK;
+}
+
+
+/* Reads the keys when the configuration is. */
+static char *
+ngx_http_leerpoort_issuer_keys(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    size_t                         len;
+    u_char                        *text;
+    const char                    *reason;
+    ngx_file_info_t                fi;
+    ngx_http_leerpoort_refused_t   refused;
+
+    text = ngx_http_leerpoort_read_file(cf->temp_pool, &issuer->jwks,
+                                        LP_JWKS_TEXT_MAX, &len, &fi);
+    if (text == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "can't read the JWKS file \"%V\" of "
+                           "leerpoort_issuer \"%V\" (at most %d bytes)",
+                           &issuer->jwks, &issuer->name, LP_JWKS_TEXT_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    refused.cf = cf;
+    refused.issuer = issuer;
+
+    issuer->rules.keys = lp_jwks_parse((lp_span_t) { (char *) text, len },
+                                       &issuer->rules.algs,
+                                       ngx_http_leerpoort_key_refused,
+                                       &refused, &reason);
+    if (issuer->rules.keys == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "no keys from the JWKS file \"%V\" of "
+                           "leerpoort_issuer \"%V\": %s",
+                           &issuer->jwks, &issuer->name, reason);
+        return NGX_CONF_ERROR;
+    }
+
+    if (lp_jwks_has_secret(issuer->rules.keys)
+        && (ngx_file_access(&fi) & 0077))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the JWKS file \"%V\" holds a secret and may be "
+                           "read by others: chmod 0600", &issuer->jwks);
+        return NGX_CONF_ERROR;
+    }
+
+    issuer->keys_print = ngx_http_leerpoort_print(text, len);
+    issuer->seen_print = issuer->keys_print;
+    ngx_http_leerpoort_seen(issuer, &fi);
+
+    return NGX_CONF_OK;
+}
+
+
+static void
+ngx_http_leerpoort_issuer_free(void *data)
+{
+    ngx_http_leerpoort_issuer_t  *issuer = data;
+
+    lp_jwks_free((lp_jwks_t *) issuer->rules.keys);
+    issuer->rules.keys = NULL;
+}
+
+
+static void
+ngx_http_leerpoort_key_refused(void *data, size_t index, const char *reason)
+{
+    ngx_http_leerpoort_refused_t  *refused = data;
+
+    ngx_conf_log_error(NGX_LOG_WARN, refused->cf, 0,
+                       "key %uz of the JWKS file \"%V\" is left out: %s",
+                       index + 1, &refused->issuer->jwks, reason);
+}
+
+
+/*
+ * Completes the fingerprints, when everything is configured. Anything that
+ * would make another judgement of a token changes them.
+ */
+void
+ngx_http_leerpoort_issuer_print(ngx_http_leerpoort_main_conf_t *mcf)
+{
+    unsigned                      j;
+    uint64_t                      print[2];
+    ngx_uint_t                    i;
+    lp_issuer_t                  *rules;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+#define ngx_http_leerpoort_mix(bytes, n)                                      \
+    print[1] = ngx_http_leerpoort_print(bytes, n);                            \
+    print[0] = ngx_http_leerpoort_print(print, sizeof(print))
+
+    issuer = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        rules = &issuer[i].rules;
+        print[0] = mcf->pepper_print;
+
+        ngx_http_leerpoort_mix(rules->iss.data, rules->iss.len);
+        ngx_http_leerpoort_mix(rules->algs.list,
+                               rules->algs.n * sizeof(lp_alg_t));
+        ngx_http_leerpoort_mix(&rules->leeway, sizeof(rules->leeway));
+        ngx_http_leerpoort_mix(&rules->max_age, sizeof(rules->max_age));
+
+        for (j = 0; j < rules->n_audiences; j++) {
+            ngx_http_leerpoort_mix(rules->audiences[j].data,
+                                   rules->audiences[j].len);
+        }
+
+        for (j = 0; j < rules->n_users; j++) {
+            ngx_http_leerpoort_mix(rules->users[j].claim.data,
+                                   rules->users[j].claim.len);
+            ngx_http_leerpoort_mix(rules->users[j].id_type.data,
+                                   rules->users[j].id_type.len);
+        }
+
+        for (j = 0; j < rules->n_schools; j++) {
+            ngx_http_leerpoort_mix(rules->schools[j].claim.data,
+                                   rules->schools[j].claim.len);
+            ngx_http_leerpoort_mix(rules->schools[j].id_type.data,
+                                   rules->schools[j].id_type.len);
+        }
+
+        issuer[i].rules_print = print[0];
+        issuer[i].fingerprint = issuer[i].rules_print ^ issuer[i].keys_print;
+    }
+}
+
+
+/* Called from the worker's timer. */
+void
+ngx_http_leerpoort_issuer_refresh(ngx_http_leerpoort_main_conf_t *mcf,
+    ngx_log_t *log)
+{
+    ngx_uint_t                    i;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+    issuer = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        ngx_http_leerpoort_issuer_look(&issuer[i], log);
+    }
+}
+
+
+/*
+ * Reads the file if it may have changed. A file that was written within the
+ * last two seconds is read again in any case: its time may not change with a
+ * second write.
+ */
+static void
+ngx_http_leerpoort_issuer_look(ngx_http_leerpoort_issuer_t *issuer,
+    ngx_log_t *log)
+{
+    size_t            len;
+    u_char           *text;
+    uint64_t          print;
+    ngx_pool_t       *pool;
+    ngx_file_info_t   fi;
+
+    if (ngx_file_info(issuer->jwks.data, &fi) != NGX_FILE_ERROR
+        && fi.st_mtim.tv_sec == issuer->mtime.tv_sec
+        && fi.st_mtim.tv_nsec == issuer->mtime.tv_nsec
+        && ngx_file_uniq(&fi) == issuer->uniq
+        && ngx_file_size(&fi) == issuer->size
+        && (fi.st_mtim.tv_sec + 2 < ngx_time()
+            || fi.st_mtim.tv_sec > ngx_time()))
+    {
+        return;
+    }
+
+    pool = ngx_create_pool(NGX_DEFAULT_POOL_SIZE, log);
+    if (pool == NULL) {
+        return;
+    }
+
+    text = ngx_http_leerpoort_read_file(pool, &issuer->jwks, LP_JWKS_TEXT_MAX,
+                                        &len, &fi);
+    if (text == NULL) {
+        ngx_http_leerpoort_issuer_complain(issuer, 1, "it can't be read", log);
+
+    } else {
+        ngx_http_leerpoort_seen(issuer, &fi);
+        print = ngx_http_leerpoort_print(text, len);
+
+        if (print != issuer->seen_print) {
+            issuer->seen_print = print;
+            ngx_http_leerpoort_issuer_replace(issuer,
+                                  (lp_span_t) { (char *) text, len }, print,
+                                  log);
+
+        } else if (print == issuer->keys_print) {
+            ngx_http_leerpoort_zone_here->sh->complained[issuer->index] = 0;
+        }
+    }
+
+    ngx_destroy_pool(pool);
+}
+
+
+static void
+ngx_http_leerpoort_issuer_replace(ngx_http_leerpoort_issuer_t *issuer,
+    lp_span_t text, uint64_t print, ngx_log_t *log)
+{
+    lp_jwks_t   *keys;
+    const char  *reason;
+
+    keys = lp_jwks_parse(text, &issuer->rules.algs, NULL, NULL, &reason);
+    if (keys == NULL) {
+        ngx_http_leerpoort_issuer_complain(issuer, print, reason, log);
+        return;
+    }
+
+    lp_jwks_free((lp_jwks_t *) issuer->rules.keys);
+    issuer->rules.keys = keys;
+    issuer->keys_print = print;
+    issuer->fingerprint = issuer->rules_print ^ print;
+
+    ngx_http_leerpoort_zone_here->sh->complained[issuer->index] = 0;
+    ngx_http_leerpoort_count(jwks_loaded);
+}
+
+
+/* Once for each broken document, whichever worker is first. */
+static void
+ngx_http_leerpoort_issuer_complain(ngx_http_leerpoort_issuer_t *issuer,
+    uint64_t print, const char *reason, ngx_log_t *log)
+{
+    uint64_t                    before;
+    ngx_http_leerpoort_zone_t  *zone;
+
+    zone = ngx_http_leerpoort_zone_here;
+
+    ngx_http_leerpoort_lock(zone);
+    before = zone->sh->complained[issuer->index];
+    zone->sh->complained[issuer->index] = print;
+    ngx_http_leerpoort_unlock(zone);
+
+    if (before != print) {
+        ngx_http_leerpoort_count(jwks_broken);
+        ngx_log_error(NGX_LOG_ERR, log, 0,
+                      "leerpoort: the JWKS file \"%V\" of issuer \"%V\" has "
+                      "changed, but %s; the keys from before go on counting: "
+                      "put a good file there",
+                      &issuer->jwks, &issuer->name, reason);
+    }
+}
+
+
+static void
+ngx_http_leerpoort_seen(ngx_http_leerpoort_issuer_t *issuer,
+    ngx_file_info_t *fi)
+{
+    issuer->uniq = ngx_file_uniq(fi);
+    issuer->size = ngx_file_size(fi);
+    issuer->mtime = fi->st_mtim;
+}
+
+
+/* leerpoort_pepper file */
+char *
+ngx_http_leerpoort_pepper(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_main_conf_t *mcf = conf;
+
+    size_t               len;
+    u_char              *bytes;
+    ngx_str_t            name, *value;
+    ngx_file_info_t      fi;
+    ngx_pool_cleanup_t  *cln;
+
+    if (mcf->pepper) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    name = value[1];
+
+    cln = ngx_pool_cleanup_add(cf->pool, 0);
+    if (cln == NULL || ngx_conf_full_name(cf->cycle, &name, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    bytes = ngx_http_leerpoort_read_file(cf->temp_pool, &name, 4096, &len,
+                                         &fi);
+    if (bytes == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "can't read the pepper file \"%V\" (at most 4096 "
+                           "bytes)", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_file_access(&fi) & 0077) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the pepper file \"%V\" may be read by others: "
+                           "chmod 0600", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    mcf->pepper = lp_pepper_create((lp_span_t) { (char *) bytes, len });
+    mcf->pepper_print = ngx_http_leerpoort_print(bytes, len);
+    ngx_memzero(bytes, len);
+
+    if (mcf->pepper == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the pepper file \"%V\" is empty: put 32 random "
+                           "bytes there", &name);
+        return NGX_CONF_ERROR;
+    }
+
+    if (len < 16) {
+        ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                           "the pepper in \"%V\" is shorter than 16 bytes and "
+                           "might be guessed", &name);
+    }
+
+    cln->handler = (ngx_pool_cleanup_pt) lp_pepper_destroy;
+    cln->data = mcf->pepper;
+
+    return NGX_CONF_OK;
+}
+
+
+/* The whole of a file of at most max bytes; NULL: not readable, or longer. */
+u_char *
+ngx_http_leerpoort_read_file(ngx_pool_t *pool, ngx_str_t *name, size_t max,
+    size_t *len, ngx_file_info_t *fi)
+{
+    u_char    *text;
+    size_t     size;
+    ssize_t    n;
+    ngx_fd_t   fd;
+
+    fd = ngx_open_file(name->data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                       NGX_FILE_OPEN, 0);
+    if (fd == NGX_INVALID_FILE) {
+        return NULL;
+    }
+
+    text = NULL;
+    ngx_set_errno(0);
+
+    if (ngx_fd_info(fd, fi) != NGX_FILE_ERROR && ngx_is_file(fi)
+        && (size_t) ngx_file_size(fi) <= max)
+    {
+        size = ngx_file_size(fi);
+        text = ngx_palloc(pool, size + 1);
+
+        for (*len = 0; text && *len < size; *len += n) {
+            n = read(fd, text + *len, size - *len);
+
+            if (n < 0) {
+                text = NULL;
+                break;
+            }
+            if (n == 0) {
+                break;
+            }
+        }
+    }
+
+    (void) ngx_close_file(fd);
+
+    return text;
+}
+
+
+/* Eight bytes of SHA-256: equal for equal documents in every process. */
+static uint64_t
+ngx_http_leerpoort_print(const void *bytes, size_t len)
+{
+    u_char    digest[EVP_MAX_MD_SIZE];
+    uint64_t  print;
+
+    if (EVP_Digest(bytes, len, digest, NULL, EVP_sha256(), NULL) != 1) {
+        return (uint64_t) ngx_random(); /* equal to none: nothing is cached */
+    }
+
+    ngx_memcpy(&print, digest, sizeof(print));
+
+    return print;
+}

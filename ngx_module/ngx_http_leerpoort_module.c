@@ -1,0 +1,706 @@
+/*
+ * The module as nginx sees it: directives, configuration, life of a worker.
+ * What the directives mean is in docs/directives.md.
+ */
+
+#include "ngx_http_leerpoort.h"
+
+#define NGX_HTTP_LEERPOORT_REDIS_TIMEOUT  50 /* ms */
+#define NGX_HTTP_LEERPOORT_PASSWORD_MAX   1024
+
+static ngx_int_t ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf);
+static void *ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf);
+static char *ngx_http_leerpoort_init_main_conf(ngx_conf_t *cf, void *conf);
+static void *ngx_http_leerpoort_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static ngx_int_t ngx_http_leerpoort_init_process(ngx_cycle_t *cycle);
+static void ngx_http_leerpoort_exit_process(ngx_cycle_t *cycle);
+static char *ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_http_leerpoort_public_url(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_leerpoort_activate_uri(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_leerpoort_content_hosts(ngx_conf_t *cf,
+    ngx_command_t *cmd, void *conf);
+static char *ngx_http_leerpoort_redis_address(ngx_conf_t *cf,
+    ngx_http_leerpoort_redis_conf_t *redis, ngx_str_t *value);
+static char *ngx_http_leerpoort_redis_parameter(ngx_conf_t *cf,
+    ngx_http_leerpoort_redis_conf_t *redis, ngx_str_t *value);
+static char *ngx_http_leerpoort_redis_password(ngx_conf_t *cf,
+    ngx_http_leerpoort_redis_conf_t *redis, ngx_str_t *file);
+
+ngx_http_leerpoort_counters_t  *ngx_http_leerpoort_counters;
+ngx_http_leerpoort_zone_t      *ngx_http_leerpoort_zone_here;
+
+
+static ngx_command_t  ngx_http_leerpoort_commands[] = {
+
+    { ngx_string("leerpoort_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_http_leerpoort_redis_conf,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_pepper"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_pepper,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_issuer"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_BLOCK|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_issuer,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_click"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_leerpoort_click,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_token"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_leerpoort_token,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_login"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_leerpoort_loc_conf_t, login),
+      NULL },
+
+    { ngx_string("leerpoort_public_url"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_public_url,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_activate"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_activate_uri,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_content_hosts"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_leerpoort_content_hosts,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_token_time"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_leerpoort_loc_conf_t, token_time),
+      NULL },
+
+    { ngx_string("leerpoort_mirror_time"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_leerpoort_loc_conf_t, mirror_time),
+      NULL },
+
+    { ngx_string("leerpoort_stale"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_sec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_http_leerpoort_loc_conf_t, stale),
+      NULL },
+
+    { ngx_string("leerpoort_metrics"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_http_leerpoort_metrics,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_http_leerpoort_module_ctx = {
+    ngx_http_leerpoort_add_variables,      /* preconfiguration */
+    ngx_http_leerpoort_postconfiguration,  /* postconfiguration */
+
+    ngx_http_leerpoort_create_main_conf,   /* create main configuration */
+    ngx_http_leerpoort_init_main_conf,     /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_http_leerpoort_create_loc_conf,    /* create location configuration */
+    ngx_http_leerpoort_merge_loc_conf      /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_http_leerpoort_module = {
+    NGX_MODULE_V1,
+    &ngx_http_leerpoort_module_ctx,        /* module context */
+    ngx_http_leerpoort_commands,           /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    NULL,                                  /* init module */
+    ngx_http_leerpoort_init_process,       /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    ngx_http_leerpoort_exit_process,       /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    mcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_leerpoort_main_conf_t));
+    if (mcf == NULL) {
+        return NULL;
+    }
+
+    /* room for all: their addresses must not change */
+    if (ngx_array_init(&mcf->issuers, cf->pool, NGX_HTTP_LEERPOORT_ISSUERS,
+                       sizeof(ngx_http_leerpoort_issuer_t))
+        != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return mcf;
+}
+
+
+static char *
+ngx_http_leerpoort_init_main_conf(ngx_conf_t *cf, void *conf)
+{
+    ngx_http_leerpoort_main_conf_t *mcf = conf;
+
+    ngx_str_t                          cookie;
+    ngx_http_compile_complex_value_t   ccv;
+
+    ngx_http_leerpoort_issuer_print(mcf);
+
+    ngx_str_set(&cookie, "$cookie_leerpoort");
+    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+    ccv.cf = cf;
+    ccv.value = &cookie;
+    ccv.complex_value = &mcf->cookie;
+
+    return ngx_http_compile_complex_value(&ccv) == NGX_OK
+           ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+/* Whoever answers clicks needs these; the message names the first of them. */
+static ngx_int_t
+ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf)
+{
+    const char                      *missing;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
+
+    if (mcf->click_line == 0) {
+        return NGX_OK;
+    }
+
+    missing = mcf->shm_zone == NULL ? "leerpoort_zone"
+              : mcf->redis.sockaddr == NULL ? "leerpoort_redis"
+              : mcf->pepper == NULL ? "leerpoort_pepper"
+              : mcf->issuers.nelts == 0 ? "leerpoort_issuer" : NULL;
+
+    if (missing) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"leerpoort_click\" needs \"%s\" in the http block in "
+                      "%V:%ui", missing, &mcf->click_file, mcf->click_line);
+        return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+static void *
+ngx_http_leerpoort_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_http_leerpoort_loc_conf_t  *llcf;
+
+    llcf = ngx_pcalloc(cf->pool, sizeof(ngx_http_leerpoort_loc_conf_t));
+    if (llcf == NULL) {
+        return NULL;
+    }
+
+    llcf->click = NGX_CONF_UNSET;
+    llcf->tokens = NGX_CONF_UNSET_PTR;
+    llcf->login = NGX_CONF_UNSET_PTR;
+    llcf->content_hosts = NGX_CONF_UNSET_PTR;
+    llcf->token_time = NGX_CONF_UNSET;
+    llcf->mirror_time = NGX_CONF_UNSET;
+    llcf->stale = NGX_CONF_UNSET;
+
+    return llcf;
+}
+
+
+static char *
+ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_http_leerpoort_loc_conf_t *prev = parent;
+    ngx_http_leerpoort_loc_conf_t *conf = child;
+
+    ngx_conf_merge_ptr_value(conf->tokens, prev->tokens, NULL);
+    ngx_conf_merge_ptr_value(conf->login, prev->login, NULL);
+    ngx_conf_merge_str_value(conf->public_url, prev->public_url, "");
+    ngx_conf_merge_str_value(conf->activate, prev->activate, "");
+    ngx_conf_merge_ptr_value(conf->content_hosts, prev->content_hosts, NULL);
+    ngx_conf_merge_sec_value(conf->token_time, prev->token_time, 300);
+    ngx_conf_merge_sec_value(conf->mirror_time, prev->mirror_time, 60);
+    ngx_conf_merge_sec_value(conf->stale, prev->stale, 3600);
+
+    if (conf->content_hosts) {
+        conf->hosts.list = conf->content_hosts->elts;
+        conf->hosts.n = conf->content_hosts->nelts;
+    }
+
+    if (conf->click == 1 && conf->login && conf->public_url.len == 0
+        && ngx_strstr(conf->login->value.data, "leerpoort_return"))
+    {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"leerpoort_login\" uses $leerpoort_return, which "
+                      "needs \"leerpoort_public_url\" for the "
+                      "\"leerpoort_click\" in %V:%ui",
+                      &conf->click_file, conf->click_line);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_http_leerpoort_init_process(ngx_cycle_t *cycle)
+{
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    /* cache managers and loaders have no clicks */
+    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    {
+        return NGX_OK;
+    }
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_leerpoort_module);
+
+    if (mcf == NULL || mcf->shm_zone == NULL) {
+        return NGX_OK;
+    }
+
+    ngx_http_leerpoort_zone_here = mcf->shm_zone->data;
+    ngx_http_leerpoort_counters =
+        &ngx_http_leerpoort_zone_here->sh->counters[ngx_worker
+                                             % NGX_HTTP_LEERPOORT_COUNTERS];
+
+    if (mcf->click_line == 0) {
+        return NGX_OK;
+    }
+
+    ngx_http_leerpoort_click_init();
+
+    if (ngx_http_leerpoort_mirror_init(cycle, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_leerpoort_link_init(cycle, mcf);
+}
+
+
+static void
+ngx_http_leerpoort_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    mcf = ngx_http_cycle_get_module_main_conf(cycle,
+                                              ngx_http_leerpoort_module);
+
+    if (ngx_http_leerpoort_zone_here && mcf && mcf->click_line) {
+        ngx_http_leerpoort_link_exit();
+        ngx_http_leerpoort_mirror_exit();
+    }
+}
+
+
+static char *
+ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_loc_conf_t *llcf = conf;
+
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    if (llcf->click != NGX_CONF_UNSET) {
+        return "is duplicate";
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "needs a location with a plain prefix, as in \"location /go/\"";
+    }
+#endif
+
+    if (clcf->named || clcf->exact_match || clcf->noname) {
+        return "needs a location with a plain prefix, as in \"location /go/\"";
+    }
+
+    clcf->handler = ngx_http_leerpoort_click_handler;
+    llcf->click = 1;
+    llcf->click_file = cf->conf_file->file.name;
+    llcf->click_line = cf->conf_file->line;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
+
+    if (mcf->click_line == 0) {
+        mcf->click_file = llcf->click_file;
+        mcf->click_line = llcf->click_line;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_loc_conf_t *llcf = conf;
+
+    ngx_str_t                         *value;
+    ngx_uint_t                         i;
+    ngx_http_complex_value_t          *cv;
+    ngx_http_compile_complex_value_t   ccv;
+
+    if (llcf->tokens != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    llcf->tokens = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                    sizeof(ngx_http_complex_value_t));
+    if (llcf->tokens == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+        cv = ngx_array_push(llcf->tokens);
+        if (cv == NULL) {
+            return NGX_CONF_ERROR;
+        }
+
+        ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
+        ccv.cf = cf;
+        ccv.value = &value[i];
+        ccv.complex_value = cv;
+
+        if (ngx_http_compile_complex_value(&ccv) != NGX_OK) {
+            return NGX_CONF_ERROR;
+        }
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_loc_conf_t *llcf = conf;
+
+    ngx_str_t  *value, *url;
+
+    if (llcf->public_url.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+    url = &llcf->public_url;
+    *url = value[1];
+
+    if (url->len > 0 && url->data[url->len - 1] == '/') {
+        url->len--;
+    }
+
+    if (lp_target_check(ngx_http_leerpoort_span(url), 0,
+                        &(lp_hosts_t) { NULL, 0 }) == LP_TARGET_OK)
+    {
+        return NGX_CONF_OK;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"leerpoort_public_url\" must be like "
+                       "\"https://toegang.example\" (http only on loopback), "
+                       "not \"%V\"", &value[1]);
+
+    return NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_http_leerpoort_activate_uri(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_leerpoort_loc_conf_t *llcf = conf;
+
+    ngx_str_t  *value;
+
+    if (llcf->activate.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (value[1].len == 0
+        || (value[1].data[0] != '/' && value[1].data[0] != '@'))
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"leerpoort_activate\" must be the URI of an "
+                           "internal location, as in \"/activate\", not "
+                           "\"%V\"", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    llcf->activate = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_content_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf)
+{
+    ngx_http_leerpoort_loc_conf_t *llcf = conf;
+
+    lp_span_t   *host;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (llcf->content_hosts != NGX_CONF_UNSET_PTR) {
+        return "is duplicate";
+    }
+
+    llcf->content_hosts = ngx_array_create(cf->pool, cf->args->nelts - 1,
+                                           sizeof(lp_span_t));
+    if (llcf->content_hosts == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        if (value[i].len == 0
+            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '/'))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "\"leerpoort_content_hosts\" takes hosts, as "
+                               "in \"www.uitgever.nl\" or \"*.uitgever.nl\", "
+                               "not \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
+
+        host = ngx_array_push(llcf->content_hosts);
+        *host = ngx_http_leerpoort_span(&value[i]);
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* leerpoort_redis address [timeout=] [user=] [password_file=] */
+char *
+ngx_http_leerpoort_redis_conf(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_main_conf_t *mcf = conf;
+
+    char        *rv;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    if (mcf->redis.text.data) {
+        return "is duplicate";
+    }
+
+    mcf->redis.timeout = NGX_HTTP_LEERPOORT_REDIS_TIMEOUT;
+    value = cf->args->elts;
+
+    for (i = 1; i < cf->args->nelts; i++) {
+
+        rv = ngx_strlchr(value[i].data, value[i].data + value[i].len, '=')
+             ? ngx_http_leerpoort_redis_parameter(cf, &mcf->redis, &value[i])
+             : ngx_http_leerpoort_redis_address(cf, &mcf->redis, &value[i]);
+
+        if (rv != NGX_CONF_OK) {
+            return rv;
+        }
+    }
+
+    if (mcf->redis.text.data == NULL) {
+        return "has no address: \"unix:/path\" or \"host:port\"";
+    }
+
+    if (mcf->redis.user.len && mcf->redis.password.len == 0) {
+        return "has \"user=\" without \"password_file=\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* Names are resolved here, once: the worker can't wait for that. */
+static char *
+ngx_http_leerpoort_redis_address(ngx_conf_t *cf,
+    ngx_http_leerpoort_redis_conf_t *redis, ngx_str_t *value)
+{
+    ngx_url_t  u;
+
+    if (redis->text.data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"leerpoort_redis\" takes one address; \"%V\" is "
+                           "a second", value);
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memzero(&u, sizeof(ngx_url_t));
+    u.url = *value;
+    u.default_port = 6379;
+
+    if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "%s in the address \"%V\" of \"leerpoort_redis\"",
+                           u.err ? u.err : "no host", value);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->text = *value;
+    redis->sockaddr = u.addrs[0].sockaddr;
+    redis->socklen = u.addrs[0].socklen;
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_http_leerpoort_redis_parameter(ngx_conf_t *cf,
+    ngx_http_leerpoort_redis_conf_t *redis, ngx_str_t *value)
+{
+    ngx_int_t  ms;
+    ngx_str_t  s;
+
+    if (ngx_strncmp(value->data, "timeout=", 8) == 0) {
+        s.data = value->data + 8;
+        s.len = value->len - 8;
+
+        ms = ngx_parse_time(&s, 0);
+        if (ms == NGX_ERROR || ms == 0 || ms > 60000) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid \"%V\" of \"leerpoort_redis\": it "
+                               "takes 1ms to 60s", value);
+            return NGX_CONF_ERROR;
+        }
+
+        redis->timeout = ms;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value->data, "user=", 5) == 0) {
+        redis->user.data = value->data + 5;
+        redis->user.len = value->len - 5;
+        return NGX_CONF_OK;
+    }
+
+    if (ngx_strncmp(value->data, "password_file=", 14) == 0) {
+        s.data = value->data + 14;
+        s.len = value->len - 14;
+        return ngx_http_leerpoort_redis_password(cf, redis, &s);
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "unknown parameter \"%V\" of \"leerpoort_redis\": it "
+                       "knows timeout=, user= and password_file=", value);
+
+    return NGX_CONF_ERROR;
+}
+
+
+/* The first line of the file. */
+static char *
+ngx_http_leerpoort_redis_password(ngx_conf_t *cf,
+    ngx_http_leerpoort_redis_conf_t *redis, ngx_str_t *file)
+{
+    size_t            len;
+    u_char           *text;
+    ngx_file_info_t   fi;
+
+    if (ngx_conf_full_name(cf->cycle, file, 1) != NGX_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    text = ngx_http_leerpoort_read_file(cf->pool, file,
+                                        NGX_HTTP_LEERPOORT_PASSWORD_MAX,
+                                        &len, &fi);
+    if (text == NULL) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
+                           "can't read the password file \"%V\" of "
+                           "\"leerpoort_redis\"", file);
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_file_access(&fi) & 0077) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the password file \"%V\" may be read by others: "
+                           "chmod 0600", file);
+        return NGX_CONF_ERROR;
+    }
+
+    redis->password.data = text;
+    redis->password.len = 0;
+
+    while (redis->password.len < len && text[redis->password.len] != '\n'
+           && text[redis->password.len] != '\r')
+    {
+        redis->password.len++;
+    }
+
+    if (redis->password.len == 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "the password file \"%V\" is empty", file);
+        return NGX_CONF_ERROR;
+    }
+
+    return NGX_CONF_OK;
+}

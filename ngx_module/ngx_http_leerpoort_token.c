@@ -1,0 +1,362 @@
+/*
+ * Whose click is it: finds the token in the request, then the identity that it
+ * stands for, in the zone or by verifying it.
+ *
+ * A verified token is remembered under its SHA-256: all of it, so that nobody
+ * can choose two tokens that meet. What is remembered counts only while the
+ * issuer's fingerprint is the same (the keys, the audience ... that it was
+ * verified with), and never beyond its own exp. Refused tokens are not
+ * remembered.
+ */
+
+#include "ngx_http_leerpoort.h"
+
+#include <openssl/evp.h>
+
+#define NGX_HTTP_LEERPOORT_DIGEST  32
+
+static ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
+    lp_span_t *token);
+static ngx_int_t ngx_http_leerpoort_bearer(ngx_http_request_t *r,
+    lp_span_t *token);
+static void ngx_http_leerpoort_strip_scheme(lp_span_t *token);
+static ngx_int_t ngx_http_leerpoort_digest(u_char *digest, lp_span_t token);
+static ngx_int_t ngx_http_leerpoort_recall(ngx_http_leerpoort_ctx_t *ctx,
+    uint64_t hash, lp_span_t digest, time_t token_time);
+static void ngx_http_leerpoort_remember(ngx_http_leerpoort_ctx_t *ctx,
+    uint64_t hash, lp_span_t digest);
+static lp_jose_error_t ngx_http_leerpoort_verify(
+    ngx_http_leerpoort_main_conf_t *mcf, lp_span_t text,
+    ngx_http_leerpoort_identity_t *identity);
+static lp_jose_error_t ngx_http_leerpoort_judge(
+    ngx_http_leerpoort_main_conf_t *mcf, lp_token_t *token,
+    ngx_http_leerpoort_identity_t *identity);
+
+
+/*
+ * Returns NGX_OK with ctx->identity, or NGX_DECLINED with ctx->outcome: login
+ * or bad-token.
+ */
+ngx_int_t
+ngx_http_leerpoort_identify(ngx_http_request_t *r,
+    ngx_http_leerpoort_ctx_t *ctx)
+{
+    u_char                           bytes[NGX_HTTP_LEERPOORT_DIGEST];
+    uint64_t                         hash;
+    lp_span_t                        token, digest;
+    lp_jose_error_t                  error;
+    ngx_http_leerpoort_loc_conf_t   *llcf;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    if (ngx_http_leerpoort_find_token(r, &token) != NGX_OK) {
+        ctx->outcome = LP_LOGIN;
+        return NGX_DECLINED;
+    }
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_leerpoort_module);
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
+
+    digest.data = (const char *) bytes;
+    digest.len = sizeof(bytes);
+    hash = 0;
+
+    if (llcf->token_time > 0 && token.len > 0 && token.len <= LP_TOKEN_MAX) {
+
+        if (ngx_http_leerpoort_digest(bytes, token) != NGX_OK) {
+            ctx->outcome = LP_UNAVAILABLE;
+            return NGX_DECLINED;
+        }
+
+        hash = lp_ring_hash(ngx_http_leerpoort_zone_here->ring, digest);
+
+        if (ngx_http_leerpoort_recall(ctx, hash, digest, llcf->token_time)
+            == NGX_OK)
+        {
+            ngx_http_leerpoort_count(token_hit);
+            return NGX_OK;
+        }
+    }
+
+    ngx_http_leerpoort_count(token_miss);
+
+    error = ngx_http_leerpoort_verify(mcf, token, &ctx->identity);
+
+    if (error == LP_JOSE_OK) {
+        if (llcf->token_time > 0) {
+            ngx_http_leerpoort_remember(ctx, hash, digest);
+        }
+        return NGX_OK;
+    }
+
+    ngx_http_leerpoort_count(refused[error]);
+
+    switch (error) {
+
+    case LP_JOSE_EXPIRED:
+    case LP_JOSE_TOO_OLD:
+        ctx->outcome = LP_LOGIN;
+        break;
+
+    case LP_JOSE_MEMORY:
+        ctx->outcome = LP_UNAVAILABLE;
+        break;
+
+    default:
+        ctx->outcome = LP_BAD_TOKEN;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * The first place that holds a token has it, good or bad. NGX_DECLINED: there
+ * is none.
+ */
+static ngx_int_t
+ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token)
+{
+    ngx_str_t                        value;
+    ngx_uint_t                       i, n;
+    ngx_http_complex_value_t        *cv;
+    ngx_http_leerpoort_loc_conf_t   *llcf;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
+
+    if (llcf->tokens) {
+        cv = llcf->tokens->elts;
+        n = llcf->tokens->nelts;
+
+    } else {
+        if (ngx_http_leerpoort_bearer(r, token) == NGX_OK) {
+            return NGX_OK;
+        }
+
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_leerpoort_module);
+        cv = &mcf->cookie;
+        n = 1;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
+            return NGX_DECLINED;
+        }
+
+        if (value.len) {
+            *token = ngx_http_leerpoort_span(&value);
+            ngx_http_leerpoort_strip_scheme(token);
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/*
+ * "Authorization: Bearer <token>" (RFC 6750 section 2.1). Another scheme is
+ * somebody else's business. A bearer token that is empty is a token.
+ */
+static ngx_int_t
+ngx_http_leerpoort_bearer(ngx_http_request_t *r, lp_span_t *token)
+{
+    ngx_str_t  *value;
+
+    if (r->headers_in.authorization == NULL) {
+        return NGX_DECLINED;
+    }
+
+    value = &r->headers_in.authorization->value;
+    *token = ngx_http_leerpoort_span(value);
+    ngx_http_leerpoort_strip_scheme(token);
+
+    return token->len < value->len ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* Takes "Bearer" and the blanks after it away, if they are there. */
+static void
+ngx_http_leerpoort_strip_scheme(lp_span_t *token)
+{
+    size_t  len;
+
+    len = sizeof("Bearer") - 1;
+
+    if (token->len < len
+        || ngx_strncasecmp((u_char *) token->data, (u_char *) "Bearer", len)
+           != 0
+        || (token->len > len && token->data[len] != ' '))
+    {
+        return;
+    }
+
+    while (len < token->len && token->data[len] == ' ') {
+        len++;
+    }
+
+    token->data += len;
+    token->len -= len;
+}
+
+
+static ngx_int_t
+ngx_http_leerpoort_digest(u_char *digest, lp_span_t token)
+{
+    /* fetched once: looking an algorithm up costs more than the hash */
+    static EVP_MD      *sha256;
+    static EVP_MD_CTX  *md;
+
+    if (sha256 == NULL) {
+        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+        md = EVP_MD_CTX_new();
+    }
+
+    return sha256 != NULL && md != NULL
+           && EVP_DigestInit_ex2(md, sha256, NULL) == 1
+           && EVP_DigestUpdate(md, token.data, token.len) == 1
+           && EVP_DigestFinal_ex(md, digest, NULL) == 1
+           ? NGX_OK : NGX_ERROR;
+}
+
+
+static ngx_int_t
+ngx_http_leerpoort_recall(ngx_http_leerpoort_ctx_t *ctx, uint64_t hash,
+    lp_span_t digest, time_t token_time)
+{
+    ngx_msec_t                       age;
+    lp_span_t                        record;
+    ngx_http_leerpoort_zone_t       *zone;
+    ngx_http_leerpoort_issuer_t     *issuers;
+    ngx_http_leerpoort_identity_t   *identity;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    zone = ngx_http_leerpoort_zone_here;
+    identity = &ctx->identity;
+
+    ngx_http_leerpoort_lock(zone);
+
+    record = lp_ring_find(zone->ring, hash, digest);
+    if (record.data) {
+        ngx_memcpy(identity, record.data, sizeof(*identity));
+    }
+
+    ngx_http_leerpoort_unlock(zone);
+
+    if (record.data == NULL) {
+        return NGX_DECLINED;
+    }
+
+    mcf = ngx_http_get_module_main_conf(ctx->request,
+                                        ngx_http_leerpoort_module);
+    issuers = mcf->issuers.elts;
+    age = ngx_current_msec - (ngx_msec_t) identity->verified_ms;
+
+    return identity->issuer < mcf->issuers.nelts
+           && identity->fingerprint == issuers[identity->issuer].fingerprint
+           && ngx_time() < identity->until
+           && (ngx_msec_int_t) age < (ngx_msec_int_t) token_time * 1000
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+static void
+ngx_http_leerpoort_remember(ngx_http_leerpoort_ctx_t *ctx, uint64_t hash,
+    lp_span_t digest)
+{
+    lp_span_t                   value;
+    ngx_http_leerpoort_zone_t  *zone;
+
+    zone = ngx_http_leerpoort_zone_here;
+    value.data = (const char *) &ctx->identity;
+    value.len = sizeof(ctx->identity);
+
+    ngx_http_leerpoort_lock(zone);
+    (void) lp_ring_store(zone->ring, hash, digest, &value, 1);
+    ngx_http_leerpoort_unlock(zone);
+}
+
+
+static lp_jose_error_t
+ngx_http_leerpoort_verify(ngx_http_leerpoort_main_conf_t *mcf, lp_span_t text,
+    ngx_http_leerpoort_identity_t *identity)
+{
+    lp_token_t       token;
+    lp_jose_error_t  error;
+
+    error = lp_token_open(&token, text);
+
+    if (error == LP_JOSE_OK) {
+        error = ngx_http_leerpoort_judge(mcf, &token, identity);
+    }
+
+    lp_token_close(&token);
+
+    return error;
+}
+
+
+static lp_jose_error_t
+ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
+    lp_token_t *token, ngx_http_leerpoort_identity_t *identity)
+{
+    unsigned                      i;
+    ngx_uint_t                    n;
+    lp_jose_error_t               error;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+    issuer = mcf->issuers.elts;
+
+    for (n = 0; n < mcf->issuers.nelts; n++, issuer++) {
+        if (lp_span_equal(token->iss, issuer->rules.iss)) {
+            break;
+        }
+    }
+
+    if (n == mcf->issuers.nelts) {
+        return LP_JOSE_ISS_WRONG;
+    }
+
+    error = lp_token_check(token, &issuer->rules, ngx_time());
+    if (error != LP_JOSE_OK) {
+        return error;
+    }
+
+    ngx_memzero(identity, sizeof(*identity));
+    identity->fingerprint = issuer->fingerprint;
+    identity->issuer = (uint8_t) n;
+    identity->verified_ms = ngx_current_msec;
+    identity->iat = token->iat;
+    identity->until = token->exp + issuer->rules.leeway;
+
+    if (issuer->rules.max_age > 0) {
+        identity->until = ngx_min(identity->until,
+                                  token->iat + issuer->rules.max_age
+                                  + issuer->rules.leeway);
+    }
+
+    for (i = 0; i < token->n_users; i++) {
+        if (lp_user_key(identity->users[i], mcf->pepper,
+                        token->users[i].id_type, token->users[i].id)
+            != 0)
+        {
+            return LP_JOSE_MEMORY;
+        }
+    }
+    identity->n_users = (uint8_t) token->n_users;
+
+    if (token->school.id.data == NULL) {
+        return LP_JOSE_OK;
+    }
+
+    ngx_memcpy(identity->school, token->school.id.data, token->school.id.len);
+    identity->school_len = (uint8_t) token->school.id.len;
+
+    if (!lp_span_equal(token->school.id_type, lp_span("MASTER"))) {
+        ngx_memcpy(identity->school_type, token->school.id_type.data,
+                   token->school.id_type.len);
+        identity->school_type_len = (uint8_t) token->school.id_type.len;
+    }
+
+    return LP_JOSE_OK;
+}

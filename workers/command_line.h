@@ -1,0 +1,131 @@
+/*
+ * The command line: which options there are, which command takes which, and
+ * the help that is written from the same tables.
+ */
+
+#ifndef LP_COMMAND_LINE_H
+#define LP_COMMAND_LINE_H
+
+#include <stdint.h>
+
+#include "../core/alg.h"
+
+typedef enum {
+    LP_OPT_END = 0,
+    LP_OPT_JWKS,
+    LP_OPT_ISS,
+    LP_OPT_AUD,
+    LP_OPT_ALGS,
+    LP_OPT_NOW,
+    LP_OPT_LEEWAY,
+    LP_OPT_MAX_AGE,
+    LP_OPT_KEY,
+    LP_OPT_KEYS,
+    LP_OPT_SIGN_ALG,
+    LP_OPT_NEW_ALG,
+    LP_OPT_KID,
+    LP_OPT_TYP,
+    LP_OPT_SET_ISS,
+    LP_OPT_SET_AUD,
+    LP_OPT_EXPIRES_IN,
+    LP_OPT_MINT_NOW,
+    LP_OPT_BATCH,
+    LP_OPT_PEPPER,
+    LP_OPT_ID_TYPE,
+    LP_OPT_HOLDER_PEPPER,
+    LP_OPT_HOLDER_TYPE,
+    LP_OPT_SCHOOL,
+    LP_OPT_OPEN,
+    LP_OPT_PRODUCT,
+    LP_OPT_STATE,
+    LP_OPT_FROM,
+    LP_OPT_UNTIL,
+    LP_OPT_ENTITLEMENT,
+    LP_OPT_AT,
+    LP_OPT_TOKENS,
+    LP_OPT_ALL,
+    LP_OPT_URL,
+    LP_OPT_DEEP,
+    LP_OPT_FREE,
+    LP_OPT_IN,
+    LP_OPT_NAME,
+    LP_OPT_LICENCE,
+    LP_OPT_ALIAS_TYPE,
+    LP_OPT_ALIAS_ID,
+    LP_OPT_ALIAS_SCHOOL,
+    LP_OPT_REDIS,
+    LP_OPT_USER,
+    LP_OPT_PASSWORD_FILE,
+    LP_OPT_NGINX_CONF,
+    LP_OPT_NGINX,
+    LP_OPT_JSON,
+    LP_OPTS
+} lp_opt_t;
+
+typedef enum {
+    LP_MAY = 0, /* the option may be given, once */
+    LP_MUST,
+    LP_MAY_REPEAT,
+    LP_MUST_REPEAT
+} lp_need_t;
+
+/* An option that a command takes. One command repeats one option at most. */
+typedef struct {
+    lp_opt_t  option;
+    lp_need_t need;
+} lp_take_t;
+
+typedef struct lp_args_s lp_args_t;
+
+typedef struct {
+    const char      *name;    /* "token verify" */
+    const char      *operand; /* "ID"; NULL: it takes none */
+    const char      *input;   /* what standard input holds; NULL: nothing */
+    const char      *summary; /* one line */
+    const char      *text;    /* more about it, for --help; lines */
+    const lp_take_t *takes;   /* ends with LP_OPT_END */
+    int (*run)(const lp_args_t *args);
+} lp_command_t;
+
+#define LP_REPEATED_MAX 8
+
+struct lp_args_s {
+    const lp_command_t *command;
+    const char         *operand;
+    const char         *value[LP_OPTS]; /* NULL: not given; a flag: "" */
+    const char         *repeated[LP_REPEATED_MAX];
+    unsigned            n_repeated;
+};
+
+/*
+ * Reads what follows the command's name into args.
+ * Returns LP_YES, LP_USAGE after saying why; -1 where --help was asked for.
+ */
+int lp_args_read(lp_args_t *args, const lp_command_t *command, int argc,
+                 char **argv);
+
+/* Writes the command's help to standard output. */
+void lp_args_help(const lp_command_t *command);
+
+/*
+ * A usage error that only the command itself can see: says the reason and
+ * where the help is. Returns LP_USAGE.
+ */
+int lp_args_refuse(const lp_args_t *args, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * The value of a numeric option: a whole number from 0 to max. Where it is not
+ * given, *number is left as it is. Returns LP_YES or LP_USAGE.
+ */
+int lp_args_number(const lp_args_t *args, lp_opt_t option, int64_t max,
+                   int64_t *number);
+
+/*
+ * A list of algorithms, "RS256,ES256", each one of allowed or HS256. Where the
+ * option is not given, *algs becomes allowed. Returns LP_YES or LP_USAGE.
+ */
+int lp_args_algs(const lp_args_t *args, lp_opt_t option,
+                 const lp_algs_t *allowed, lp_algs_t *algs);
+
+#endif

@@ -1,0 +1,258 @@
+/*
+ * leerpoort: the operators' command. It runs beside the edge and the workers,
+ * never inside them: it reads tokens and ids on standard input, asks Redis
+ * synchronously with a short timeout, answers once and ends.
+ *
+ * Exit codes: 0 yes, 1 no (the reason on standard error), 2 usage. Whatever
+ * can't be done, an unreachable Redis included, is a no: nothing that guards
+ * content may take a fault for a yes.
+ */
+
+#include <signal.h>
+#include <stdio.h>
+
+#include "commands.h"
+#include "say.h"
+
+#define TAKES(name, ...)                                                       \
+    static const lp_take_t name[] = {__VA_ARGS__, {LP_OPT_END, LP_MAY}}
+
+#define REDIS                                                                  \
+    {LP_OPT_REDIS, LP_MAY}, {LP_OPT_USER, LP_MAY},                             \
+        {LP_OPT_PASSWORD_FILE, LP_MAY}
+
+#define HOLDER                                                                 \
+    {LP_OPT_HOLDER_TYPE, LP_MAY}, {LP_OPT_HOLDER_PEPPER, LP_MAY},              \
+        {LP_OPT_SCHOOL, LP_MAY}, REDIS
+
+TAKES(jws_verify, {LP_OPT_JWKS, LP_MUST}, {LP_OPT_ALGS, LP_MAY});
+
+TAKES(token_verify, {LP_OPT_JWKS, LP_MUST}, {LP_OPT_ISS, LP_MUST},
+      {LP_OPT_AUD, LP_MUST_REPEAT}, {LP_OPT_ALGS, LP_MAY},
+      {LP_OPT_NOW, LP_MAY}, {LP_OPT_LEEWAY, LP_MAY}, {LP_OPT_MAX_AGE, LP_MAY});
+
+TAKES(token_explain, {LP_OPT_JWKS, LP_MUST}, {LP_OPT_ISS, LP_MAY},
+      {LP_OPT_AUD, LP_MAY_REPEAT}, {LP_OPT_ALGS, LP_MAY}, {LP_OPT_NOW, LP_MAY},
+      {LP_OPT_LEEWAY, LP_MAY}, {LP_OPT_MAX_AGE, LP_MAY},
+      {LP_OPT_JSON, LP_MAY});
+
+TAKES(token_mint, {LP_OPT_KEY, LP_MUST}, {LP_OPT_SIGN_ALG, LP_MAY},
+      {LP_OPT_KID, LP_MAY}, {LP_OPT_TYP, LP_MAY}, {LP_OPT_SET_ISS, LP_MAY},
+      {LP_OPT_SET_AUD, LP_MAY_REPEAT}, {LP_OPT_EXPIRES_IN, LP_MAY},
+      {LP_OPT_MINT_NOW, LP_MAY}, {LP_OPT_BATCH, LP_MAY});
+
+TAKES(token_jwks, {LP_OPT_KEYS, LP_MUST_REPEAT}, {LP_OPT_SIGN_ALG, LP_MAY},
+      {LP_OPT_KID, LP_MAY});
+
+TAKES(key_new, {LP_OPT_NEW_ALG, LP_MUST}, {LP_OPT_KID, LP_MAY});
+
+TAKES(user_key, {LP_OPT_PEPPER, LP_MUST}, {LP_OPT_ID_TYPE, LP_MUST});
+
+TAKES(right_show, {LP_OPT_PRODUCT, LP_MAY}, {LP_OPT_OPEN, LP_MAY}, HOLDER,
+      {LP_OPT_JSON, LP_MAY});
+
+TAKES(right_set, {LP_OPT_PRODUCT, LP_MUST}, {LP_OPT_STATE, LP_MAY},
+      {LP_OPT_FROM, LP_MAY}, {LP_OPT_UNTIL, LP_MAY},
+      {LP_OPT_ENTITLEMENT, LP_MAY}, {LP_OPT_OPEN, LP_MAY}, HOLDER);
+
+TAKES(right_drop, {LP_OPT_PRODUCT, LP_MAY}, {LP_OPT_TOKENS, LP_MAY},
+      {LP_OPT_ALL, LP_MAY}, {LP_OPT_OPEN, LP_MAY}, HOLDER);
+
+TAKES(right_revoke, {LP_OPT_AT, LP_MAY}, HOLDER);
+
+TAKES(product_show, REDIS, {LP_OPT_JSON, LP_MAY});
+
+TAKES(product_set, {LP_OPT_URL, LP_MAY}, {LP_OPT_DEEP, LP_MAY},
+      {LP_OPT_FREE, LP_MAY}, {LP_OPT_IN, LP_MAY}, {LP_OPT_NAME, LP_MAY},
+      {LP_OPT_LICENCE, LP_MAY}, REDIS);
+
+TAKES(product_drop, REDIS);
+
+TAKES(school_show, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
+      REDIS, {LP_OPT_JSON, LP_MAY});
+
+TAKES(school_set, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
+      {LP_OPT_ALIAS_SCHOOL, LP_MUST}, REDIS);
+
+TAKES(school_drop, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
+      REDIS);
+
+TAKES(check, REDIS, {LP_OPT_NGINX_CONF, LP_MAY}, {LP_OPT_NGINX, LP_MAY},
+      {LP_OPT_JSON, LP_MAY});
+
+static const lp_command_t commands[] = {
+    {"jws verify", NULL, "TOKEN",
+     "Checks a token's signature alone and prints its payload.",
+     "Default algorithms: all but HS256, which is checked only when --alg\n"
+     "names it. A key that names no algorithm serves the token's.",
+     jws_verify, lp_command_jws_verify},
+    {"token verify", NULL, "TOKEN",
+     "Checks a token's signature and claims and prints the claims.",
+     "Default algorithms: all but ES512 and HS256.", token_verify,
+     lp_command_token_verify},
+    {"token explain", NULL, "TOKEN",
+     "Says in words why a token is accepted or refused.",
+     "Without --iss or --aud the token's own are believed. Shows no ids of\n"
+     "persons and no signature: the answer may go into a ticket.",
+     token_explain, lp_command_token_explain},
+    {"token mint", NULL, "CLAIMS",
+     "Signs a JSON object of claims, for tests and demonstrations.", NULL,
+     token_mint, lp_command_token_mint},
+    {"token jwks", NULL, NULL, "Prints the public JWKS of keys.",
+     "--alg and --kid are for a single key.", token_jwks,
+     lp_command_token_jwks},
+    {"key new", NULL, NULL, "Makes a private key and prints it as a JWK.",
+     "Without --kid the name is the key's thumbprint (RFC 7638).", key_new,
+     lp_command_key_new},
+    {"user-key", NULL, "ID", "Prints the user key of a person's id.", NULL,
+     user_key, lp_command_user_key},
+    {"right show", NULL, "ID", "Shows what a person or a school may use.",
+     NULL, right_show, lp_command_right_show},
+    {"right set", NULL, "ID", "Stores a right, or changes parts of it.",
+     "What is not given stays as it is. A new right needs --state (O with\n"
+     "--open) and --entitlement.",
+     right_set, lp_command_right_set},
+    {"right drop", NULL, "ID", "Removes a right.",
+     "One of --product, --tokens and --all.", right_drop,
+     lp_command_right_drop},
+    {"right revoke", NULL, "ID",
+     "Refuses a person's tokens that were issued before now.", NULL,
+     right_revoke, lp_command_right_revoke},
+    {"product show", "ID", NULL, "Shows a product.", NULL, product_show,
+     lp_command_product_show},
+    {"product set", "ID", NULL, "Stores a product, or changes parts of it.",
+     "What is not given stays as it is; an empty value removes.", product_set,
+     lp_command_product_set},
+    {"product drop", "ID", NULL, "Removes a product.", NULL, product_drop,
+     lp_command_product_drop},
+    {"school show", NULL, NULL, "Shows which school an id means.", NULL,
+     school_show, lp_command_school_show},
+    {"school set", NULL, NULL, "Stores which school an id means.", NULL,
+     school_set, lp_command_school_set},
+    {"school drop", NULL, NULL, "Forgets which school an id means.", NULL,
+     school_drop, lp_command_school_drop},
+    {"check", NULL, NULL, "Checks Redis and nginx, and says what to do.", NULL,
+     check, lp_command_check},
+};
+
+#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+/* The commands that begin with prefix: all of them where it is empty. */
+static unsigned
+list_commands(FILE *out, const char *prefix)
+{
+    unsigned i, n = 0;
+    size_t   len = strlen(prefix);
+
+    for (i = 0; i < N_COMMANDS; i++) {
+        if (strncmp(commands[i].name, prefix, len) == 0
+            && (len == 0 || commands[i].name[len] == ' ')) {
+            fprintf(out, "  %-15s %s\n", commands[i].name,
+                    commands[i].summary);
+            n++;
+        }
+    }
+    return n;
+}
+
+static void
+put_overview(FILE *out)
+{
+    fputs("usage: leerpoort COMMAND [OPTIONS]\n\n", out);
+    list_commands(out, "");
+    fputs("\nleerpoort COMMAND --help lists the options of one.\n"
+          "Ids of persons and secrets come on standard input or in files.\n"
+          "Redis: --redis, else LEERPOORT_REDIS, else "
+          "unix:/run/redis/redis-server.sock.\n"
+          "Exit: 0 yes, 1 no (the reason on standard error), 2 usage.\n",
+          out);
+}
+
+/* How many of the words at argv make up the command's name; 0: not this. */
+static int
+name_words(const lp_command_t *command, int argc, char **argv)
+{
+    const char *name = command->name;
+    size_t      len;
+    int         i;
+
+    for (i = 0; i < argc; i++) {
+        len = strlen(argv[i]);
+        if (strncmp(name, argv[i], len) != 0) {
+            return 0;
+        }
+        if (name[len] == '\0') {
+            return i + 1;
+        }
+        if (len == 0 || name[len] != ' ') {
+            return 0;
+        }
+        name += len + 1;
+    }
+    return 0;
+}
+
+static int
+run(const lp_command_t *command, int argc, char **argv)
+{
+    lp_args_t args;
+    int       rc;
+
+    rc = lp_args_read(&args, command, argc, argv);
+    if (rc == -1) {
+        lp_args_help(command);
+        return LP_YES;
+    }
+    return rc == LP_YES ? command->run(&args) : rc;
+}
+
+/* A group's name alone, or nothing that we know. */
+static int
+explain_usage(int argc, char **argv)
+{
+    int help = argc > 0 && strcmp(argv[argc - 1], "--help") == 0;
+
+    if (argc == 1 && help) {
+        put_overview(stdout);
+        return LP_YES;
+    }
+    if (argc == 2 && help && list_commands(stdout, argv[0]) > 0) {
+        return LP_YES;
+    }
+    if (argc > 0) {
+        lp_say("there is no such command; see leerpoort --help");
+        return LP_USAGE;
+    }
+    put_overview(stderr);
+    return LP_USAGE;
+}
+
+static int
+dispatch(int argc, char **argv)
+{
+    unsigned i;
+    int      words;
+
+    for (i = 0; i < N_COMMANDS; i++) {
+        words = name_words(&commands[i], argc, argv);
+        if (words > 0) {
+            return run(&commands[i], argc - words, argv + words);
+        }
+    }
+    return explain_usage(argc, argv);
+}
+
+int
+main(int argc, char **argv)
+{
+    int rc;
+
+    /* a reader that left is a write error, not a silent death */
+    signal(SIGPIPE, SIG_IGN);
+    rc = dispatch(argc - 1, argv + 1);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        lp_say("the answer could not be written");
+        return LP_NO;
+    }
+    return rc;
+}

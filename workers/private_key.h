@@ -1,0 +1,50 @@
+/*
+ * Signing keys: private JWKs (RFC 7517, 7518, 8037) and PEM files. Only the
+ * command signs; the edge and the workers verify alone.
+ */
+
+#ifndef LP_PRIVATE_KEY_H
+#define LP_PRIVATE_KEY_H
+
+#include <openssl/evp.h>
+
+#include "../core/alg.h"
+
+#define LP_KID_MAX       256 /* bytes, as core/jws.h takes them */
+#define LP_SECRET_MAX    512 /* bytes of an HS256 secret */
+#define LP_SIGNATURE_MAX 2048 /* RSA of 16384 bits */
+
+typedef struct {
+    EVP_PKEY     *pkey; /* NULL: a shared secret */
+    unsigned char secret[LP_SECRET_MAX];
+    size_t        secret_len;
+    int           is_private;
+    lp_alg_t      alg; /* what it signs; never LP_ALG_UNKNOWN */
+    char          kid[LP_KID_MAX + 1]; /* empty: none */
+} lp_private_key_t;
+
+/*
+ * Reads a key file. alg: the algorithm asked for, LP_ALG_UNKNOWN for the key's
+ * own (its "alg", else RS256, ES* by the curve, EdDSA, HS256); kid: its name,
+ * NULL for its own. Refuses what no verifier of ours would take.
+ * Returns 0; -1 after lp_say(). lp_private_key_free() must follow either way.
+ */
+int lp_private_key_load(lp_private_key_t *key, const char *path, lp_alg_t alg,
+                        const char *kid);
+
+/*
+ * Makes a key for alg; kid NULL: its thumbprint (RFC 7638).
+ * Returns 0; -1 after lp_say(). lp_private_key_free() must follow either way.
+ */
+int lp_private_key_new(lp_private_key_t *key, lp_alg_t alg, const char *kid);
+
+void lp_private_key_free(lp_private_key_t *key);
+
+/*
+ * Signs text; dst has room for LP_SIGNATURE_MAX bytes. ES* gives raw r || s.
+ * Returns the signature's length; 0 when OpenSSL failed.
+ */
+size_t lp_private_key_sign(const lp_private_key_t *key, unsigned char *dst,
+                           lp_span_t text);
+
+#endif

@@ -123,10 +123,11 @@ fuzz: deps-build deps-fuzz $(FUZZERS)
 	@build-aux/run-fuzz $(SECONDS) $(FUZZ_NAMES)
 
 tidy: deps-build deps-tidy build/nginx/Makefile
-	@$(PYTHON) build-aux/check-style
-	@build-aux/run-tidy $(NGINX_SRC) build/nginx -- $(CPPFLAGS) -- \
+	@failed=0; $(PYTHON) build-aux/check-style || failed=1; \
+	build-aux/run-tidy $(NGINX_SRC) build/nginx -- $(CPPFLAGS) -- \
 	    $(CORE) $(WORKERS) $(UNIT) $(UNIT_SHARED) \
-	    $(wildcard tests/fuzz/*.c) -- $(MODULE)
+	    $(wildcard tests/fuzz/*.c) -- $(MODULE) || failed=1; \
+	exit $$failed
 
 compat: deps-build deps-compat build/leerpoort
 	@build-aux/compat $(VERSIONS)

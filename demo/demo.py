@@ -115,11 +115,12 @@ class Server:
         raise Failure(f"{self.name} did not start:\n{self.said()}")
 
     def said(self):
-        """What it wrote, its error log included."""
-        return "".join(
-            path.read_text(errors="replace")[-3000:]
-            for path in (self.log, self.log.with_suffix(".log"))
-            if path.exists())
+        """Its error log, or what it wrote where it has none."""
+        said = ""
+        for path in (self.log, self.log.with_suffix(".log")):
+            if path.exists():
+                said = path.read_text(errors="replace")[-3000:] or said
+        return said
 
     def stop(self):
         self.process.terminate()
@@ -298,7 +299,7 @@ def raise_demo(stack, signals, args):
     (folder / "pages").mkdir()
     pages.write(folder / "pages", f"http://127.0.0.1:{args.port}/")
 
-    values = {"MODULE": module, "ISSUER": cast.ISSUER,
+    values = {"BUILD": build, "ISSUER": cast.ISSUER,
               "AUDIENCE": cast.AUDIENCE, "PORT": args.port,
               "PUBLISHER_PORT": args.port + 1,
               "USER": "user root root;" if os.geteuid() == 0 else "",

@@ -35,7 +35,7 @@ a { color: var(--accent); text-underline-offset: .2em; }
 a:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 [lang=en] { color: var(--soft); font-size: .92em; }
 ul { list-style: none; margin: 0; padding: 0; }
-.people { display: grid; gap: .9rem;
+.people { display: grid; gap: .9rem; margin-top: 1rem;
           grid-template-columns: repeat(auto-fill, minmax(15rem, 1fr)); }
 .people a, .people strong.card {
     display: block; height: 100%; padding: 1rem 1.1rem; font-weight: normal;
@@ -55,7 +55,7 @@ ul { list-style: none; margin: 0; padding: 0; }
 .links .what span { display: block; }
 .outcome { border-left: .35rem solid; padding-left: .75rem; }
 .outcome code { font-size: .95rem; font-weight: 600; }
-.outcome span { display: block; font-size: .9rem; color: var(--soft); }
+.outcome > span { display: block; font-size: .9rem; color: var(--soft); }
 .good { border-color: var(--good); } .good code { color: var(--good); }
 .wait { border-color: var(--wait); } .wait code { color: var(--wait); }
 .bad { border-color: var(--bad); } .bad code { color: var(--bad); }
@@ -130,7 +130,7 @@ def _outcome(outcome):
     status, dutch, english = cast.OUTCOMES[outcome]
     return (f'<div class="outcome {_KIND.get(outcome, "bad")}">'
             f"<code>{status} {outcome}</code>"
-            f'<span>{dutch} <span lang="en">{english}</span></span></div>')
+            f'<span>{dutch} · <span lang="en">{english}</span></span></div>')
 
 
 def _link(person, link):
@@ -208,8 +208,8 @@ def activation():
             "This book was bought and not yet activated. The gate has found "
             "the entitlement and now hands the click to the worker that "
             "activates. The workers are not part of this demo, and so the "
-            "click ends here.")
-        + '\n<dl>\n<dt>Boek <span lang="en">product</span></dt>'
+            "click ends here."),
+        '<dl>\n<dt>Boek <span lang="en">product</span></dt>'
         '<dd><code><!--#echo var="leerpoort_product" default="-" --></code>'
         '</dd>\n<dt>School</dt>'
         '<dd><code><!--#echo var="leerpoort_school" default="-" --></code>'

@@ -1,0 +1,172 @@
+"""The demo shows every outcome, and leaves nothing behind."""
+
+import os
+import pathlib
+import re
+import signal
+import socket
+import subprocess
+import sys
+from http.cookies import SimpleCookie
+
+import pytest
+
+from lib import http
+from lib.process import REPOSITORY, Process, eventually
+
+pytestmark = pytest.mark.once
+
+DEMO = [sys.executable, "-B", str(REPOSITORY / "demo/demo.py")]
+
+
+def free_ports():
+    """A port that is free together with the next one."""
+    for _ in range(100):
+        with socket.socket() as first, socket.socket() as second:
+            first.bind(("127.0.0.1", 0))
+            port = first.getsockname()[1]
+            try:
+                second.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+    raise AssertionError("no two free ports in a row")
+
+
+def environment(folder, **more):
+    return {**os.environ, "TMPDIR": str(folder), **more}
+
+
+def run(folder, *options, **more):
+    return subprocess.run([*DEMO, *options], capture_output=True, text=True,
+                          timeout=60, env=environment(folder, **more))
+
+
+def processes_of(folder):
+    """The command lines that name this folder."""
+    found = []
+    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode()
+        except OSError:
+            continue
+        if f"{folder}/leerpoort-demo-" in line:
+            found.append(line)
+    return found
+
+
+def text(page):
+    return page.body.decode()
+
+
+@pytest.fixture
+def demo(tmp_path):
+    """A running demo: (its process, its port, its folder)."""
+    port = free_ports()
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    output = tmp_path / "output"
+    process = Process([*DEMO, "--port", str(port)], output,
+                      environment(folder), last_words=signal.SIGTERM)
+    try:
+        eventually("the demo is up", lambda: process.ended()
+                   or "Ctrl-C stops" in output.read_text(), 30)
+        assert not process.ended(), output.read_text()
+        yield process, port, folder, output
+    finally:
+        process.signal(signal.SIGTERM)
+        process.wait(20)
+        process.destroy()
+
+
+def test_every_link_ends_as_the_page_says(tmp_path):
+    done = run(tmp_path, "--check", "--port", str(free_ports()))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "WRONG" not in done.stdout
+    assert len(re.findall("^ok", done.stdout, re.M)) > 40
+    assert list(tmp_path.iterdir()) == []
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_taken_port_is_named(tmp_path, which):
+    port = free_ports()
+    with socket.create_server(("127.0.0.1", port + which)):
+        done = run(tmp_path, "--port", str(port))
+    assert done.returncode == 1
+    assert f"Port {port + which} is taken" in done.stderr
+    assert "make demo PORT=" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_start_leaves_nothing(tmp_path):
+    done = run(tmp_path, "--port", str(free_ports()),
+               LEERPOORT_NGINX="/bin/false")
+    assert done.returncode == 1
+    assert "did not start" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_removes_everything(demo, number):
+    process, _, folder, _ = demo
+    assert len(processes_of(folder)) >= 3
+    process.signal(number)
+    assert process.wait(20)
+    assert list(folder.iterdir()) == []
+    assert processes_of(folder) == []
+
+
+def test_the_printed_lines_show_every_outcome(demo):
+    _, _, _, output = demo
+    lines = re.findall(r"^# (\S+)\n(curl .*)$", output.read_text(), re.M)
+    assert len(lines) == 12
+    for outcome, line in lines:
+        said = subprocess.run(["bash", "-c", line], capture_output=True,
+                              text=True, timeout=20).stdout
+        assert re.search(rf"^Leerpoort-Outcome: {outcome}\r?$", said,
+                         re.M | re.I), f"{line}\n{said}"
+
+
+def test_choosing_a_pupil_in_the_portal(demo):
+    _, port, folder, _ = demo
+    page = http.click(port, "/")
+    assert page.status == 200 and "/wie/emma" in text(page)
+
+    chosen = http.click(port, "/wie/emma?terug=go/rekenkracht/hoofdstuk/3")
+    assert chosen.status == 303
+    assert chosen.location == "/go/rekenkracht/hoofdstuk/3"
+    cookies = SimpleCookie()
+    for value in chosen.all("Set-Cookie"):
+        cookies.load(value)
+    assert all(cookie["httponly"] for cookie in cookies.values())
+    cookie = "; ".join(f"{name}={morsel.value}"
+                       for name, morsel in cookies.items())
+
+    mine = http.click(port, "/", headers=[("Cookie", cookie)])
+    assert "Dag Emma" in text(mine)
+    click = http.click(port, "/go/rekenkracht/hoofdstuk/3",
+                       headers=[("Cookie", cookie)])
+    assert click.status == 302
+    opened = click.location
+    book = http.click(port + 1, opened[opened.index("/boek/"):])
+    assert book.status == 200
+    assert "Rekenkracht 7" in text(book) and "hoofdstuk/3" in text(book)
+
+
+def test_the_login_leads_back_to_the_click_and_nowhere_else(demo):
+    _, port, _, _ = demo
+    click = http.click(port, "/uitgelogd/rekenkracht")
+    assert click.status == 302
+    login = http.click(port, click.location)
+    assert '/wie/noah?terug=go/rekenkracht"' in text(login)
+
+    for evil in ("https%3A%2F%2Fevil.example%2Fgo%2Fx", "%22%3E%3Cscript%3E",
+                 '"><script>alert(1)</script>', "//evil.example/go/x",
+                 f"http://127.0.0.1:{port}.evil.example/go/x"):
+        page = http.click(port, f"/login?return={evil}")
+        assert "evil" not in text(page) and "<script" not in text(page)
+        back = http.click(port, f"/wie/emma?terug={evil}")
+        assert (back.status, back.location) in (
+            (303, "/"), (400, None))

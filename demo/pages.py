@@ -214,7 +214,7 @@ def activation():
         '</dd>\n<dt>School</dt>'
         '<dd><code><!--#echo var="leerpoort_school" default="-" --></code>'
         "</dd>\n</dl>",
-        "", '<p><a href="/">Naar het portaal</a> '
+        '<p><a href="/">Naar het portaal</a> '
         '<span lang="en">to the portal</span></p>')
 
 

@@ -182,7 +182,7 @@ void ngx_http_leerpoort_slot_confirmed(ngx_http_leerpoort_zone_t *zone,
     uint64_t at);
 void ngx_http_leerpoort_slot_lost(ngx_http_leerpoort_zone_t *zone);
 void ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone);
-ngx_uint_t ngx_http_leerpoort_slot_trusted(ngx_http_leerpoort_zone_t *zone);
+ngx_uint_t ngx_http_leerpoort_slot_trusted(void);
 
 
 /* ---- a connection to Redis ---- */

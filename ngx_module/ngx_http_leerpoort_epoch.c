@@ -44,8 +44,6 @@
 static ngx_uint_t ngx_http_leerpoort_slot_alive(
     const ngx_http_leerpoort_slot_t *slot);
 static uint64_t ngx_http_leerpoort_started(ngx_pid_t pid);
-static ngx_uint_t ngx_http_leerpoort_witness(ngx_http_leerpoort_zone_t *zone,
-    uint64_t since);
 static void ngx_http_leerpoort_epoch_check(ngx_http_leerpoort_zone_t *zone);
 static void ngx_http_leerpoort_sweep_locked(ngx_http_leerpoort_zone_t *zone);
 
@@ -129,13 +127,38 @@ ngx_http_leerpoort_slot_armed(ngx_http_leerpoort_zone_t *zone)
 }
 
 
-/* Everything that Redis said before `at` has been heard. */
+/*
+ * Everything that Redis said before `at` has been heard. A trusted worker
+ * vouches for those that were armed by then.
+ */
 void
 ngx_http_leerpoort_slot_confirmed(ngx_http_leerpoort_zone_t *zone, uint64_t at)
 {
-    if (ngx_http_leerpoort_slot) {
-        ngx_http_leerpoort_slot->confirmed_at = at;
+    ngx_uint_t                  i;
+    ngx_http_leerpoort_slot_t  *slot;
+
+    if (ngx_http_leerpoort_slot == NULL) {
+        return;
     }
+
+    ngx_http_leerpoort_lock(zone);
+
+    ngx_http_leerpoort_slot->confirmed_at = at;
+
+    for (i = 0; i < NGX_HTTP_LEERPOORT_SLOTS
+                && ngx_http_leerpoort_slot->link
+                   == NGX_HTTP_LEERPOORT_LINK_TRUSTED; i++)
+    {
+        slot = &zone->sh->slots[i];
+
+        if (slot->link == NGX_HTTP_LEERPOORT_LINK_ARMED
+            && slot->armed_at <= at)
+        {
+            slot->link = NGX_HTTP_LEERPOORT_LINK_TRUSTED;
+        }
+    }
+
+    ngx_http_leerpoort_unlock(zone);
 }
 
 
@@ -175,55 +198,15 @@ ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone)
  * it reads what its link has to say.
  */
 ngx_uint_t
-ngx_http_leerpoort_slot_trusted(ngx_http_leerpoort_zone_t *zone)
+ngx_http_leerpoort_slot_trusted(void)
 {
-    ngx_http_leerpoort_slot_t  *slot;
+    const ngx_http_leerpoort_slot_t  *slot;
 
     slot = ngx_http_leerpoort_slot;
 
-    if (slot == NULL || slot->link == NGX_HTTP_LEERPOORT_LINK_NONE) {
-        return 0;
-    }
-
-    if ((uint64_t) ngx_current_msec * 1000000
-        > slot->confirmed_at + NGX_HTTP_LEERPOORT_LEASE)
-    {
-        return 0;
-    }
-
-    if (slot->link == NGX_HTTP_LEERPOORT_LINK_TRUSTED) {
-        return 1;
-    }
-
-    if (!ngx_http_leerpoort_witness(zone, slot->armed_at)) {
-        return 0;
-    }
-
-    slot->link = NGX_HTTP_LEERPOORT_LINK_TRUSTED;
-
-    return 1;
-}
-
-
-/* Is there a trusted worker that has heard everything until then? */
-static ngx_uint_t
-ngx_http_leerpoort_witness(ngx_http_leerpoort_zone_t *zone, uint64_t since)
-{
-    ngx_uint_t                  i;
-    ngx_http_leerpoort_slot_t  *slot;
-
-    for (i = 0; i < NGX_HTTP_LEERPOORT_SLOTS; i++) {
-        slot = &zone->sh->slots[i];
-
-        if (slot->pid != 0
-            && slot->link == NGX_HTTP_LEERPOORT_LINK_TRUSTED
-            && slot->confirmed_at >= since)
-        {
-            return 1;
-        }
-    }
-
-    return 0;
+    return slot != NULL && slot->link == NGX_HTTP_LEERPOORT_LINK_TRUSTED
+           && (uint64_t) ngx_current_msec * 1000000
+              <= slot->confirmed_at + NGX_HTTP_LEERPOORT_LEASE;
 }
 
 

@@ -24,6 +24,8 @@ static char *ngx_http_leerpoort_public_url(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_leerpoort_activate_uri(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
+static ngx_uint_t ngx_http_leerpoort_is_host(ngx_conf_t *cf,
+    const ngx_str_t *host);
 static char *ngx_http_leerpoort_content_hosts(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_leerpoort_redis_address(ngx_conf_t *cf,
@@ -435,12 +437,14 @@ ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
+/* http is allowed: what is behind a proxy that ends TLS may be tried out. */
 static char *
 ngx_http_leerpoort_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_leerpoort_loc_conf_t *llcf = conf;
 
-    ngx_str_t  *value, *url;
+    u_char     *last;
+    ngx_str_t  *value, *url, rest;
 
     if (llcf->public_url.data) {
         return "is duplicate";
@@ -454,18 +458,57 @@ ngx_http_leerpoort_public_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         url->len--;
     }
 
-    if (lp_target_check(ngx_http_leerpoort_span(url), 0,
-                        &(lp_hosts_t) { NULL, 0 }) == LP_TARGET_OK)
+    rest = *url;
+    last = rest.data + rest.len;
+
+    if (rest.len > 7 && ngx_strncmp(rest.data, "http://", 7) == 0) {
+        rest.data += 7;
+
+    } else if (rest.len > 8 && ngx_strncmp(rest.data, "https://", 8) == 0) {
+        rest.data += 8;
+    }
+
+    rest.len = last - rest.data;
+
+    if (rest.len < url->len
+        && ngx_strlchr(rest.data, last, '?') == NULL
+        && ngx_strlchr(rest.data, last, '#') == NULL
+        && ngx_http_leerpoort_is_host(cf, &rest))
     {
         return NGX_CONF_OK;
     }
 
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "\"leerpoort_public_url\" must be like "
-                       "\"https://toegang.example\" (http only on loopback), "
-                       "not \"%V\"", &value[1]);
+                       "\"https://toegang.example\", not \"%V\"",
+                       &value[1]);
 
     return NGX_CONF_ERROR;
+}
+
+
+/* Does this, after "https://", make a URL that may be a target? */
+static ngx_uint_t
+ngx_http_leerpoort_is_host(ngx_conf_t *cf, const ngx_str_t *host)
+{
+    u_char     *p;
+    ngx_str_t   url;
+    lp_hosts_t  any;
+
+    url.len = sizeof("https://") - 1 + host->len;
+    url.data = ngx_pnalloc(cf->temp_pool, url.len);
+    if (url.data == NULL) {
+        return 0;
+    }
+
+    p = ngx_cpymem(url.data, "https://", sizeof("https://") - 1);
+    ngx_memcpy(p, host->data, host->len);
+
+    any.list = NULL;
+    any.n = 0;
+
+    return lp_target_check(ngx_http_leerpoort_span(&url), 0, &any)
+           == LP_TARGET_OK;
 }
 
 
@@ -506,7 +549,7 @@ ngx_http_leerpoort_content_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
     ngx_http_leerpoort_loc_conf_t *llcf = conf;
 
     lp_span_t   *host;
-    ngx_str_t   *value;
+    ngx_str_t   *value, name;
     ngx_uint_t   i;
 
     if (llcf->content_hosts != NGX_CONF_UNSET_PTR) {
@@ -523,8 +566,14 @@ ngx_http_leerpoort_content_hosts(ngx_conf_t *cf, ngx_command_t *cmd,
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        if (value[i].len == 0
-            || ngx_strlchr(value[i].data, value[i].data + value[i].len, '/'))
+        name = value[i];
+        if (name.len > 2 && ngx_strncmp(name.data, "*.", 2) == 0) {
+            name.data += 2;
+            name.len -= 2;
+        }
+
+        if (strcspn((char *) name.data, "/?#") < name.len
+            || !ngx_http_leerpoort_is_host(cf, &name))
         {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                                "\"leerpoort_content_hosts\" takes hosts, as "

@@ -106,7 +106,7 @@ ngx_http_leerpoort_views(ngx_http_leerpoort_ctx_t *ctx, lp_span_t *views)
     ages.stale = (ngx_msec_t) llcf->stale * 1000;
 
     trusted = ages.longest > 0
-              && ngx_http_leerpoort_slot_trusted(ngx_http_leerpoort_zone_here);
+              && ngx_http_leerpoort_slot_trusted();
     rc = NGX_OK;
 
     for (i = 0; i < ctx->n_keys; i++) {

@@ -2,7 +2,8 @@
 
 The edge has two connections for each worker: one asks for data ("data"), one
 waits for invalidations ("link"). What comes back on either can be held, cut,
-frozen or spoilt apart from the other, so that a race can be played slowly.
+frozen or spoilt apart from the other, so that a race can be played slowly. A
+connection is "new", and left alone, until it has asked for something.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ class _Pair:
     def __init__(self, client, server):
         self.client = client
         self.server = server
-        self.kind = "data"
+        self.kind = "new"           # until it says what it wants
         self.asked = b""
         self.held = b""
         self.passed = 0
@@ -177,8 +178,11 @@ class Proxy:
         with self._changed:
             pair.asked = (pair.asked + data)[-4096:]
             asked = pair.asked.upper()
-            if b"TRACKING" in asked or b"SUBSCRIBE" in asked:
+            if b"TRACKING" in asked or b"SUBSCRIBE" in asked \
+                    or b"\r\nID\r\n" in asked:
                 pair.kind = "link"
+            elif pair.kind == "new" and b"GET" in asked:
+                pair.kind = "data"
 
     def _downwards(self, pair):
         with contextlib.suppress(OSError):

@@ -15,8 +15,11 @@ LOADING = b"-LOADING Redis is loading the dataset in memory\r\n"
 NOAUTH = b"-NOAUTH Authentication required.\r\n"
 WRONGTYPE = (b"-WRONGTYPE Operation against a key holding the wrong kind of "
              b"value\r\n")
+# FLUSHALL, as Redis says it to a RESP2 client; other versions, and those that
+# speak the protocol after them, say it with a nil array.
 INVALIDATE_ALL = (b"*3\r\n$7\r\nmessage\r\n$20\r\n__redis__:invalidate\r\n"
-                  b"*-1\r\n")
+                  b"$-1\r\n")
+INVALIDATE_ALL_ARRAY = INVALIDATE_ALL.replace(b"$-1", b"*-1")
 
 
 class Close(Exception):
@@ -27,13 +30,17 @@ class Close(Exception):
         self.data = data
 
 
-def silence(_link, _args):
-    """An answer that never comes."""
+def silence(link, _args):
+    """An answer that never comes; nor does any after it."""
+    link.mute = True
     return b""
 
 
 def half_then_silence(reply):
-    return lambda _link, _args: reply[:len(reply) // 2]
+    def answer(link, _args):
+        link.mute = True
+        return reply[:len(reply) // 2]
+    return answer
 
 
 def half_then_close(reply):
@@ -77,6 +84,7 @@ class Link:
         self.socket = sock
         self.number = number
         self.subscribed = False
+        self.mute = False           # from now on
         self._lock = threading.Lock()
 
     def send(self, data, dribble=False):
@@ -197,6 +205,8 @@ class ScriptedRedis:
         with self._changed:
             self.asked.append(args)
             self._changed.notify_all()
+        if link.mute:
+            return True
         answer = self.answers.get(args[0], self.answers.get("*"))
         try:
             if answer is None:

@@ -120,6 +120,8 @@ def replace(path, text):
     """Puts a new file in the place of an old one, never half a file."""
     path = pathlib.Path(path)
     fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(0o600)          # it may hold a secret
     fresh.write_text(text)
     os.replace(fresh, path)
 

@@ -17,7 +17,7 @@ from lib.process import alive, eventually
 @pytest.fixture
 def held(redis, proxy):
     """An edge whose questions to Redis the test can hold back."""
-    with Edge(redis=redis, address=proxy.address, timeout="5s") as edge:
+    with Edge(redis=redis, address=proxy.address, timeout="2s") as edge:
         proxy.await_links(1)
         edge.product("book")
         edge.settled(edge.person().grant("book"))
@@ -298,7 +298,7 @@ def test_workers_killed_as_fast_as_they_come():
 def test_nginx_leaves_while_clicks_wait(redis, proxy):
     """SIGQUIT lets what was begun end: the click is answered, then nginx is
     gone, with nothing left open."""
-    with Edge(redis=redis, address=proxy.address, timeout="5s") as edge:
+    with Edge(redis=redis, address=proxy.address, timeout="2s") as edge:
         proxy.await_links(1)
         edge.product("book")
         edge.settled(edge.person().grant("book"))

@@ -50,6 +50,8 @@ def folder(tmp_path):
     (tmp_path / "pepper").touch(0o600)
     (tmp_path / "pepper").write_bytes(b"pepper" * 6)
     write_jwks(tmp_path / "hs.jwks.json", [make_key("HS256", "hs")])
+    write_jwks(tmp_path / "open.jwks.json", [make_key("HS256", "hs")])
+    os.chmod(tmp_path / "open.jwks.json", 0o644)
     write_jwks(tmp_path / "weak.jwks.json", [
         Key("RS256", "weak", rsa_private(1024))])
     (tmp_path / "none.jwks.json").write_text('{"keys":[]}')
@@ -86,7 +88,7 @@ def test_good_configuration_is_good(folder):
 
 
 @pytest.mark.parametrize("address", [
-    "127.0.0.1:6379", "localhost:6379", "[::1]:6379",
+    "127.0.0.1", "127.0.0.1:6379", "localhost:6379", "[::1]:6379",
     "unix:/tmp/x.sock user=edge password_file=@FOLDER@/password",
     "127.0.0.1:6379 timeout=1s"])
 def test_good_addresses(folder, address):
@@ -126,6 +128,11 @@ ALGS = "algorithms RS256 ES256 EdDSA;"
 REDIS = "leerpoort_redis unix:@FOLDER@/redis.sock timeout=50ms;"
 ZONE = "leerpoort_zone leerpoort:8m;"
 PEPPER = "leerpoort_pepper @FOLDER@/pepper;"
+OWN = """    leerpoort_issuer leerpoort {
+        issuer https://toegang.example; jwks @FOLDER@/open.jwks.json;
+        audience leerpoort; algorithms HS256; user sub NEPPI;
+    }
+"""
 ISSUER = GOOD[GOOD.index("    leerpoort_issuer"):GOOD.index("    server {")]
 EMPTY_ISSUER = "leerpoort_issuer school {"
 
@@ -142,6 +149,8 @@ MISTAKES = {
     "JWKS that is a folder": (JWKS, "jwks @FOLDER@;", ["jwks|JWKS"]),
     "JWKS with a secret for a foreign issuer": (
         JWKS, "jwks @FOLDER@/hs.jwks.json;", ["hs.jwks.json"]),
+    "JWKS with a secret that all may read": (
+        "    server {", OWN + "    server {", ["open.jwks.json"]),
     "pepper missing": (PEPPER, "leerpoort_pepper @FOLDER@/nowhere;",
                        ["nowhere", "No such file"]),
     "pepper readable by all": (PEPPER, "leerpoort_pepper @FOLDER@/world;",
@@ -174,8 +183,10 @@ MISTAKES = {
     "zone twice": (ZONE, ZONE + ZONE, ["leerpoort_zone", "duplicate"]),
     "no Redis": (REDIS, "", ["leerpoort_redis"]),
     "Redis twice": (REDIS, REDIS + REDIS, ["leerpoort_redis", "duplicate"]),
-    "Redis without a port": (REDIS, "leerpoort_redis 127.0.0.1;",
-                             ["127.0.0.1|port"]),
+    "Redis without an address": (REDIS, "leerpoort_redis timeout=50ms;",
+                                 ["address"]),
+    "Redis with two addresses": (REDIS, "leerpoort_redis unix:/x unix:/y;",
+                                 ["unix:/y"]),
     "Redis with a bad port": (REDIS, "leerpoort_redis 127.0.0.1:77777;",
                               ["77777"]),
     "Redis without a path": (REDIS, "leerpoort_redis unix:;", ["unix:"]),
@@ -217,10 +228,10 @@ MISTAKES = {
     "issuer without a user": ("user eckid ECK;\n        user sub NEPPI;", "",
                               ["user"]),
     "user without a type": ("user eckid ECK;", "user eckid;", ["user"]),
-    "user of an unknown type": ("user eckid ECK;", "user eckid EKC;",
-                                ["EKC"]),
-    "user of a school's type": ("user eckid ECK;", "user eckid MASTER;",
-                                ["MASTER"]),
+    "user of a type that is too long": (
+        "user eckid ECK;", f"user eckid {'E' * 17};", ["E" * 17]),
+    "user of a type with a dash": ("user eckid ECK;", "user eckid E-K;",
+                                  ["E-K"]),
     "school of an unknown type": ("school org MASTER;", "school org BRIN;",
                                   ["BRIN"]),
     "school of a user's type": ("school org MASTER;", "school org ECK;",
@@ -229,7 +240,7 @@ MISTAKES = {
     "negative leeway": ("leeway 60s;", "leeway -1s;", ["leeway"]),
     "bad max_age": ("max_age 8h;", "max_age 8y2z;", ["max_age"]),
     "unknown line in an issuer": ("leeway 60s;", "leewey 60s;", ["leewey"]),
-    "block in an issuer": ("leeway 60s;", "leeway { }", ["leeway"]),
+    "block in an issuer": ("leeway 60s;", "leeway { }", ["{"]),
     "click in a regex location": ("location /go/ {", "location ~ ^/go/ {",
                                   ["leerpoort_click"]),
     "click in a named location": ("location /go/ {", "location @go {",
@@ -248,7 +259,7 @@ MISTAKES = {
     "public url without a scheme": (
         "leerpoort_public_url https://toegang.example;",
         "leerpoort_public_url toegang.example;", ["toegang.example"]),
-    "public url with a path": (
+    "public url with a query": (
         "leerpoort_public_url https://toegang.example;",
         "leerpoort_public_url https://toegang.example/x?y;",
         ["toegang.example"]),
@@ -268,12 +279,10 @@ MISTAKES = {
         "leerpoort_content_hosts publisher.example",
         "leerpoort_content_hosts a*.example", ["a*.example"]),
     "host *": ("leerpoort_content_hosts publisher.example",
-               "leerpoort_content_hosts *", ["\\*"]),
+               "leerpoort_content_hosts *", ["*"]),
     "activation without a slash": ("leerpoort_activate /activate",
                                    "leerpoort_activate activate",
                                    ["activate"]),
-    "unknown variable": ("return=$leerpoort_return", "return=$leerpoort_back",
-                         ["leerpoort_back"]),
     "metrics with a value": ("leerpoort_metrics;", "leerpoort_metrics on;",
                              ["leerpoort_metrics"]),
     "leerpoort_auth is not there yet": (
@@ -293,14 +302,13 @@ def test_mistake_stops_nginx_with_one_clear_line(folder, name):
         # what is wrong as a whole is noticed where its block ends
         assert first <= int(found[2]) <= max(last, closing(text, first)), line
     for word in words:
-        assert any(w.replace("\\", "") in line for w in word.split("|")), line
+        assert any(w in line for w in word.split("|")), line
 
 
 def closing(text, line):
     """The line where the block that holds a line ends."""
     depth = 0
     for number, content in enumerate(text.splitlines()[line - 1:], line):
-        content = re.sub(r"\$?\{path\}", "", content)
         depth += content.count("{") - content.count("}")
         if depth < 0:
             return number

@@ -4,6 +4,7 @@ import hashlib
 import os
 import pathlib
 import re
+import resource
 import socket
 import ssl
 import subprocess
@@ -132,6 +133,9 @@ def nginx_conf(folder, redis):
             f"    {name}_temp_path {folder}/cache/{name};\n" for name in (
                 "client_body", "proxy", "fastcgi", "uwsgi", "scgi"))),
         (r"buffer=64k flush=5s", ""),
+        (r"worker_rlimit_nofile \d+;", "worker_rlimit_nofile %d;" % (
+            resource.getrlimit(resource.RLIMIT_NOFILE)[0])),
+        (r"worker_connections \d+;", "worker_connections 512;"),
     ]
     for pattern, replacement in changes:
         text, count = re.subn(pattern, lambda _: replacement, text)

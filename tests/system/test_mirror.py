@@ -23,7 +23,7 @@ OBEYED = 0.1        # seconds; the promise is a p99 of 10 ms, by "make bench"
 def proxied(redis, proxy, **kwargs):
     """An edge that speaks to Redis through the proxy. Its patience is long,
     so that a test may hold a reply back for a while."""
-    kwargs.setdefault("timeout", "5s")
+    kwargs.setdefault("timeout", "2s")
     with Edge(redis=redis, address=proxy.address, **kwargs) as edge:
         proxy.await_links(edge.nginx.workers)
         edge.product("book")
@@ -528,7 +528,7 @@ def test_right_revoked_while_the_link_was_lost(redis, proxy):
 def test_frozen_link_is_not_trusted_for_long(redis, proxy):
     """The link is open but silent: nothing says so, only a heartbeat that
     does not come back."""
-    with proxied(redis, proxy, timeout="1s") as edge:
+    with proxied(redis, proxy) as edge:
         person = edge.person().grant("book")
         edge.settled(person)
         proxy.hold("link")

@@ -13,7 +13,7 @@ from lib.http import Connection, at_once
 from lib.names import right
 from lib.process import eventually
 from lib.redis import Redis
-from lib.scripted import (INVALIDATE_ALL, LOADING, NOAUTH, WRONGTYPE, Close,
+from lib.scripted import (INVALIDATE_ALL, INVALIDATE_ALL_ARRAY, LOADING, NOAUTH, WRONGTYPE, Close,
                           after, array, half_then_close, half_then_silence,
                           hash_reply, invalidation, silence)
 
@@ -215,7 +215,7 @@ def test_stale_0_is_no_stale_use(redis):
 
 
 def test_stale_ends(redis):
-    with warm_edge(redis, click={"stale": "1s"}) as edge:
+    with warm_edge(redis, click={"mirror_time": "1s", "stale": "1s"}) as edge:
         redis.kill()
         assert edge.warm.click().outcome == "redirect"
         eventually("the time of stale use is over", lambda:
@@ -392,15 +392,27 @@ def test_replies_of_a_wrong_type(scripted):
                        == "redirect", BACK)
 
 
-def test_invalidation_of_everything(scripted):
+@pytest.mark.parametrize("message", [INVALIDATE_ALL, INVALIDATE_ALL_ARRAY],
+                         ids=["nil", "nil array"])
+def test_invalidation_of_everything(scripted, message):
     with scripted_edge(scripted) as edge:
         del scripted.data[edge.warm.hash()]
-        scripted.push(INVALIDATE_ALL)
+        scripted.push(message)
         eventually("obeyed", lambda: edge.warm.click().outcome == "no-right",
                    1, 0)
-        scripted.stop()
-        # What was known before FLUSHALL may not even be used as stale.
-        assert edge.warm.click().outcome in ("no-right", "unavailable")
+        # It is news, not an error: the link goes on.
+        assert len([a for a in scripted.asked if "TRACKING" in a]) == 1
+
+
+def test_stale_use_ends_with_flushall(redis):
+    """What was known before it may not even be used as stale."""
+    with warm_edge(redis) as edge:
+        redis("FLUSHALL")
+        eventually("obeyed", lambda: edge.cold.click().outcome
+                   == "unknown-product", 1)
+        redis.kill()
+        for _ in range(5):
+            assert_unavailable(edge.warm.click())
 
 
 def test_invalidation_of_a_megabyte(scripted):

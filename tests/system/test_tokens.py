@@ -635,13 +635,17 @@ def test_file_written_in_place_is_read_again(rotating):
         rotating, rotating.pupil.token(key=new)) == "redirect", WITHIN, 0.02)
 
 
-@pytest.mark.parametrize("text", [
-    "", "{", "[]", '{"keys":[]}', '{"keys":{}}', "\0", "<html>404</html>",
-    '{"keys":[{"kty":"oct","k":"AAAA"}]}', '{"keys":' + "[" * 5000,
-    " " * 1_000_000])
-def test_broken_file_keeps_the_old_keys_and_says_so_once(rotating, text):
+BROKEN = {
+    "empty": "", "cut": "{", "an array": "[]", "no keys": '{"keys":[]}',
+    "keys no array": '{"keys":{}}', "a NUL": "\0", "HTML": "<html>404</html>",
+    "a secret": '{"keys":[{"kty":"oct","k":"AAAA"}]}',
+    "deep": '{"keys":' + "[" * 5000, "a megabyte": " " * 1_000_000}
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_broken_file_keeps_the_old_keys_and_says_so_once(rotating, name):
     issuer = rotating.issuer
-    replace(issuer.jwks, text)
+    replace(issuer.jwks, BROKEN[name])
     eventually("the log names the file", lambda: issuer.jwks.name
                in rotating.nginx.log(), 5)
     looked_again(rotating)

@@ -295,7 +295,7 @@ ngx_http_leerpoort_metrics_histograms(u_char *p, u_char *last,
 }
 
 
-/* label: ends with a comma unless it is empty; "le" follows it. */
+/* label: ends with a comma unless it is empty; "le" follows it in a bucket. */
 static u_char *
 ngx_http_leerpoort_metrics_histogram(u_char *p, u_char *last,
     ngx_http_leerpoort_shared_t *sh, const char *name, const char *label,
@@ -330,13 +330,17 @@ ngx_http_leerpoort_metrics_histogram(u_char *p, u_char *last,
     p = ngx_slprintf(p, last, "%s_bucket{%sle=\"+Inf\"} %uA\n", name, label,
                      total);
 
-    /* the label without its comma */
-    len = ngx_strlen(label);
-    len -= len > 0;
+    sum = own_time ? sum / 1000 : sum;
+
+    if (label[0] == '\0') {
+        return ngx_slprintf(p, last, "%s_sum %uA\n%s_count %uA\n", name, sum,
+                            name, total);
+    }
+
+    len = ngx_strlen(label) - 1;
 
     return ngx_slprintf(p, last, "%s_sum{%*s} %uA\n%s_count{%*s} %uA\n",
-                        name, len, label, own_time ? sum / 1000 : sum,
-                        name, len, label, total);
+                        name, len, label, sum, name, len, label, total);
 }
 
 
@@ -380,7 +384,7 @@ ngx_http_leerpoort_metrics_state(u_char *p, u_char *last,
         "# TYPE leerpoort_links_up gauge\n"
         "leerpoort_links_up %ui\n"
         "# HELP leerpoort_epoch The mirror's epoch.\n"
-        "# TYPE leerpoort_epoch counter\n"
+        "# TYPE leerpoort_epoch gauge\n"
         "leerpoort_epoch %uL\n"
         "# HELP leerpoort_evictions_total Records that made room for others "
         "in the full zone.\n"

@@ -24,8 +24,8 @@ static void *lp_reply_array(const redisReadTask *task, lp_elements_t elements);
 static void *lp_reply_integer(const redisReadTask *task, long long value);
 static void *lp_reply_nil(const redisReadTask *task);
 static void lp_reply_free(void *object);
-static void *lp_reply_node(const redisReadTask *task, int64_t integer,
-                           const char *text, size_t len);
+static void *lp_reply_node(const redisReadTask *task, lp_reply_type_t type,
+                           int64_t integer, const char *text, size_t len);
 static int lp_reply_grow(void **array, size_t *cap, size_t need, size_t size);
 static size_t lp_reply_hash(lp_reply_t *reply);
 
@@ -248,28 +248,29 @@ lp_reply_command(char *dst, size_t cap, const lp_span_t *args, size_t n)
 static void *
 lp_reply_string(const redisReadTask *task, char *text, size_t len)
 {
-    return lp_reply_node(task, 0, text, len);
+    return lp_reply_node(task, (lp_reply_type_t) task->type, 0, text, len);
 }
 
 
 static void *
 lp_reply_array(const redisReadTask *task, lp_elements_t elements)
 {
-    return lp_reply_node(task, (int64_t) elements, NULL, 0);
+    return lp_reply_node(task, LP_REPLY_ARRAY, (int64_t) elements, NULL, 0);
 }
 
 
 static void *
 lp_reply_integer(const redisReadTask *task, long long value)
 {
-    return lp_reply_node(task, value, NULL, 0);
+    return lp_reply_node(task, LP_REPLY_INTEGER, value, NULL, 0);
 }
 
 
+/* The task still has the type of what is missing: a string or an array. */
 static void *
 lp_reply_nil(const redisReadTask *task)
 {
-    return lp_reply_node(task, 0, NULL, 0);
+    return lp_reply_node(task, LP_REPLY_NIL, 0, NULL, 0);
 }
 
 
@@ -282,8 +283,8 @@ lp_reply_free(void *object)
 
 /* Appends a node. The reader only asks whether the result is NULL. */
 static void *
-lp_reply_node(const redisReadTask *task, int64_t integer, const char *text,
-              size_t len)
+lp_reply_node(const redisReadTask *task, lp_reply_type_t type,
+              int64_t integer, const char *text, size_t len)
 {
     lp_reply_t      *reply;
     lp_reply_node_t *node;
@@ -300,7 +301,7 @@ lp_reply_node(const redisReadTask *task, int64_t integer, const char *text,
     }
 
     node = &reply->nodes[reply->n++];
-    node->type = (lp_reply_type_t) task->type;
+    node->type = type;
     node->integer = integer;
     node->at = reply->len;
     node->len = len;

@@ -71,8 +71,10 @@ typedef struct {
     ngx_http_complex_value_t  cookie; /* $cookie_leerpoort */
     ngx_shm_zone_t  *shm_zone;
 
-    ngx_str_t        click_file; /* where leerpoort_click stands first */
-    ngx_uint_t       click_line;
+    ngx_str_t        click_file;   /* where leerpoort_click stands first */
+    ngx_uint_t       click_line;   /* 0: nowhere */
+    ngx_str_t        metrics_file; /* likewise leerpoort_metrics */
+    ngx_uint_t       metrics_line;
 } ngx_http_leerpoort_main_conf_t;
 
 

@@ -108,10 +108,15 @@ static const uint64_t  ngx_http_leerpoort_trip_bounds[] = {
 char *
 ngx_http_leerpoort_metrics(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
-    ngx_http_core_loc_conf_t  *clcf;
+    ngx_http_core_loc_conf_t        *clcf;
+    ngx_http_leerpoort_main_conf_t  *mcf;
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
     clcf->handler = ngx_http_leerpoort_metrics_handler;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
+    mcf->metrics_file = cf->conf_file->file.name;
+    mcf->metrics_line = cf->conf_file->line;
 
     return NGX_CONF_OK;
 }

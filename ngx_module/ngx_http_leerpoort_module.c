@@ -226,6 +226,14 @@ ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
 
+    if (mcf->metrics_line && mcf->shm_zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"leerpoort_metrics\" needs \"leerpoort_zone\" in the "
+                      "http block in %V:%ui", &mcf->metrics_file,
+                      mcf->metrics_line);
+        return NGX_ERROR;
+    }
+
     if (mcf->click_line == 0) {
         return NGX_OK;
     }

@@ -19,11 +19,19 @@ typedef enum {
     LP_JSON_MEMORY
 } lp_json_error_t;
 
+/* What all parts of one document lie in. */
+typedef struct lp_json_memory_s lp_json_memory_t;
+
 /*
  * Reads text, which must be one JSON object and nothing else but white space.
- * Returns it, to be released with json_decref(); NULL and *error otherwise.
- * Not for two threads at once.
+ * Returns it and *memory, or NULL and *error. The object is to be looked at
+ * only: not changed, and not given to json_decref(). It lives until
+ * lp_json_release(). Not for two threads at once.
  */
-json_t *lp_json_object(lp_span_t text, lp_json_error_t *error);
+json_t *lp_json_read(lp_span_t text, lp_json_memory_t **memory,
+                     lp_json_error_t *error);
+
+/* NULL is no memory. */
+void lp_json_release(lp_json_memory_t *memory);
 
 #endif

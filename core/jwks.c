@@ -71,7 +71,8 @@ static const alg_key_t alg_keys[LP_ALGS] = {
     [LP_ALG_HS256] = {"oct", NULL, NULL, NULL, 0},
 };
 
-static json_t *read_document(lp_span_t text, const char **reason);
+static json_t *read_document(lp_span_t text, lp_json_memory_t **memory,
+                             const char **reason);
 static int kid_is_shared(const json_t *keys, size_t index);
 static const char *read_key(lp_key_t *key, const json_t *jwk,
                             const lp_algs_t *algs);
@@ -106,12 +107,13 @@ lp_jwks_t *
 lp_jwks_parse(lp_span_t text, const lp_algs_t *algs,
               lp_jwks_refused_pt refused, void *data, const char **reason)
 {
-    size_t      i, n;
-    json_t     *document, *keys;
-    lp_jwks_t  *jwks;
-    const char *why;
+    size_t            i, n;
+    json_t           *document, *keys;
+    lp_jwks_t        *jwks;
+    const char       *why;
+    lp_json_memory_t *memory;
 
-    document = read_document(text, reason);
+    document = read_document(text, &memory, reason);
     if (document == NULL) {
         return NULL;
     }
@@ -122,7 +124,7 @@ lp_jwks_parse(lp_span_t text, const lp_algs_t *algs,
     jwks = calloc(1, sizeof(lp_jwks_t) + n * sizeof(lp_key_t));
     if (jwks == NULL) {
         *reason = no_memory;
-        json_decref(document);
+        lp_json_release(memory);
         return NULL;
     }
 
@@ -144,7 +146,7 @@ lp_jwks_parse(lp_span_t text, const lp_algs_t *algs,
         }
     }
 
-    json_decref(document);
+    lp_json_release(memory);
     ERR_clear_error();
 
     if (jwks->n == 0) {
@@ -159,7 +161,7 @@ lp_jwks_parse(lp_span_t text, const lp_algs_t *algs,
 
 /* The whole document, with an array "keys" of 1 to LP_JWKS_KEYS_MAX. */
 static json_t *
-read_document(lp_span_t text, const char **reason)
+read_document(lp_span_t text, lp_json_memory_t **memory, const char **reason)
 {
     json_t          *document, *keys;
     lp_json_error_t  error;
@@ -169,7 +171,7 @@ read_document(lp_span_t text, const char **reason)
         return NULL;
     }
 
-    document = lp_json_object(text, &error);
+    document = lp_json_read(text, memory, &error);
 
     if (document == NULL) {
         *reason = error == LP_JSON_MEMORY ? no_memory
@@ -194,7 +196,7 @@ read_document(lp_span_t text, const char **reason)
         return document;
     }
 
-    json_decref(document);
+    lp_json_release(*memory);
 
     return NULL;
 }

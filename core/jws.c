@@ -1,6 +1,6 @@
 /*
  * The signature layer. The header is judged before anything else is decoded;
- * nothing is allocated but what jansson needs for the header.
+ * nothing is allocated but what the header's JSON takes.
  *
  * An issuer's tokens have the same header, byte for byte, until its key
  * changes. The headers that passed last are therefore kept with what was read
@@ -200,10 +200,11 @@ keep(lp_span_t part, const header_t *header)
 static lp_jose_error_t
 read_header(header_t *header, lp_span_t part, lp_jws_t *jws)
 {
-    json_t          *object;
-    lp_span_t        text;
-    lp_jose_error_t  error;
-    lp_json_error_t  why;
+    json_t           *object;
+    lp_span_t         text;
+    lp_jose_error_t   error;
+    lp_json_error_t   why;
+    lp_json_memory_t *memory;
 
     if (lp_base64url_decode(jws->decoded, sizeof(jws->decoded), &text.len,
                             part) != 0)
@@ -213,7 +214,7 @@ read_header(header_t *header, lp_span_t part, lp_jws_t *jws)
 
     text.data = (const char *) jws->decoded;
 
-    object = lp_json_object(text, &why);
+    object = lp_json_read(text, &memory, &why);
     if (object == NULL) {
         return why == LP_JSON_MEMORY  ? LP_JOSE_MEMORY
                : why == LP_JSON_TWICE ? LP_JOSE_HEADER_MEMBER
@@ -230,7 +231,7 @@ read_header(header_t *header, lp_span_t part, lp_jws_t *jws)
         error = read_names(header, object);
     }
 
-    json_decref(object);
+    lp_json_release(memory);
 
     return error;
 }

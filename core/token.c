@@ -50,11 +50,13 @@ static lp_span_t string_of(const json_t *string);
 lp_jose_error_t
 lp_token_open(lp_token_t *token, lp_span_t text)
 {
-    json_t          *iss;
-    lp_jose_error_t  error;
-    lp_json_error_t  why;
+    json_t           *iss;
+    lp_jose_error_t   error;
+    lp_json_error_t   why;
+    lp_json_memory_t *memory;
 
     token->claims = NULL;
+    token->memory = NULL;
     token->iss = (lp_span_t) {NULL, 0};
     token->iat = 0;
     token->exp = 0;
@@ -66,12 +68,14 @@ lp_token_open(lp_token_t *token, lp_span_t text)
         return error;
     }
 
-    token->claims = lp_json_object(token->jws.payload, &why);
+    token->claims = lp_json_read(token->jws.payload, &memory, &why);
     if (token->claims == NULL) {
         return why == LP_JSON_MEMORY  ? LP_JOSE_MEMORY
                : why == LP_JSON_TWICE ? LP_JOSE_CLAIM_TWICE
                                       : LP_JOSE_CLAIMS_JSON;
     }
+
+    token->memory = memory;
 
     iss = json_object_get(token->claims, "iss");
     if (json_is_string(iss)) {
@@ -493,7 +497,8 @@ string_of(const json_t *string)
 void
 lp_token_close(lp_token_t *token)
 {
-    json_decref(token->claims);
+    lp_json_release(token->memory);
+    token->memory = NULL;
     token->claims = NULL;
     token->iss = (lp_span_t) {NULL, 0};
     token->n_users = 0;

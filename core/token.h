@@ -48,7 +48,9 @@ typedef struct {
 
 typedef struct {
     lp_jws_t  jws;
-    void     *claims; /* json_t; lp_token_close() frees it */
+    void     *claims; /* json_t, to be looked at only; not to be released:
+                         it lives until lp_token_close() */
+    void     *memory; /* what it lies in */
     lp_span_t iss;    /* unverified until lp_token_check() agrees; data NULL:
                          none, or not a string */
 

@@ -609,7 +609,7 @@ test_depth_has_a_bound(void **state)
         LP_JOSE_OK);
     assert_int_equal(
         parse_header("{\"alg\":\"RS256\",\"n\":\"[[[[[[[[[[[[[[[[[[[[[[\\\"[["
-                     "{{{{{{{{{{\\\\\"}"),
+                     "{{{{{{{{{{[[[[[[[[[[\\\\\"}"),
         LP_JOSE_OK);
 }
 

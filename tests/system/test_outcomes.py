@@ -11,7 +11,7 @@ import pytest
 from lib import names
 from lib.edge import LOGIN, PUBLIC, URL, Edge
 from lib.names import right
-from lib.nginx import faketime_library
+from lib.nginx import ASAN, faketime_library
 from lib.process import eventually
 from lib.tokens import Issuer
 from lib.worker import Worker
@@ -487,6 +487,8 @@ def clock():
     """An edge whose clock is a file."""
     if faketime_library() is None:
         pytest.skip("libfaketime is not installed")
+    if ASAN:
+        pytest.skip("libfaketime and AddressSanitizer don't go together")
     with tempfile.NamedTemporaryFile("r+") as file:
         def set_clock(now):
             moment = datetime.datetime.fromtimestamp(

@@ -305,6 +305,10 @@ ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
     lp_jose_error_t               error;
     ngx_http_leerpoort_issuer_t  *issuer;
 
+    if (token->iss.data == NULL) {
+        return LP_JOSE_ISS_MISSING;
+    }
+
     issuer = mcf->issuers.elts;
 
     for (n = 0; n < mcf->issuers.nelts; n++, issuer++) {

@@ -193,13 +193,15 @@ class Nginx:
             len(self.worker_pids()) == self.workers
             and not old & set(self.worker_pids())), 20)
 
-    def kill_worker(self, pid, number=signal.SIGKILL):
-        """Kills one worker; returns once another has taken its place.
-
-        A test that kills workers expects nginx's own alert about it.
-        """
+    def strike(self, pid, number=signal.SIGKILL):
+        """Kills one worker; what nginx says about that is expected."""
         self.allow.append(rf"worker process {pid} exited on signal {number:d}")
+        self.allow.append(rf"shared memory zone \S+ was locked by {pid}")
         os.kill(pid, number)
+
+    def kill_worker(self, pid, number=signal.SIGKILL):
+        """As strike(); returns once another worker has taken its place."""
+        self.strike(pid, number)
         eventually("a new worker", lambda: (
             not alive(pid) and len(self.worker_pids()) == self.workers), 20)
 

@@ -396,8 +396,7 @@ def test_worker_killed_in_the_middle_of_clicks_leaves_no_stale_right():
             person = edge.person().grant("book")
             edge.settled(person)
             pid = edge.nginx.worker_pids()[0]
-            edge.nginx.allow.append(rf"process {pid} exited on signal 9")
-            os.kill(pid, signal.SIGKILL)
+            edge.nginx.strike(pid)
             person.revoke("book")
             assert_never_stale(edge, person)
             eventually("a new worker", lambda p=pid: not alive(p) and len(

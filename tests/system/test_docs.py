@@ -104,12 +104,8 @@ def test_data_model_names_every_kind_of_key():
     text = doc("data-model.md")
     for prefix in ("u:{NN}:", "s:{NN}:", "a:{NN}:", "p:{NN}:"):
         assert prefix in text, prefix
-    tracked = set(re.findall(r'"?PREFIX"?[^"]*"([a-z]+:)"', sources(
-        "ngx_module/*.c")))
-    tracked |= set(re.findall(r"\bPREFIX ([a-z]:)", sources(
-        "ngx_module/*.c")))
-    tracked |= set(re.findall(r'\$2\\r\\n([a-z]:)\\r\\n', sources(
-        "ngx_module/*.c")))
+    tracked = set(re.findall(r'"([a-z]+:)"', re.search(
+        r"prefixes\[\] = \{([^}]*)\}", sources("ngx_module/*.c"))[1]))
     assert tracked == {"u:", "s:", "a:", "p:"}
 
 

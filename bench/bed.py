@@ -1,0 +1,218 @@
+"""What the benchmarks run on: one Redis, one nginx worker, pupils, tokens.
+
+One core is nginx's; on the other one are Redis, the load client and this
+program. The servers of the one nginx differ in nothing but their location:
+
+plain    return 302 with the Location that a click is answered with
+hit      leerpoort_click, everything remembered
+new      leerpoort_token_time 0: every token is verified
+miss     leerpoort_mirror_time 0: every click asks Redis
+watched  as hit, with $leerpoort_mirror in a header
+"""
+
+import contextlib
+import hashlib
+import os
+import pathlib
+import shutil
+import tempfile
+
+from cryptography.hazmat.primitives import serialization
+
+from lib import http, names
+from lib.nginx import Nginx
+from lib.process import eventually, free_port
+from lib.redis import Redis
+from lib.tokens import Issuer
+
+SCHOOLS = 20
+PRODUCTS = 100
+RIGHTS = 20         # of a pupil
+OPEN_RIGHTS = 5     # of a school
+HOST = "https://publisher.example"
+PATH = "hoofdstuk/3"
+TOKEN_LIFE = 24 * 3600
+
+SIDES = {"hit": "", "new": "leerpoort_token_time 0;",
+         "miss": "leerpoort_mirror_time 0;",
+         "watched": "add_header X-Mirror $leerpoort_mirror always;"}
+
+
+def product(number):
+    """An ISBN, as most learning materials have one."""
+    return f"97890{number:08d}"
+
+
+def pin(pid, core):
+    """All threads of a process to one core."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        os.sched_setaffinity(int(task), {core})
+
+
+class Pupil:
+    def __init__(self, bed, number):
+        mark = hashlib.sha512(b"pupil %d" % number).hexdigest()
+        self.school = f"{number % SCHOOLS + 100}A158"
+        self.eck = f"https://ketenid.nl/201703/{mark}"
+        self.product = product(number % PRODUCTS)
+        self.products = [product((number + i * 7) % PRODUCTS)
+                         for i in range(RIGHTS)]
+        self.hash = names.user_hash(self.school, names.user_key(
+            bed.pepper, "ECK", self.eck))
+        self.issuer = bed.issuer
+
+    def token(self, alg="RS256"):
+        claims = self.issuer.claims(eckid=self.eck, org=self.school)
+        claims["exp"] = claims["iat"] + TOKEN_LIFE
+        return self.issuer.mint(claims, alg=alg)
+
+    @property
+    def target(self):
+        return f"/go/{self.product}/{PATH}"
+
+    def store(self):
+        """The command that stores the pupil's rights."""
+        return ["HSET", self.hash, *(
+            part for p in self.products
+            for part in (p, names.right("L", name=f"{self.hash} {p}")))]
+
+
+class Bed:
+    """Use as a context; pupils: how many there are."""
+
+    def __init__(self, core, load_core, pupils):
+        self.core = core
+        self.load_core = load_core
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-bench-"))
+        self._stack = contextlib.ExitStack()
+        self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        try:
+            self._set_up(pupils)
+        except BaseException:
+            self._stack.close()
+            raise
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *exc):
+        try:
+            if kind is None:
+                self.nginx.stop()
+        finally:
+            self._stack.close()
+
+    def _set_up(self, pupils):
+        self.pepper = os.urandom(32)
+        pepper = self.folder / "pepper"
+        pepper.touch(0o600)
+        pepper.write_bytes(self.pepper)
+        self.issuer = Issuer(self.folder)
+
+        self.redis = Redis(self.folder)
+        self._stack.callback(self.redis.destroy)
+        self.redis.start()
+        pin(self.redis.pid, self.load_core)
+
+        self.pupils = [Pupil(self, number) for number in range(pupils)]
+        self._fill()
+
+        self.ports = {side: free_port() for side in SIDES}
+        folder = self.folder / "nginx"
+        folder.mkdir()
+        self.nginx = Nginx(
+            folder, self._http(), level="error",
+            main=f"worker_cpu_affinity {1 << self.core:b};")
+        self._stack.callback(self.nginx.destroy)
+        self.nginx.start()
+        self.ports["plain"] = self.nginx.port
+        eventually("the invalidation link is armed",
+                   lambda: self.redis.links() == 1, 10)
+        self.check()
+
+    def _fill(self):
+        commands = [["HSET", names.product_hash(product(n)),
+                     "url", f"{HOST}/boek/{product(n)}",
+                     "deep", f"{HOST}/boek/{product(n)}/{{path}}",
+                     "name", f"Boek {n}", "licence", "schoolyear"]
+                    for n in range(PRODUCTS)]
+        for school in sorted({pupil.school for pupil in self.pupils}):
+            commands.append(["HSET", names.school_hash(school), *(
+                part for n in range(OPEN_RIGHTS)
+                for part in (f"open-{n}", names.right("O", name=school)))])
+        commands += [pupil.store() for pupil in self.pupils]
+        for first in range(0, len(commands), 200):
+            for reply in self.redis.pipeline(commands[first:first + 200]):
+                assert isinstance(reply, int), reply
+
+    def _http(self):
+        pupil = self.pupils[0]
+        location = f"{HOST}/boek/{pupil.product}/{PATH}"
+        servers = "".join(f"""
+    server {{
+        listen 127.0.0.1:{self.ports[side]};
+        access_log off;
+        location /go/ {{
+            leerpoort_click;
+            leerpoort_content_hosts publisher.example *.uitgever.example;
+            {extra}
+        }}
+    }}""" for side, extra in SIDES.items())
+        return f"""
+    leerpoort_zone leerpoort:64m;
+    leerpoort_redis {self.redis.address} timeout=500ms;
+    leerpoort_pepper {self.folder}/pepper;
+    {self.issuer.conf()}
+    keepalive_requests 1000000000;
+    server {{
+        listen 127.0.0.1:@PORT@;
+        access_log off;
+        location /go/ {{ return 302 {location}; }}
+        location = /metrics {{ leerpoort_metrics; }}
+    }}{servers}"""
+
+    def check(self):
+        """Every side answers the first pupil with the same redirect."""
+        pupil = self.pupils[0]
+        token = pupil.token()
+        for side, port in self.ports.items():
+            answer = http.click(port, pupil.target, token=token)
+            assert answer.status == 302, f"{side}: {answer}"
+            assert answer.location == \
+                f"{HOST}/boek/{pupil.product}/{PATH}", f"{side}: {answer}"
+
+    @property
+    def worker(self):
+        return self.nginx.worker_pids()[0]
+
+    def metrics(self):
+        """The metrics page as {name{labels}: number}."""
+        page = http.click(self.nginx.port, "/metrics")
+        assert page.status == 200, page
+        return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2])
+                for line in page.body.decode().splitlines()
+                if line and not line.startswith("#")}
+
+    def requests(self, alg="RS256", pupils=None):
+        """A file with one click of each pupil, for the client clicks."""
+        pupils = self.pupils[:pupils]
+        path = self.folder / f"requests-{alg}-{len(pupils)}"
+        path.write_bytes(b"".join(
+            http.request(pupil.target, token=pupil.token(alg), close=False)
+            for pupil in pupils))
+        return path
+
+    def signature(self, alg):
+        """The files that verify wants: scheme, key, text and signature."""
+        key = self.issuer.keys[alg]
+        text = self.pupils[0].token(alg).rpartition(".")[0].encode()
+        scheme = {"RS": "pkcs1", "ES": "ecdsa", "Ed": "raw"}[alg[:2]]
+        sign = key.sign_der if scheme == "ecdsa" else key.sign
+        pem = key.private.public_key().public_bytes(
+            serialization.Encoding.PEM,
+            serialization.PublicFormat.SubjectPublicKeyInfo)
+        paths = [self.folder / f"{alg}.{end}" for end in (
+            "pem", "text", "signature")]
+        for path, data in zip(paths, (pem, text, sign(text, alg))):
+            path.write_bytes(data)
+        return [scheme, *map(str, paths)]

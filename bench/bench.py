@@ -1,0 +1,288 @@
+#!/usr/bin/python3
+"""make bench: a checked click beside a redirect that checks nothing.
+
+    make bench                                  BENCH="--quick" for options
+    bench/bench.py [--quick] [--strict] [--only NAME,...] [--json FILE]
+
+Prints a table and writes build/bench.json. docs/performance.md explains what is
+measured and how. A target that is missed is said, and is an error only with
+--strict.
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(REPOSITORY / "tests"))
+
+import legs                                             # noqa: E402
+import store                                            # noqa: E402
+from bed import Bed                                     # noqa: E402
+from lib.nginx import BINARY, BUILD                     # noqa: E402
+from lib.redis import SERVER                            # noqa: E402
+
+PARTS = ["hit", "new", "miss", "revocation", "memory"]
+ALGORITHMS = ["RS256", "ES256", "EdDSA"]
+OUT = REPOSITORY / "build" / "bench"
+
+
+@dataclasses.dataclass
+class Plan:
+    pairs: int
+    seconds: float
+    warm_up: float
+    verify_seconds: float
+    pupils: int
+    revocations: int
+    in_redis: int
+
+
+FULL = Plan(7, 2, 1, 0.4, 4000, 1000, 200_000)
+QUICK = Plan(3, 1, 1, 0.2, 1000, 250, 50_000)
+
+
+@dataclasses.dataclass
+class Row:
+    """target: None for a figure that nothing is promised of."""
+
+    what: str
+    figure: float
+    unit: str = ""
+    target: float = None
+    at_least: bool = True
+    note: str = ""
+
+    @property
+    def verdict(self):
+        if self.target is None:
+            return ""
+        good = (self.figure >= self.target if self.at_least
+                else self.figure <= self.target)
+        return "ok" if good else "missed"
+
+    def line(self):
+        target = "" if self.target is None else (
+            f"{'>=' if self.at_least else '<='} {self.target:g}{self.unit}")
+        digits = 2 if abs(self.figure) < 100 else 0
+        return (f"{self.what:46} {target:>10} "
+                f"{self.figure:>8.{digits}f}{self.unit:3} "
+                f"{self.verdict:6} {self.note}").rstrip()
+
+
+class Bench:
+    def __init__(self, plan, core, load_core):
+        self.plan = plan
+        self.core = core
+        self.load_core = load_core
+        self.rows = []
+        self.raw = {}
+
+    def add(self, *args, **kwargs):
+        row = Row(*args, **kwargs)
+        self.rows.append(row)
+        print(row.line(), flush=True)
+
+    def run(self, parts):
+        if {"hit", "new", "miss", "revocation"} & set(parts):
+            with Bed(self.core, self.load_core, self.plan.pupils) as bed:
+                for part in parts:
+                    if part != "memory":
+                        getattr(self, part)(bed)
+        if "memory" in parts:
+            self.memory()
+
+    def wrk(self, bed, alg="RS256"):
+        pupil = bed.pupils[0]
+        return legs.Wrk(bed, pupil.target, pupil.token(alg))
+
+    def clicks(self, bed, *args, poll=False):
+        return legs.Clicks(bed, OUT / "clicks", bed.requests(*args), poll)
+
+    def compare(self, bed, name, what, side, load, target, both=True,
+                verify=None):
+        """One comparison: two rows, and everything that was measured."""
+        result = legs.pairs(bed, side, load, self.plan, verify)
+        self.raw[name] = result.as_dict()
+        (plain_rps, plain_us), (rps, us) = result.medians()
+        check = (f" + {statistics.median(result.verify_us):.2f}"
+                 if verify else "")
+        self.add(f"{what}: requests/s", result.throughput(),
+                 target=target if both else None,
+                 note=f"{rps:.0f} of {plain_rps:.0f}/s")
+        self.add(f"{what}: nginx CPU per click", result.cpu(), target=target,
+                 note=f"{plain_us:.2f}{check} of {us:.2f} us")
+        return result
+
+    def hit(self, bed):
+        for name, what, load in (
+                ("hit", "mirror hit", self.wrk(bed)),
+                ("hit_varied", f"mirror hit, {self.plan.pupils} pupils",
+                 self.clicks(bed, poll=True))):
+            result = self.compare(bed, name, what, "hit", load, 0.95)
+            legs.check_mix(result, 'leerpoort_mirror_total{result="hit"}')
+            legs.check_mix(result,
+                           'leerpoort_token_cache_total{result="hit"}')
+            for q, target in ((0.5, 3), (0.99, 10)):
+                figure = result.counted.own_time(q, "hit")
+                self.raw[name][f"own_time_us_p{q * 100:.0f}"] = figure
+                self.add(f"{what}: own time p{q * 100:.0f}", figure, " us",
+                         target, at_least=False)
+
+    def new(self, bed):
+        for alg in ALGORITHMS:
+            argv = ["taskset", "-c", str(bed.core), OUT / "verify",
+                    *bed.signature(alg), str(self.plan.verify_seconds)]
+
+            def verify(argv=argv):
+                run = subprocess.run(argv, capture_output=True, text=True,
+                                     timeout=60)
+                if run.returncode != 0:
+                    raise legs.Failed(run.stderr)
+                return float(run.stdout) / 1000
+
+            result = self.compare(bed, f"new_{alg}", f"new token, {alg}",
+                                  "new", self.clicks(bed, alg, 1, poll=True),
+                                  0.85,
+                                  verify=verify)
+            legs.check_mix(result,
+                           'leerpoort_token_cache_total{result="miss"}')
+
+    def miss(self, bed):
+        for name, what, load in (
+                ("miss", "miss, one pupil", self.wrk(bed)),
+                ("miss_varied", f"miss, {self.plan.pupils} pupils",
+                 self.clicks(bed))):
+            result = self.compare(bed, name, what, "miss", load, 0.60,
+                                  both=False)
+            legs.check_mix(result, 'leerpoort_mirror_total{result="miss"}')
+            legs.check_mix(result,
+                           'leerpoort_token_cache_total{result="hit"}', 0.99)
+            clicks = sum(leg.requests for leg in result.side)
+            asked = result.counted.sum("leerpoort_redis_questions_total")
+            self.raw[name]["keys_asked_per_click"] = asked / clicks
+            self.add(f"{what}: keys asked per click", asked / clicks)
+
+    def revocation(self, bed):
+        delays = store.revocation(bed, self.plan.revocations)
+        raw = {"p50": store.percentile(delays, 0.5),
+               "p99": store.percentile(delays, 0.99), "max": max(delays)}
+        self.raw["revocation_ms"] = {**raw, "all": delays}
+        self.add("revocation p99", raw["p99"], " ms", 10, at_least=False,
+                 note=f"p50 {raw['p50']:.2f} ms, max {raw['max']:.2f} ms, "
+                      f"{len(delays)} times")
+
+    def memory(self):
+        raw = store.memory(self.core, self.plan.in_redis)
+        self.raw["memory"] = raw
+        self.add("Redis, 2.4 M pupils x 20 rights", raw["country_gb"], " GB",
+                 4, at_least=False,
+                 note=f"{raw['bytes_per_pupil']:.0f} bytes a pupil, from "
+                      f"{raw['pupils']}; {raw['encoding']}")
+
+
+def build():
+    """The two C programs, with the strictness of the rest."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    for name in ("clicks", "verify"):
+        source = REPOSITORY / "bench" / f"{name}.c"
+        program = OUT / name
+        if program.exists() and \
+                program.stat().st_mtime > source.stat().st_mtime:
+            continue
+        subprocess.run([
+            os.environ.get("CC", "gcc"), "-std=c11", "-O2", "-g",
+            "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", "-o", program,
+            source, "-lcrypto"], check=True)
+
+
+def said(*argv):
+    run = subprocess.run(argv, capture_output=True, text=True)
+    lines = (run.stdout + run.stderr).strip().splitlines()
+    return lines[0] if lines else ""
+
+
+def machine(core, load_core):
+    model = next((line.partition(":")[2].strip() for line in open(
+        "/proc/cpuinfo") if line.startswith("model name")), "unknown")
+    return {"cpu": model, "cores": os.cpu_count(), "nginx_core": core,
+            "load_core": load_core, "kernel": platform.release(),
+            "nginx": said(BINARY, "-v"), "redis": said(SERVER, "--version"),
+            "openssl": said("openssl", "version"), "wrk": said("wrk", "-v"),
+            "compiler": said("gcc", "--version"),
+            "loadavg": open("/proc/loadavg").read().split()[:3],
+            "commit": said("git", "-C", str(REPOSITORY), "rev-parse", "HEAD"),
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
+
+
+def disturbed(raw):
+    """The share of time for which nginx waited for its own core: median."""
+    waited = [leg["waited"] for part in raw.values() if "legs" in part
+              for side in ("plain", "side") for leg in part["legs"][side]]
+    return statistics.median(waited) if waited else 0.0
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true",
+                        help="a quarter of the length")
+    parser.add_argument("--strict", action="store_true",
+                        help="exit 1 when a target is missed")
+    parser.add_argument("--only", default=",".join(PARTS),
+                        help="some of " + ", ".join(PARTS))
+    parser.add_argument("--json", type=pathlib.Path,
+                        default=REPOSITORY / "build" / "bench.json")
+    args = parser.parse_args()
+    args.parts = args.only.split(",")
+    if unknown := set(args.parts) - set(PARTS):
+        parser.error("no part " + ", ".join(sorted(unknown)))
+    return args
+
+
+def main():
+    args = arguments()
+    cores = sorted(os.sched_getaffinity(0))
+    core, load_core = cores[-1], cores[0]
+    os.sched_setaffinity(0, {load_core})
+    build()
+    about = machine(core, load_core)
+    print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}\n"
+          f"nginx's worker on core {core}; Redis and the load on core "
+          f"{load_core}; {legs.CONNECTIONS} connections\n")
+    if core == load_core:
+        print("One core for everything: requests/s say little here.\n")
+    began = time.monotonic()
+    bench = Bench(QUICK if args.quick else FULL, core, load_core)
+    bench.run(args.parts)
+    waited = disturbed(bench.raw)
+    missed = [row.what for row in bench.rows if row.verdict == "missed"]
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps({
+        "machine": about, "plan": dataclasses.asdict(bench.plan),
+        "module": str(BUILD), "took_seconds": time.monotonic() - began,
+        "waited": waited,
+        "rows": [{**dataclasses.asdict(row), "verdict": row.verdict}
+                 for row in bench.rows],
+        "raw": bench.raw}, indent=1) + "\n")
+    print(f"\n{len(missed)} missed; {time.monotonic() - began:.0f} s; "
+          f"raw figures: {args.json}")
+    if waited > 0.02:
+        print(f"Other processes held nginx's core for {waited:.0%} of the "
+              "time: look at CPU time rather than at requests/s.")
+    return 1 if missed and args.strict else 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except legs.Failed as reason:
+        sys.exit(f"bench: {reason}")
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -13,6 +13,7 @@ from lib.nginx import Nginx
 from lib.process import eventually
 from lib.redis import Redis
 from lib.tokens import Issuer
+from lib.worker import Worker
 
 PUBLIC = "https://toegang.example"
 LOGIN = "https://login.example/?return="
@@ -89,13 +90,14 @@ class Edge:
     Redis of its own). address: what leerpoort_redis gets (default: redis').
     click: directives of the click's location that differ from the usual ones,
     {"mirror_time": "0"} for leerpoort_mirror_time; None leaves one out.
-    server, main, http: further lines of those blocks.
+    server, main, http: further lines of those blocks. worker: what answers
+    behind leerpoort_activate (see Worker); then .worker is there.
     """
 
     def __init__(self, redis=None, address=None, workers=1, zone="8m",
                  timeout="50ms", redis_options="", issuers=None, click=None,
                  server="", http="", main="", activate=ACTIVATE, login=True,
-                 public_url=True, allow=(), faketime=None, level="info"):
+                 public_url=True, worker=None, allow=(), faketime=None, level="info"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-test-"))
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -115,6 +117,10 @@ class Edge:
                 issuers = issuers(self.folder)
             self.issuer = issuers[0]
             self.issuers = issuers
+            if worker is not None:
+                self.worker = Worker(worker)
+                self._stack.callback(self.worker.stop)
+                activate = self.worker.location()
             nginx_folder = self.folder / "nginx"
             nginx_folder.mkdir()
             self._parts = dict(

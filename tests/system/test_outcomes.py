@@ -3,6 +3,7 @@
 import datetime
 import pathlib
 import tempfile
+import threading
 import time
 import zoneinfo
 
@@ -14,7 +15,6 @@ from lib.names import right
 from lib.nginx import ASAN, faketime_library
 from lib.process import eventually
 from lib.tokens import Issuer
-from lib.worker import Worker
 
 pytestmark = pytest.mark.decision
 
@@ -148,53 +148,89 @@ def test_entitled_is_sent_to_the_worker(edge):
         names.entitlement("order 7")]
 
 
-def test_activated_click_comes_back_and_is_decided_on_fresh_rights():
-    with Edge(activate="") as edge:
+def activating(edges):
+    """What a worker does: the entitlement becomes a licence. edges: a list
+    that will hold the edge."""
+    def activate(headers):
+        edges[0].redis("HSET", names.user_hash(
+            headers["X-School"], headers["X-User"]), headers["X-Product"],
+            f"L {LONG_AGO} {FAR_AWAY} {headers['X-Entitlement']}")
+        return {"X-Accel-Redirect": headers["X-Uri"]}
+    return activate
+
+
+def test_activated_click_comes_back_and_is_decided_anew():
+    edges = []
+    with Edge(worker=activating(edges)) as edge:
+        edges.append(edge)
+        edge.await_armed()
         edge.product("book")
+        for method in ("GET", "HEAD"):
+            person = edge.person().grant("book", "E")
+            response = person.click("/go/book/chapter%201", method=method)
+            assert_answer(response, "redirect", 302)
+            assert response.location == f"{URL}book/chapter%201"
+            assert_answer(edge.settled(person), "redirect", 302)
+        assert len(edge.worker.seen) == 2
 
-        def activate(headers):
-            edge.redis("HSET", names.user_hash(
-                headers["X-School"], headers["X-User"]), headers["X-Product"],
-                f"L {LONG_AGO} {FAR_AWAY} {headers['X-Entitlement']}")
-            return {"X-Accel-Redirect": headers["X-Uri"]}
 
-        worker = Worker(activate)
-        try:
-            edge.nginx._http = edge.nginx._http.replace(
-                "location = /metrics", worker.location()
-                + "\n        location = /metrics")
-            edge.nginx.write()
-            edge.nginx.reload()
-            edge.await_armed()
-            for method in ("GET", "HEAD"):
-                person = edge.person().grant("book", "E")
-                response = person.click("/go/book/chapter%201",
-                                        method=method)
-                assert_answer(response, "redirect", 302)
-                assert response.location == f"{URL}book/chapter%201"
-                again = edge.settled(person)
-                assert_answer(again, "redirect", 302)
-            assert len(worker.seen) == 2
-        finally:
-            worker.stop()
+def test_activated_click_does_not_believe_the_mirror(redis, proxy):
+    """The news of the activation is late; the click asks Redis itself."""
+    edges = []
+    with Edge(redis=redis, address=proxy.address, worker=activating(edges),
+              timeout="1s") as edge:
+        edges.append(edge)
+        proxy.await_links(1)
+        edge.product("book")
+        person = edge.person().grant("book", "E")
+        # another product: the pupil's hash and the school's are mirrored,
+        # and nothing is activated
+        edge.settled(person, "/go/none")
+        proxy.hold("link")
+        assert_answer(person.click(), "redirect", 302)
+        proxy.release("link")
+
+
+def test_activated_click_does_not_join_an_older_question(redis, proxy):
+    """Another click of the same pupil asked before the activation; its answer
+    is on its way when the first comes back from the worker."""
+    edges, threads, results = [], [], []
+
+    def click(person, **kwargs):
+        thread = threading.Thread(
+            target=lambda: results.append(person.click(**kwargs)), daemon=True)
+        thread.start()
+        threads.append(thread)
+
+    def activate(headers):
+        if len(edge.worker.seen) == 1:
+            proxy.hold("data")
+            click(person)
+            proxy.await_held("data", b"book")
+            releaser = threading.Timer(0.2, proxy.release, ["data"])
+            releaser.start()
+            threads.append(releaser)
+        return activating(edges)(headers)
+
+    with Edge(redis=redis, address=proxy.address, worker=activate,
+              click={"mirror_time": "0"}, timeout="2s") as edge:
+        edges.append(edge)
+        proxy.await_links(1)
+        edge.product("book")
+        person = edge.person().grant("book", "E")
+        assert_answer(person.click(), "redirect", 302)
+        for thread in threads:
+            thread.join(10)
+        assert [r.outcome for r in results] == ["redirect"]
 
 
 def test_worker_that_activates_nothing_does_not_make_a_loop():
-    with Edge(activate="") as edge:
+    with Edge(worker=lambda headers: {
+            "X-Accel-Redirect": headers["X-Uri"]}) as edge:
         edge.product("book")
-        worker = Worker(lambda headers: {"X-Accel-Redirect": headers["X-Uri"]})
-        try:
-            edge.nginx._http = edge.nginx._http.replace(
-                "location = /metrics", worker.location()
-                + "\n        location = /metrics")
-            edge.nginx.write()
-            edge.nginx.reload()
-            edge.await_armed()
-            person = edge.person().grant("book", "E")
-            assert_answer(person.click(), "unavailable", 503)
-            assert len(worker.seen) == 1
-        finally:
-            worker.stop()
+        person = edge.person().grant("book", "E")
+        assert_answer(person.click(), "unavailable", 503)
+        assert len(edge.worker.seen) == 1
 
 
 def test_activation_location_is_not_for_clients(edge):

@@ -407,8 +407,12 @@ def test_invalidation_of_everything(scripted, message):
 def test_stale_use_ends_with_flushall(redis):
     """What was known before it may not even be used as stale."""
     with warm_edge(redis) as edge:
+        # somebody who shares no key with the others shows when it is heard
+        edge.product("other")
+        witness = edge.person(school="S9").grant("other")
+        edge.settled(witness, "/go/other")
         redis("FLUSHALL")
-        eventually("obeyed", lambda: edge.cold.click().outcome
+        eventually("obeyed", lambda: witness.click("/go/other").outcome
                    == "unknown-product", 1)
         redis.kill()
         for _ in range(5):

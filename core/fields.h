@@ -1,7 +1,6 @@
 /*
  * A Redis hash in one stretch of bytes, made once and then searched in place,
- * also in shared memory: a count, the places of the fields in order of their
- * names, the fields. Needs no alignment beyond four bytes.
+ * also in shared memory. Needs no alignment.
  */
 
 #ifndef LP_FIELDS_H
@@ -23,16 +22,19 @@ typedef struct {
 size_t lp_fields_size(const lp_field_t *fields, size_t n);
 
 /*
- * Packs fields into dst and returns the bytes written. Sorts the array.
- * Fields with longer names than LP_FIELD_NAME_MAX are left out, values cut.
+ * Packs n fields, fewer than 2^24, into dst and returns the bytes written.
+ * Those with longer names than LP_FIELD_NAME_MAX are left out, values cut.
  */
-size_t lp_fields_pack(char *dst, lp_field_t *fields, size_t n);
+size_t lp_fields_pack(char *dst, const lp_field_t *fields, size_t n);
 
 /* How many fields there are. An empty span holds none. */
 uint32_t lp_fields_count(lp_span_t packed);
 
-/* The i-th field in order of names; i < lp_fields_count(). */
-lp_field_t lp_fields_at(lp_span_t packed, uint32_t i);
+/*
+ * Goes through all fields, in the order in which they were packed. *at is 0
+ * at first and kept between the calls. Returns 1 with *field, 0 at the end.
+ */
+int lp_fields_next(lp_span_t packed, size_t *at, lp_field_t *field);
 
 /* The value of a field; data NULL where there is no such field. */
 lp_span_t lp_fields_find(lp_span_t packed, lp_span_t name);

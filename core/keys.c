@@ -79,17 +79,26 @@ lp_shard(lp_span_t text)
 size_t
 lp_key_user(char *dst, lp_span_t school, lp_span_t user)
 {
-    unsigned shard;
+    return lp_key_user_in(dst, lp_shard(school.len > 0 ? school : user),
+                          school, user);
+}
 
-    shard = lp_shard(school.len > 0 ? school : user);
-
+size_t
+lp_key_user_in(char *dst, unsigned shard, lp_span_t school, lp_span_t user)
+{
     return key_write(dst, 'u', shard, school, '/', user);
 }
 
 size_t
 lp_key_school(char *dst, lp_span_t school)
 {
-    return key_write(dst, 's', lp_shard(school), school, '\0', none);
+    return lp_key_school_in(dst, lp_shard(school), school);
+}
+
+size_t
+lp_key_school_in(char *dst, unsigned shard, lp_span_t school)
+{
+    return key_write(dst, 's', shard, school, '\0', none);
 }
 
 size_t

@@ -26,6 +26,11 @@ size_t lp_key_school(char *dst, lp_span_t school);
 size_t lp_key_alias(char *dst, lp_span_t id_type, lp_span_t id);
 size_t lp_key_product(char *dst, lp_span_t product);
 
+/* The same where the shard is known: that of the school, or of the user. */
+size_t lp_key_user_in(char *dst, unsigned shard, lp_span_t school,
+                      lp_span_t user);
+size_t lp_key_school_in(char *dst, unsigned shard, lp_span_t school);
+
 /* [A-Za-z0-9_.-]{1,64} */
 int lp_school_valid(lp_span_t school);
 

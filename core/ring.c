@@ -19,7 +19,8 @@ typedef struct {
     uint32_t value_len;
     uint16_t key_len;
     uint16_t live;
-    /* the value, padded to a unit; then the key */
+    /* the key, padded to a unit: with the head in one or two cache lines */
+    /* the value */
 } lp_record_t;
 
 static size_t    lp_ring_padded(size_t len);
@@ -145,6 +146,31 @@ lp_ring_hash(const lp_ring_t *ring, lp_span_t key)
 }
 
 
+void
+lp_ring_expect(const lp_ring_t *ring, uint64_t hash)
+{
+    __builtin_prefetch(lp_ring_chain(ring, hash));
+}
+
+
+void
+lp_ring_expect_record(const lp_ring_t *ring, uint64_t hash)
+{
+    uint32_t           link;
+    const lp_record_t *record;
+
+    link = *lp_ring_chain(ring, hash);
+    if (link == 0) {
+        return;
+    }
+
+    record = lp_ring_at(ring, link);
+    __builtin_prefetch(record);
+    __builtin_prefetch((const char *) record + 64);
+    __builtin_prefetch((const char *) record + 128);
+}
+
+
 lp_span_t
 lp_ring_find(const lp_ring_t *ring, uint64_t hash, lp_span_t key)
 {
@@ -158,7 +184,9 @@ lp_ring_find(const lp_ring_t *ring, uint64_t hash, lp_span_t key)
 
     record = lp_ring_at(ring, *link);
 
-    return (lp_span_t) {(const char *) (record + 1), record->value_len};
+    return (lp_span_t) {(const char *) (record + 1)
+                            + lp_ring_padded(record->key_len),
+                        record->value_len};
 }
 
 
@@ -197,7 +225,8 @@ lp_ring_store(lp_ring_t *ring, uint64_t hash, lp_span_t key,
     record->live = 1;
 
     value = (char *) (record + 1);
-    memcpy(value + lp_ring_padded(len), key.data, key.len);
+    memcpy(value, key.data, key.len);
+    value += lp_ring_padded(key.len);
 
     for (i = 0; i < n; i++) {
         memcpy(value, parts[i].data, parts[i].len);
@@ -275,19 +304,14 @@ static uint32_t *
 lp_ring_link(const lp_ring_t *ring, uint64_t hash, lp_span_t key)
 {
     uint32_t    *link;
-    const char  *stored;
     lp_record_t *record;
 
     for (link = lp_ring_chain(ring, hash); *link != 0; link = &record->next) {
         record = lp_ring_at(ring, *link);
 
-        if (record->hash != hash || record->key_len != key.len) {
-            continue;
-        }
-
-        stored = (const char *) (record + 1)
-                 + lp_ring_padded(record->value_len);
-        if (memcmp(stored, key.data, key.len) == 0) {
+        if (record->hash == hash && record->key_len == key.len
+            && memcmp(record + 1, key.data, key.len) == 0)
+        {
             return link;
         }
     }

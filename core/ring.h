@@ -52,6 +52,14 @@ int lp_ring_broken(const lp_ring_t *ring);
 uint64_t lp_ring_hash(const lp_ring_t *ring, lp_span_t key);
 
 /*
+ * Two hints that a key will be looked for: the first, which needs no lock, has
+ * its chain brought near; the second, under the lock, the record that
+ * the chain begins with. Several keys then wait for memory together.
+ */
+void lp_ring_expect(const lp_ring_t *ring, uint64_t hash);
+void lp_ring_expect_record(const lp_ring_t *ring, uint64_t hash);
+
+/*
  * Finds the newest record of a key. The span lies inside the ring and is 8-byte
  * aligned; it is good until the lock is released. data NULL: none.
  */

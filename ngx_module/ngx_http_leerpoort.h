@@ -45,6 +45,7 @@ typedef struct {
     uint64_t     keys_print;   /* of the JWKS document in use */
     uint64_t     fingerprint;  /* of both */
     uint64_t     seen_print;   /* of the document last looked at */
+    ngx_uint_t   doubtful;     /* other workers had newer keys */
     ngx_file_uniq_t  uniq;     /* the file as last looked at */
     off_t        size;
     struct timespec  mtime;
@@ -112,6 +113,13 @@ typedef struct {
     uint64_t         confirmed_at; /* everything before has been heard */
 } ngx_http_leerpoort_slot_t;
 
+/* What the workers agree on about an issuer's keys. */
+typedef struct {
+    uint64_t         rules_print;
+    uint64_t         keys_print;  /* of the newest good document; 0: none */
+    uint64_t         complained;  /* of a broken one; 1: not readable */
+} ngx_http_leerpoort_in_force_t;
+
 #define NGX_HTTP_LEERPOORT_SLOTS   256
 #define NGX_HTTP_LEERPOORT_CHANGES 4096
 
@@ -155,7 +163,7 @@ typedef struct {
     uint64_t         covered;    /* some worker is trusted */
     uint64_t         stale_floor; /* older epochs are known to be wrong */
     uint64_t         beat_wanted; /* by a worker that waits for a witness */
-    uint64_t         complained[NGX_HTTP_LEERPOORT_ISSUERS];
+    ngx_http_leerpoort_in_force_t  in_force[NGX_HTTP_LEERPOORT_ISSUERS];
     uint32_t         changes[NGX_HTTP_LEERPOORT_CHANGES];
     ngx_http_leerpoort_slot_t      slots[NGX_HTTP_LEERPOORT_SLOTS];
     ngx_http_leerpoort_counters_t  counters[NGX_HTTP_LEERPOORT_COUNTERS];
@@ -177,14 +185,13 @@ uint64_t ngx_http_leerpoort_now_ns(void);
 
 void ngx_http_leerpoort_slot_take(ngx_http_leerpoort_zone_t *zone);
 void ngx_http_leerpoort_slot_release(ngx_http_leerpoort_zone_t *zone);
-void ngx_http_leerpoort_slot_redis(ngx_http_leerpoort_zone_t *zone,
-    ngx_uint_t up);
+void ngx_http_leerpoort_slot_redis(ngx_uint_t up);
 void ngx_http_leerpoort_slot_armed(ngx_http_leerpoort_zone_t *zone);
 void ngx_http_leerpoort_slot_confirmed(ngx_http_leerpoort_zone_t *zone,
     uint64_t at);
 void ngx_http_leerpoort_slot_lost(ngx_http_leerpoort_zone_t *zone);
 void ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone);
-ngx_uint_t ngx_http_leerpoort_slot_trusted(void);
+ngx_uint_t ngx_http_leerpoort_slot_trusted(uint64_t now);
 
 
 /* ---- a connection to Redis ---- */
@@ -219,6 +226,7 @@ struct ngx_http_leerpoort_redis_s {
     lp_reply_t                                reply;
     ngx_uint_t                                greetings; /* not answered yet */
     ngx_uint_t                                failures;  /* in a row */
+    ngx_msec_t                                up_since;
     const char                               *complaint; /* last one logged */
 
     u_char                                   *out;
@@ -228,7 +236,7 @@ struct ngx_http_leerpoort_redis_s {
     ngx_event_t                               timer;  /* greeting, back-off */
 };
 
-ngx_int_t ngx_http_leerpoort_redis_init(ngx_http_leerpoort_redis_t *redis,
+void ngx_http_leerpoort_redis_init(ngx_http_leerpoort_redis_t *redis,
     const char *name, const ngx_http_leerpoort_redis_events_t *events,
     ngx_http_leerpoort_redis_conf_t *conf, ngx_log_t *log);
 void ngx_http_leerpoort_redis_connect(ngx_http_leerpoort_redis_t *redis);
@@ -281,7 +289,7 @@ typedef enum {
     NGX_HTTP_LEERPOORT_RIGHTS   /* a hash of rights */
 } ngx_http_leerpoort_role_e;
 
-ngx_int_t ngx_http_leerpoort_mirror_init(ngx_cycle_t *cycle,
+void ngx_http_leerpoort_mirror_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_main_conf_t *mcf);
 void ngx_http_leerpoort_mirror_exit(void);
 lp_span_t ngx_http_leerpoort_mirror_find(ngx_http_leerpoort_zone_t *zone,
@@ -294,7 +302,7 @@ void ngx_http_leerpoort_mirror_changed(ngx_http_leerpoort_zone_t *zone,
     const lp_reply_t *reply, size_t first, size_t count);
 void ngx_http_leerpoort_mirror_changed_all(ngx_http_leerpoort_zone_t *zone);
 
-ngx_int_t ngx_http_leerpoort_link_init(ngx_cycle_t *cycle,
+void ngx_http_leerpoort_link_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_main_conf_t *mcf);
 ngx_uint_t ngx_http_leerpoort_listening(void);
 void ngx_http_leerpoort_link_exit(void);
@@ -312,6 +320,11 @@ typedef struct {
     uint8_t          n_users;
     uint8_t          school_type_len; /* 0: school is the master id */
     uint8_t          school_len;
+    uint8_t          school_shard;    /* of a master id */
+    uint8_t          shards[LP_TOKEN_USERS];
+    uint64_t         school_hash;     /* of the keys' names; of a master id */
+    uint64_t         at_school[LP_TOKEN_USERS];
+    uint64_t         private[LP_TOKEN_USERS];
     char             users[LP_TOKEN_USERS][LP_USER_KEY_LEN];
     char             school_type[LP_ID_TYPE_MAX];
     char             school[LP_SCHOOL_ID_MAX];
@@ -353,6 +366,8 @@ ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_ctx(ngx_http_request_t *r);
 void ngx_http_leerpoort_ctx_keep(ngx_http_leerpoort_ctx_t *ctx);
 void ngx_http_leerpoort_ctx_detach(ngx_http_leerpoort_ctx_t *ctx);
 
+void ngx_http_leerpoort_identity_names(
+    ngx_http_leerpoort_identity_t *identity, lp_span_t school);
 ngx_int_t ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx);
 

@@ -27,7 +27,10 @@ static ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_ctx_create(
     ngx_http_request_t *r);
 static void ngx_http_leerpoort_ctx_again(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx);
-static void ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx);
+static void ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx,
+    const ngx_http_leerpoort_identity_t *names);
+static void ngx_http_leerpoort_key_hashed(ngx_http_leerpoort_ctx_t *ctx,
+    uint64_t hash, size_t len);
 static void ngx_http_leerpoort_key_add(ngx_http_leerpoort_ctx_t *ctx,
     ngx_http_leerpoort_role_e role, size_t len);
 static char *ngx_http_leerpoort_key_next(ngx_http_leerpoort_ctx_t *ctx);
@@ -61,7 +64,7 @@ ngx_http_leerpoort_click_handler(ngx_http_request_t *r)
     ngx_http_leerpoort_ctx_t  *ctx;
 
     if (r != r->main) {
-        return NGX_DECLINED;
+        return NGX_HTTP_FORBIDDEN; /* a click is somebody's, not a part */
     }
 
     began = ngx_http_leerpoort_now_ns();
@@ -290,7 +293,7 @@ ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx)
     if (identity->school_type_len == 0) {
         ctx->school.data = identity->school;
         ctx->school.len = identity->school_len;
-        ngx_http_leerpoort_keys_rights(ctx);
+        ngx_http_leerpoort_keys_rights(ctx, identity);
         return;
     }
 
@@ -304,9 +307,13 @@ ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx)
 }
 
 
-/* User at the school, the school, the private customer: in this order. */
+/*
+ * User at the school, the school, the private customer: in this order. names:
+ * shards and hashes, as ngx_http_leerpoort_identity_names() made them.
+ */
 static void
-ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx)
+ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx,
+    const ngx_http_leerpoort_identity_t *names)
 {
     unsigned   i;
     lp_span_t  user, nowhere;
@@ -314,23 +321,26 @@ ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx)
     ctx->school_known = 1;
     user.len = LP_USER_KEY_LEN;
 
-    for (i = 0; ctx->school.len > 0 && i < ctx->identity.n_users; i++) {
-        user.data = ctx->identity.users[i];
-        ngx_http_leerpoort_key_add(ctx, NGX_HTTP_LEERPOORT_RIGHTS,
-            lp_key_user(ngx_http_leerpoort_key_next(ctx), ctx->school, user));
+    for (i = 0; ctx->school.len > 0 && i < names->n_users; i++) {
+        user.data = names->users[i];
+        ngx_http_leerpoort_key_hashed(ctx, names->at_school[i],
+            lp_key_user_in(ngx_http_leerpoort_key_next(ctx),
+                           names->school_shard, ctx->school, user));
     }
 
     if (ctx->school.len > 0) {
-        ngx_http_leerpoort_key_add(ctx, NGX_HTTP_LEERPOORT_RIGHTS,
-            lp_key_school(ngx_http_leerpoort_key_next(ctx), ctx->school));
+        ngx_http_leerpoort_key_hashed(ctx, names->school_hash,
+            lp_key_school_in(ngx_http_leerpoort_key_next(ctx),
+                             names->school_shard, ctx->school));
     }
 
     nowhere = lp_span("");
 
-    for (i = 0; i < ctx->identity.n_users; i++) {
-        user.data = ctx->identity.users[i];
-        ngx_http_leerpoort_key_add(ctx, NGX_HTTP_LEERPOORT_RIGHTS,
-            lp_key_user(ngx_http_leerpoort_key_next(ctx), nowhere, user));
+    for (i = 0; i < names->n_users; i++) {
+        user.data = names->users[i];
+        ngx_http_leerpoort_key_hashed(ctx, names->private[i],
+            lp_key_user_in(ngx_http_leerpoort_key_next(ctx), names->shards[i],
+                           nowhere, user));
     }
 }
 
@@ -346,16 +356,34 @@ static void
 ngx_http_leerpoort_key_add(ngx_http_leerpoort_ctx_t *ctx,
     ngx_http_leerpoort_role_e role, size_t len)
 {
+    uint64_t                   hash;
+    ngx_http_leerpoort_key_t  *key;
+
+    key = &ctx->keys[ctx->n_keys];
+    hash = lp_ring_hash(ngx_http_leerpoort_zone_here->ring,
+                        (lp_span_t) { key->text, len });
+
+    ngx_http_leerpoort_key_hashed(ctx, hash, len);
+    key->role = (uint8_t) role;
+}
+
+
+/* One whose hash is known already: a hash of rights. */
+static void
+ngx_http_leerpoort_key_hashed(ngx_http_leerpoort_ctx_t *ctx, uint64_t hash,
+    size_t len)
+{
     ngx_http_leerpoort_key_t  *key;
 
     key = &ctx->keys[ctx->n_keys++];
     key->ctx = ctx;
     key->state = NGX_HTTP_LEERPOORT_KEY_WANTED;
-    key->role = (uint8_t) role;
+    key->role = NGX_HTTP_LEERPOORT_RIGHTS;
     key->len = (uint8_t) len;
     key->blob = NULL;
-    key->hash = lp_ring_hash(ngx_http_leerpoort_zone_here->ring,
-                             (lp_span_t) { key->text, len });
+    key->hash = hash;
+
+    lp_ring_expect(ngx_http_leerpoort_zone_here->ring, hash);
 }
 
 
@@ -366,7 +394,8 @@ ngx_http_leerpoort_key_add(ngx_http_leerpoort_ctx_t *ctx,
 static ngx_int_t
 ngx_http_leerpoort_advance(ngx_http_leerpoort_ctx_t *ctx)
 {
-    ngx_int_t  rc;
+    ngx_int_t                      rc;
+    ngx_http_leerpoort_identity_t  names;
 
     for ( ;; ) {
         rc = ngx_http_leerpoort_look(ctx);
@@ -381,7 +410,9 @@ ngx_http_leerpoort_advance(ngx_http_leerpoort_ctx_t *ctx)
 
         if (rc == NGX_DONE) {
             /* the school's name is known now */
-            ngx_http_leerpoort_keys_rights(ctx);
+            names = ctx->identity;
+            ngx_http_leerpoort_identity_names(&names, ctx->school);
+            ngx_http_leerpoort_keys_rights(ctx, &names);
             continue;
         }
 
@@ -470,6 +501,13 @@ ngx_http_leerpoort_resume(ngx_event_t *ev)
 
         r = ctx->request;
         c = r->connection;
+
+        if (ngx_http_get_module_ctx(r, ngx_http_leerpoort_module) != ctx) {
+            /* the client left, and post_action leads the request elsewhere */
+            ngx_http_leerpoort_ctx_detach(ctx);
+            ctx->suspended = 0;
+            continue;
+        }
 
         ngx_http_set_log_request(c->log, r);
 

@@ -24,9 +24,10 @@
  * epoch because new workers find a witness among the old ones.
  *
  * A dead worker is told by its pid and the time at which that process started,
- * so that a pid used again does not pass for it. A worker that stood still (it
- * was stopped, or the machine was) does not trust itself until its next
- * heartbeat has come back: see ngx_http_leerpoort_slot_trusted().
+ * so that a pid used again does not pass for it. A worker that stood still does
+ * not trust itself until its next heartbeat has come back: see
+ * ngx_http_leerpoort_slot_trusted(). (A machine that was suspended as a whole
+ * can't tell; its connections to Redis will.)
  *
  * All of it happens under the lock of the zone, but for the worker's look at
  * its own slot on every click.
@@ -45,7 +46,6 @@ static ngx_uint_t ngx_http_leerpoort_slot_alive(
     const ngx_http_leerpoort_slot_t *slot);
 static uint64_t ngx_http_leerpoort_started(ngx_pid_t pid);
 static void ngx_http_leerpoort_epoch_check(ngx_http_leerpoort_zone_t *zone);
-static void ngx_http_leerpoort_sweep_locked(ngx_http_leerpoort_zone_t *zone);
 
 /* This worker's slot; NULL: none was free, and the mirror is not used. */
 static ngx_http_leerpoort_slot_t  *ngx_http_leerpoort_slot;
@@ -57,8 +57,9 @@ ngx_http_leerpoort_slot_take(ngx_http_leerpoort_zone_t *zone)
     ngx_uint_t                  i;
     ngx_http_leerpoort_slot_t  *slot;
 
+    ngx_http_leerpoort_slot_sweep(zone);
+
     ngx_http_leerpoort_lock(zone);
-    ngx_http_leerpoort_sweep_locked(zone);
 
     for (i = 0; i < NGX_HTTP_LEERPOORT_SLOTS; i++) {
         slot = &zone->sh->slots[i];
@@ -98,7 +99,7 @@ ngx_http_leerpoort_slot_release(ngx_http_leerpoort_zone_t *zone)
 
 /* For the metrics only. */
 void
-ngx_http_leerpoort_slot_redis(ngx_http_leerpoort_zone_t *zone, ngx_uint_t up)
+ngx_http_leerpoort_slot_redis(ngx_uint_t up)
 {
     if (ngx_http_leerpoort_slot) {
         ngx_http_leerpoort_slot->redis_up = up;
@@ -121,9 +122,9 @@ ngx_http_leerpoort_slot_armed(ngx_http_leerpoort_zone_t *zone)
     ngx_http_leerpoort_slot->link = NGX_HTTP_LEERPOORT_LINK_ARMED;
     zone->sh->beat_wanted = ngx_http_leerpoort_slot->armed_at;
 
-    ngx_http_leerpoort_sweep_locked(zone);
-
     ngx_http_leerpoort_unlock(zone);
+
+    ngx_http_leerpoort_slot_sweep(zone);
 }
 
 
@@ -181,50 +182,57 @@ ngx_http_leerpoort_slot_lost(ngx_http_leerpoort_zone_t *zone)
 }
 
 
-/* Looks for workers that died. Called now and then, and before a reckoning. */
+/*
+ * Looks for workers that died, and settles the epoch. The looking is done
+ * without the lock: a slot that has been freed, or taken by another process,
+ * in between is left alone.
+ */
 void
 ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone)
 {
+    ngx_uint_t                  i;
+    ngx_http_leerpoort_slot_t  *slot, seen;
+
+    for (i = 0; i < NGX_HTTP_LEERPOORT_SLOTS; i++) {
+        slot = &zone->sh->slots[i];
+        seen = *slot;
+
+        if (seen.pid == 0 || slot == ngx_http_leerpoort_slot
+            || ngx_http_leerpoort_slot_alive(&seen))
+        {
+            continue;
+        }
+
+        ngx_http_leerpoort_lock(zone);
+
+        if (slot->pid == seen.pid && slot->started == seen.started) {
+            ngx_memzero(slot, sizeof(ngx_http_leerpoort_slot_t));
+        }
+
+        ngx_http_leerpoort_unlock(zone);
+    }
+
     ngx_http_leerpoort_lock(zone);
-    ngx_http_leerpoort_sweep_locked(zone);
+    ngx_http_leerpoort_epoch_check(zone);
     ngx_http_leerpoort_unlock(zone);
 }
 
 
 /*
- * May this worker read the mirror now? The caller holds the lock. The lease is
- * measured by the time at which this turn of the event loop began: a worker
- * that was stopped has, when it goes on, a click to answer before
+ * May this worker read the mirror at `now`, CLOCK_MONOTONIC in ns? The caller
+ * holds the lock. It is the clock and not the loop's own time that counts: a
+ * worker that was stopped has, when it goes on, a click to answer before
  * it reads what its link has to say.
  */
 ngx_uint_t
-ngx_http_leerpoort_slot_trusted(void)
+ngx_http_leerpoort_slot_trusted(uint64_t now)
 {
     const ngx_http_leerpoort_slot_t  *slot;
 
     slot = ngx_http_leerpoort_slot;
 
     return slot != NULL && slot->link == NGX_HTTP_LEERPOORT_LINK_TRUSTED
-           && (uint64_t) ngx_current_msec * 1000000
-              <= slot->confirmed_at + NGX_HTTP_LEERPOORT_LEASE;
-}
-
-
-static void
-ngx_http_leerpoort_sweep_locked(ngx_http_leerpoort_zone_t *zone)
-{
-    ngx_uint_t                  i;
-    ngx_http_leerpoort_slot_t  *slot;
-
-    for (i = 0; i < NGX_HTTP_LEERPOORT_SLOTS; i++) {
-        slot = &zone->sh->slots[i];
-
-        if (slot->pid != 0 && !ngx_http_leerpoort_slot_alive(slot)) {
-            ngx_memzero(slot, sizeof(ngx_http_leerpoort_slot_t));
-        }
-    }
-
-    ngx_http_leerpoort_epoch_check(zone);
+           && now <= slot->confirmed_at + NGX_HTTP_LEERPOORT_LEASE;
 }
 
 
@@ -282,15 +290,15 @@ ngx_http_leerpoort_epoch_check(ngx_http_leerpoort_zone_t *zone)
 static ngx_uint_t
 ngx_http_leerpoort_slot_alive(const ngx_http_leerpoort_slot_t *slot)
 {
-    if (slot->pid == ngx_pid) {
-        return 1;
-    }
+    uint64_t  started;
 
     if (kill(slot->pid, 0) == -1 && ngx_errno == NGX_ESRCH) {
         return 0;
     }
 
-    return ngx_http_leerpoort_started(slot->pid) == slot->started;
+    started = ngx_http_leerpoort_started(slot->pid);
+
+    return started == 0 || slot->started == 0 || started == slot->started;
 }
 
 

@@ -54,8 +54,10 @@ static void ngx_http_leerpoort_issuer_free(void *data);
 static void ngx_http_leerpoort_issuer_look(
     ngx_http_leerpoort_issuer_t *issuer, ngx_log_t *log);
 static void ngx_http_leerpoort_issuer_replace(
-    ngx_http_leerpoort_issuer_t *issuer, lp_span_t text, uint64_t print,
+    ngx_http_leerpoort_issuer_t *issuer, lp_span_t text, ngx_file_info_t *fi,
     ngx_log_t *log);
+static void ngx_http_leerpoort_issuer_agree(
+    ngx_http_leerpoort_issuer_t *issuer);
 static void ngx_http_leerpoort_issuer_complain(
     ngx_http_leerpoort_issuer_t *issuer, uint64_t print, const char *reason,
     ngx_log_t *log);
@@ -546,6 +548,9 @@ ngx_http_leerpoort_issuer_print(ngx_http_leerpoort_main_conf_t *mcf)
                                rules->algs.n * sizeof(lp_alg_t));
         ngx_http_leerpoort_mix(&rules->leeway, sizeof(rules->leeway));
         ngx_http_leerpoort_mix(&rules->max_age, sizeof(rules->max_age));
+        ngx_http_leerpoort_mix(&rules->n_audiences,
+                               sizeof(rules->n_audiences));
+        ngx_http_leerpoort_mix(&rules->n_users, sizeof(rules->n_users));
 
         for (j = 0; j < rules->n_audiences; j++) {
             ngx_http_leerpoort_mix(rules->audiences[j].data,
@@ -622,20 +627,21 @@ ngx_http_leerpoort_issuer_look(ngx_http_leerpoort_issuer_t *issuer,
     text = ngx_http_leerpoort_read_file(pool, &issuer->jwks, LP_JWKS_TEXT_MAX,
                                         &len, &fi);
     if (text == NULL) {
-        ngx_http_leerpoort_issuer_complain(issuer, 1, "it can't be read", log);
+        ngx_http_leerpoort_issuer_complain(issuer, 1, "can't be read", log);
 
     } else {
         ngx_http_leerpoort_seen(issuer, &fi);
         print = ngx_http_leerpoort_print(text, len);
 
-        if (print != issuer->seen_print) {
+        if (print == issuer->keys_print) {
+            issuer->seen_print = print;
+            ngx_http_leerpoort_issuer_agree(issuer);
+
+        } else if (print != issuer->seen_print) {
             issuer->seen_print = print;
             ngx_http_leerpoort_issuer_replace(issuer,
-                                  (lp_span_t) { (char *) text, len }, print,
+                                  (lp_span_t) { (char *) text, len }, &fi,
                                   log);
-
-        } else if (print == issuer->keys_print) {
-            ngx_http_leerpoort_zone_here->sh->complained[issuer->index] = 0;
         }
     }
 
@@ -645,48 +651,83 @@ ngx_http_leerpoort_issuer_look(ngx_http_leerpoort_issuer_t *issuer,
 
 static void
 ngx_http_leerpoort_issuer_replace(ngx_http_leerpoort_issuer_t *issuer,
-    lp_span_t text, uint64_t print, ngx_log_t *log)
+    lp_span_t text, ngx_file_info_t *fi, ngx_log_t *log)
 {
     lp_jwks_t   *keys;
     const char  *reason;
 
     keys = lp_jwks_parse(text, &issuer->rules.algs, NULL, NULL, &reason);
+
+    if (keys && lp_jwks_has_secret(keys) && (ngx_file_access(fi) & 0077)) {
+        lp_jwks_free(keys);
+        keys = NULL;
+        reason = "It holds a secret and may be read by others.";
+    }
+
     if (keys == NULL) {
-        ngx_http_leerpoort_issuer_complain(issuer, print, reason, log);
+        ngx_http_leerpoort_issuer_complain(issuer, issuer->seen_print, reason,
+                                           log);
         return;
     }
 
     lp_jwks_free((lp_jwks_t *) issuer->rules.keys);
     issuer->rules.keys = keys;
-    issuer->keys_print = print;
-    issuer->fingerprint = issuer->rules_print ^ print;
+    issuer->keys_print = issuer->seen_print;
+    issuer->fingerprint = issuer->rules_print ^ issuer->keys_print;
 
-    ngx_http_leerpoort_zone_here->sh->complained[issuer->index] = 0;
+    ngx_http_leerpoort_issuer_agree(issuer);
     ngx_http_leerpoort_count(jwks_loaded);
 }
 
 
-/* Once for each broken document, whichever worker is first. */
+/* These keys are those of the file: the other workers have them or will. */
+static void
+ngx_http_leerpoort_issuer_agree(ngx_http_leerpoort_issuer_t *issuer)
+{
+    ngx_http_leerpoort_in_force_t  *in_force;
+
+    issuer->doubtful = 0;
+    in_force = &ngx_http_leerpoort_zone_here->sh->in_force[issuer->index];
+
+    ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_here);
+    in_force->rules_print = issuer->rules_print;
+    in_force->keys_print = issuer->keys_print;
+    in_force->complained = 0;
+    ngx_http_leerpoort_unlock(ngx_http_leerpoort_zone_here);
+}
+
+
+/*
+ * The file is broken: said once for each document, by whichever worker is
+ * first. This worker's keys go on, unless the others have had newer ones: a
+ * worker that is started anew begins with those of the master, and a key that
+ * was gone must not come back with them.
+ */
 static void
 ngx_http_leerpoort_issuer_complain(ngx_http_leerpoort_issuer_t *issuer,
     uint64_t print, const char *reason, ngx_log_t *log)
 {
-    uint64_t                    before;
-    ngx_http_leerpoort_zone_t  *zone;
+    uint64_t                        before;
+    ngx_http_leerpoort_in_force_t  *in_force;
 
-    zone = ngx_http_leerpoort_zone_here;
+    in_force = &ngx_http_leerpoort_zone_here->sh->in_force[issuer->index];
 
-    ngx_http_leerpoort_lock(zone);
-    before = zone->sh->complained[issuer->index];
-    zone->sh->complained[issuer->index] = print;
-    ngx_http_leerpoort_unlock(zone);
+    ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_here);
+
+    before = in_force->complained;
+    in_force->complained = print;
+    issuer->doubtful = in_force->rules_print == issuer->rules_print
+                       && in_force->keys_print != 0
+                       && in_force->keys_print != issuer->keys_print;
+
+    ngx_http_leerpoort_unlock(ngx_http_leerpoort_zone_here);
 
     if (before != print) {
         ngx_http_leerpoort_count(jwks_broken);
         ngx_log_error(NGX_LOG_ERR, log, 0,
-                      "leerpoort: the JWKS file \"%V\" of issuer \"%V\" has "
-                      "changed, but %s; the keys from before go on counting: "
-                      "put a good file there",
+                      "leerpoort: the JWKS file \"%V\" of issuer \"%V\" can't "
+                      "be used any more (%s); the keys from before go on "
+                      "counting: put a good file there",
                       &issuer->jwks, &issuer->name, reason);
     }
 }

@@ -24,7 +24,7 @@
 #define NGX_HTTP_LEERPOORT_BEAT         1000 /* ms between heartbeats */
 #define NGX_HTTP_LEERPOORT_BEAT_TIME    1000 /* ms for its reply */
 #define NGX_HTTP_LEERPOORT_SWEEP        1000 /* ms between looks for the dead */
-#define NGX_HTTP_LEERPOORT_REFRESH      200  /* ms between looks at JWKS files */
+#define NGX_HTTP_LEERPOORT_REFRESH      200  /* ms between looks at JWKS */
 
 static void ngx_http_leerpoort_link_up(ngx_http_leerpoort_redis_t *redis);
 static ngx_int_t ngx_http_leerpoort_link_reply(
@@ -57,7 +57,7 @@ static struct {
 } ngx_http_leerpoort_link;
 
 
-ngx_int_t
+void
 ngx_http_leerpoort_link_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_main_conf_t *mcf)
 {
@@ -69,20 +69,16 @@ ngx_http_leerpoort_link_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_link.tick.log = cycle->log;
     ngx_http_leerpoort_link.tick.cancelable = 1;
 
-    if (ngx_http_leerpoort_redis_init(&ngx_http_leerpoort_link.redis,
-                                      "invalidation",
-                                      &ngx_http_leerpoort_hearing,
-                                      &mcf->redis, cycle->log)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    ngx_http_leerpoort_redis_init(&ngx_http_leerpoort_link.redis,
+                                  "invalidation", &ngx_http_leerpoort_hearing,
+                                  &mcf->redis, cycle->log);
 
     ngx_http_leerpoort_slot_take(ngx_http_leerpoort_zone_here);
     ngx_http_leerpoort_redis_connect(&ngx_http_leerpoort_link.redis);
     ngx_add_timer(&ngx_http_leerpoort_link.tick, NGX_HTTP_LEERPOORT_TICK);
 
-    return NGX_OK;
+    /* the keys may have changed since the master read them */
+    ngx_http_leerpoort_issuer_refresh(mcf, cycle->log);
 }
 
 

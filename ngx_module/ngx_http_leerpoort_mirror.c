@@ -52,7 +52,7 @@
 #include "ngx_http_leerpoort.h"
 
 #define NGX_HTTP_LEERPOORT_CHAINS       1024  /* of flights, by key */
-#define NGX_HTTP_LEERPOORT_FLIGHTS_MAX  65536 /* at once */
+#define NGX_HTTP_LEERPOORT_FLIGHTS_MAX  16384 /* at once */
 #define NGX_HTTP_LEERPOORT_PATIENCE     4     /* time-outs, then reconnect */
 
 /* What stands before a packed hash in the ring. */
@@ -82,6 +82,7 @@ typedef struct {
 static void ngx_http_leerpoort_mirror_up(ngx_http_leerpoort_redis_t *redis);
 static ngx_int_t ngx_http_leerpoort_mirror_reply(
     ngx_http_leerpoort_redis_t *redis);
+static ngx_uint_t ngx_http_leerpoort_mirror_hopeless(lp_span_t error);
 static void ngx_http_leerpoort_mirror_down(ngx_http_leerpoort_redis_t *redis);
 static void ngx_http_leerpoort_mirror_timer(ngx_event_t *ev);
 static ngx_http_leerpoort_flight_t *ngx_http_leerpoort_flight_find(
@@ -117,7 +118,7 @@ static struct {
 } ngx_http_leerpoort_asker;
 
 
-ngx_int_t
+void
 ngx_http_leerpoort_mirror_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_main_conf_t *mcf)
 {
@@ -134,17 +135,10 @@ ngx_http_leerpoort_mirror_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_asker.timer.data = &ngx_http_leerpoort_asker;
     ngx_http_leerpoort_asker.timer.log = cycle->log;
 
-    if (ngx_http_leerpoort_redis_init(&ngx_http_leerpoort_asker.redis,
-                                      "rights", &ngx_http_leerpoort_asking,
-                                      &mcf->redis, cycle->log)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
+    ngx_http_leerpoort_redis_init(&ngx_http_leerpoort_asker.redis, "rights",
+                                  &ngx_http_leerpoort_asking, &mcf->redis,
+                                  cycle->log);
     ngx_http_leerpoort_redis_connect(&ngx_http_leerpoort_asker.redis);
-
-    return NGX_OK;
 }
 
 
@@ -320,14 +314,24 @@ ngx_http_leerpoort_mirror_up(ngx_http_leerpoort_redis_t *redis)
     ngx_http_leerpoort_flight_t  *flight;
 
     ngx_http_leerpoort_asker.broken = 0;
-    ngx_http_leerpoort_slot_redis(ngx_http_leerpoort_zone_here, 1);
+    ngx_http_leerpoort_slot_redis(1);
 
-    for (q = ngx_queue_head(&ngx_http_leerpoort_asker.order);
-         q != ngx_queue_sentinel(&ngx_http_leerpoort_asker.order);
-         q = ngx_queue_next(q))
-    {
+    q = ngx_queue_head(&ngx_http_leerpoort_asker.order);
+
+    while (q != ngx_queue_sentinel(&ngx_http_leerpoort_asker.order)) {
         flight = ngx_queue_data(q, ngx_http_leerpoort_flight_t, order);
-        (void) ngx_http_leerpoort_flight_send(flight);
+        q = ngx_queue_next(q);
+
+        if (flight->late) {
+            ngx_http_leerpoort_flight_free(flight);
+            continue;
+        }
+
+        if (ngx_http_leerpoort_flight_send(flight) != NGX_OK) {
+            /* replies are told apart by their order alone */
+            ngx_http_leerpoort_redis_drop(redis, "is asked too much at once");
+            return;
+        }
     }
 }
 
@@ -348,14 +352,11 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
     q = ngx_queue_head(&ngx_http_leerpoort_asker.order);
     flight = ngx_queue_data(q, ngx_http_leerpoort_flight_t, order);
 
-    if (redis->reply.nodes[0].type == LP_REPLY_ERROR) {
+    if (ngx_http_leerpoort_mirror_hopeless(lp_reply_error(&redis->reply))) {
+        return NGX_ERROR; /* down() fails all flights, this one too */
+    }
 
-        if (!lp_span_equal(lp_reply_error(&redis->reply),
-                           lp_span("WRONGTYPE")))
-        {
-            return NGX_ERROR; /* down() fails all flights, this one too */
-        }
-
+    if (lp_span_equal(lp_reply_error(&redis->reply), lp_span("WRONGTYPE"))) {
         /* a key of another type holds no rights that can be read */
         ngx_http_leerpoort_count(unreadable);
         redis->reply.nodes[0].type = LP_REPLY_NIL;
@@ -363,7 +364,11 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
 
     packed = lp_reply_pack(&redis->reply);
     if (packed.data == NULL) {
-        return NGX_ERROR;
+        /* this key can't be had (NOPERM ...): the others may be */
+        ngx_http_leerpoort_count(errors);
+        ngx_http_leerpoort_flight_land(flight, NULL);
+        ngx_http_leerpoort_flight_free(flight);
+        return NGX_OK;
     }
 
     ngx_http_leerpoort_observe(&ngx_http_leerpoort_counters->round_trip,
@@ -383,6 +388,16 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
 }
 
 
+/* Errors that would be the answer to every question. */
+static ngx_uint_t
+ngx_http_leerpoort_mirror_hopeless(lp_span_t error)
+{
+    return lp_span_equal(error, lp_span("LOADING"))
+           || lp_span_equal(error, lp_span("NOAUTH"))
+           || lp_span_equal(error, lp_span("MASTERDOWN"));
+}
+
+
 static void
 ngx_http_leerpoort_mirror_down(ngx_http_leerpoort_redis_t *redis)
 {
@@ -390,7 +405,7 @@ ngx_http_leerpoort_mirror_down(ngx_http_leerpoort_redis_t *redis)
     ngx_http_leerpoort_flight_t  *flight;
 
     ngx_http_leerpoort_asker.broken = redis->failures > 1;
-    ngx_http_leerpoort_slot_redis(ngx_http_leerpoort_zone_here, 0);
+    ngx_http_leerpoort_slot_redis(0);
 
     while (!ngx_queue_empty(&ngx_http_leerpoort_asker.order)) {
         q = ngx_queue_head(&ngx_http_leerpoort_asker.order);
@@ -433,9 +448,9 @@ ngx_http_leerpoort_mirror_timer(ngx_event_t *ev)
             && ngx_http_leerpoort_asker.redis.state
                == NGX_HTTP_LEERPOORT_REDIS_UP)
         {
-            ngx_http_leerpoort_asker.redis.failures++;
             ngx_http_leerpoort_redis_drop(&ngx_http_leerpoort_asker.redis,
                                           "does not answer");
+            ngx_http_leerpoort_asker.broken = 1;
             return;
         }
 
@@ -450,7 +465,10 @@ ngx_http_leerpoort_mirror_timer(ngx_event_t *ev)
             ngx_http_leerpoort_flight_land(flight, NULL);
         }
 
-        next = ngx_min(next, NGX_HTTP_LEERPOORT_PATIENCE * timeout - waited);
+        if (waited < NGX_HTTP_LEERPOORT_PATIENCE * timeout) {
+            next = ngx_min(next,
+                           NGX_HTTP_LEERPOORT_PATIENCE * timeout - waited);
+        }
     }
 
     if (!ngx_queue_empty(&ngx_http_leerpoort_asker.order)) {

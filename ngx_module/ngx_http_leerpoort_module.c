@@ -340,11 +340,10 @@ ngx_http_leerpoort_init_process(ngx_cycle_t *cycle)
 
     ngx_http_leerpoort_click_init();
 
-    if (ngx_http_leerpoort_mirror_init(cycle, mcf) != NGX_OK) {
-        return NGX_ERROR;
-    }
+    ngx_http_leerpoort_mirror_init(cycle, mcf);
+    ngx_http_leerpoort_link_init(cycle, mcf);
 
-    return ngx_http_leerpoort_link_init(cycle, mcf);
+    return NGX_OK;
 }
 
 

@@ -22,6 +22,7 @@
 #define NGX_HTTP_LEERPOORT_GREETING_TIME  1000 /* ms to connect and greet */
 #define NGX_HTTP_LEERPOORT_BACKOFF_MIN    20   /* ms */
 #define NGX_HTTP_LEERPOORT_BACKOFF_MAX    1000 /* ms: back within 2 s */
+#define NGX_HTTP_LEERPOORT_PROVED_TIME    1000 /* ms up without a question */
 #define NGX_HTTP_LEERPOORT_OUT_MAX        (4 * 1024 * 1024) /* bytes */
 
 static ngx_int_t ngx_http_leerpoort_redis_open(
@@ -41,7 +42,7 @@ static void ngx_http_leerpoort_redis_release(
     ngx_http_leerpoort_redis_t *redis);
 
 
-ngx_int_t
+void
 ngx_http_leerpoort_redis_init(ngx_http_leerpoort_redis_t *redis,
     const char *name, const ngx_http_leerpoort_redis_events_t *events,
     ngx_http_leerpoort_redis_conf_t *conf, ngx_log_t *log)
@@ -61,8 +62,6 @@ ngx_http_leerpoort_redis_init(ngx_http_leerpoort_redis_t *redis,
     redis->timer.data = redis;
     redis->timer.log = log;
     redis->timer.cancelable = 1;
-
-    return NGX_OK;
 }
 
 
@@ -93,9 +92,9 @@ ngx_http_leerpoort_redis_send(ngx_http_leerpoort_redis_t *redis,
     size_t   i, need, cap;
     u_char  *out;
 
-    need = redis->out_len + 32;
+    need = redis->out_len + LP_REPLY_COMMAND_MAX(n, 0);
     for (i = 0; i < n; i++) {
-        need += args[i].len + 32;
+        need += args[i].len;
     }
 
     if (need > redis->out_cap) {
@@ -145,6 +144,13 @@ ngx_http_leerpoort_redis_drop(ngx_http_leerpoort_redis_t *redis,
         ngx_log_error(NGX_LOG_ERR, redis->log, 0,
                       "leerpoort: Redis %s (%s, \"%V\"); trying again until "
                       "it answers", reason, redis->name, &redis->conf->text);
+    }
+
+    if (redis->state == NGX_HTTP_LEERPOORT_REDIS_UP
+        && ngx_current_msec - redis->up_since
+           >= NGX_HTTP_LEERPOORT_PROVED_TIME)
+    {
+        redis->failures = 0;
     }
 
     ngx_http_leerpoort_redis_release(redis);
@@ -500,6 +506,7 @@ ngx_http_leerpoort_redis_greeted(ngx_http_leerpoort_redis_t *redis)
 
         ngx_del_timer(&redis->timer);
         redis->state = NGX_HTTP_LEERPOORT_REDIS_UP;
+        redis->up_since = ngx_current_msec;
         ngx_http_leerpoort_count(connects);
         redis->events->up(redis);
 

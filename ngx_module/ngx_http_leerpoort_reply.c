@@ -7,7 +7,6 @@
 
 #include "ngx_http_leerpoort_reply.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <hiredis/hiredis.h>
@@ -19,6 +18,10 @@ typedef size_t lp_elements_t;
 typedef int lp_elements_t;
 #endif
 
+/* Bytes of the longest line that counts: see LP_REPLY_COMMAND_MAX(). */
+#define LP_REPLY_COUNT_MAX 24
+
+static char *lp_reply_count(char *dst, char kind, size_t count);
 static void *lp_reply_string(const redisReadTask *task, char *text, size_t len);
 static void *lp_reply_array(const redisReadTask *task, lp_elements_t elements);
 static void *lp_reply_integer(const redisReadTask *task, long long value);
@@ -103,6 +106,11 @@ lp_reply_next(lp_reply_t *reply)
 
     whole = NULL;
     if (redisReaderGetReply(reader, &whole) != REDIS_OK) {
+        return -1;
+    }
+
+    /* RESP3, which nobody asked for, has types without a node */
+    if (whole != NULL && reply->n == 0) {
         return -1;
     }
 
@@ -216,32 +224,53 @@ lp_reply_link(const lp_reply_t *reply, size_t *first, size_t *count)
 size_t
 lp_reply_command(char *dst, size_t cap, const lp_span_t *args, size_t n)
 {
-    int    written;
-    size_t i, len;
+    char   *p;
+    size_t  i, need;
 
-    written = snprintf(dst, cap, "*%zu\r\n", n);
-    if (written < 0 || (size_t) written >= cap) {
+    need = LP_REPLY_COMMAND_MAX(n, 0);
+    for (i = 0; i < n; i++) {
+        need += args[i].len;
+    }
+
+    if (need > cap) {
         return 0;
     }
-    len = (size_t) written;
+
+    p = lp_reply_count(dst, '*', n);
 
     for (i = 0; i < n; i++) {
-        written = snprintf(dst + len, cap - len, "$%zu\r\n", args[i].len);
-        if (written < 0
-            || len + (size_t) written + args[i].len + 2 > cap)
-        {
-            return 0;
-        }
-        len += (size_t) written;
+        p = lp_reply_count(p, '$', args[i].len);
 
-        memcpy(dst + len, args[i].data, args[i].len);
-        len += args[i].len;
+        memcpy(p, args[i].data, args[i].len);
+        p += args[i].len;
 
-        memcpy(dst + len, "\r\n", 2);
-        len += 2;
+        *p++ = '\r';
+        *p++ = '\n';
     }
 
-    return len;
+    return (size_t) (p - dst);
+}
+
+
+/* A line of RESP that counts. */
+static char *
+lp_reply_count(char *dst, char kind, size_t count)
+{
+    char  digits[LP_REPLY_COUNT_MAX], *p;
+
+    p = digits + sizeof(digits);
+    *--p = '\n';
+    *--p = '\r';
+
+    do {
+        *--p = (char) ('0' + count % 10);
+        count /= 10;
+    } while (count != 0);
+
+    *--p = kind;
+    memcpy(dst, p, (size_t) (digits + sizeof(digits) - p));
+
+    return dst + (digits + sizeof(digits) - p);
 }
 
 

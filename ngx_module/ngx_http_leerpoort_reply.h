@@ -87,9 +87,12 @@ typedef enum {
 lp_link_message_t lp_reply_link(const lp_reply_t *reply, size_t *first,
                                 size_t *count);
 
+/* Room for a command of n arguments, which are len bytes together. */
+#define LP_REPLY_COMMAND_MAX(n, len) (24 + (n) * 26 + (len))
+
 /*
  * Writes a command in RESP: n arguments. dst has room for cap bytes.
- * Returns its length, 0 when it does not fit.
+ * Returns its length; 0 where cap is below LP_REPLY_COMMAND_MAX().
  */
 size_t lp_reply_command(char *dst, size_t cap, const lp_span_t *args,
                         size_t n);

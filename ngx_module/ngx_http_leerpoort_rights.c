@@ -23,7 +23,7 @@ typedef struct {
 } ngx_http_leerpoort_found_t;
 
 static ngx_int_t ngx_http_leerpoort_views(ngx_http_leerpoort_ctx_t *ctx,
-    lp_span_t *views);
+    const ngx_http_leerpoort_ages_t *ages, lp_span_t *views);
 static lp_span_t ngx_http_leerpoort_view(ngx_http_leerpoort_ctx_t *ctx,
     ngx_http_leerpoort_key_t *key, const ngx_http_leerpoort_ages_t *ages,
     ngx_uint_t trusted);
@@ -64,9 +64,14 @@ ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx)
     ngx_http_leerpoort_found_t      found;
     ngx_http_leerpoort_loc_conf_t  *llcf;
 
+    llcf = ngx_http_get_module_loc_conf(ctx->request,
+                                        ngx_http_leerpoort_module);
+    ages.longest = (ngx_msec_t) llcf->mirror_time * 1000;
+    ages.stale = (ngx_msec_t) llcf->stale * 1000;
+
     ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_here);
 
-    rc = ngx_http_leerpoort_views(ctx, views);
+    rc = ngx_http_leerpoort_views(ctx, &ages, views);
 
     if (rc == NGX_OK && !ctx->school_known) {
         ngx_http_leerpoort_read_alias(ctx, views[1]);
@@ -79,9 +84,6 @@ ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx)
     ngx_http_leerpoort_unlock(ngx_http_leerpoort_zone_here);
 
     if (rc == NGX_AGAIN) {
-        llcf = ngx_http_get_module_loc_conf(ctx->request,
-                                            ngx_http_leerpoort_module);
-        ages.longest = (ngx_msec_t) llcf->mirror_time * 1000;
         return ngx_http_leerpoort_ask(ctx, views, &ages);
     }
 
@@ -91,27 +93,25 @@ ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx)
 
 /* Finds every key's hash. NGX_AGAIN: some are missing (data NULL). */
 static ngx_int_t
-ngx_http_leerpoort_views(ngx_http_leerpoort_ctx_t *ctx, lp_span_t *views)
+ngx_http_leerpoort_views(ngx_http_leerpoort_ctx_t *ctx,
+    const ngx_http_leerpoort_ages_t *ages, lp_span_t *views)
 {
-    unsigned                        i;
-    ngx_int_t                       rc;
-    ngx_uint_t                      trusted;
-    ngx_http_leerpoort_key_t       *key;
-    ngx_http_leerpoort_ages_t       ages;
-    ngx_http_leerpoort_loc_conf_t  *llcf;
+    unsigned                   i;
+    ngx_int_t                  rc;
+    ngx_uint_t                 trusted;
+    ngx_http_leerpoort_key_t  *key;
 
-    llcf = ngx_http_get_module_loc_conf(ctx->request,
-                                        ngx_http_leerpoort_module);
-    ages.longest = (ngx_msec_t) llcf->mirror_time * 1000;
-    ages.stale = (ngx_msec_t) llcf->stale * 1000;
-
-    trusted = ages.longest > 0
-              && ngx_http_leerpoort_slot_trusted();
+    trusted = ages->longest > 0 && ngx_http_leerpoort_slot_trusted(ctx->began);
     rc = NGX_OK;
+
+    for (i = 0; trusted && i < ctx->n_keys; i++) {
+        lp_ring_expect_record(ngx_http_leerpoort_zone_here->ring,
+                              ctx->keys[i].hash);
+    }
 
     for (i = 0; i < ctx->n_keys; i++) {
         key = &ctx->keys[i];
-        views[i] = ngx_http_leerpoort_view(ctx, key, &ages, trusted);
+        views[i] = ngx_http_leerpoort_view(ctx, key, ages, trusted);
 
         if (views[i].data) {
             continue;
@@ -133,36 +133,31 @@ ngx_http_leerpoort_view(ngx_http_leerpoort_ctx_t *ctx,
     ngx_http_leerpoort_key_t *key, const ngx_http_leerpoort_ages_t *ages,
     ngx_uint_t trusted)
 {
-    lp_span_t  view, none;
+    lp_span_t  view;
 
-    none.data = NULL;
-    none.len = 0;
+    view.data = NULL;
+    view.len = 0;
 
     if (key->role == NGX_HTTP_LEERPOORT_ALIAS && ctx->school_known) {
         return lp_span(""); /* it has served */
     }
 
-    switch (key->state) {
-
-    case NGX_HTTP_LEERPOORT_KEY_FETCHED:
+    if (key->state == NGX_HTTP_LEERPOORT_KEY_FETCHED) {
         return key->blob->packed;
+    }
 
-    case NGX_HTTP_LEERPOORT_KEY_FAILED:
+    if (trusted && !(ctx->fresh && key->role == NGX_HTTP_LEERPOORT_RIGHTS)) {
+        view = ngx_http_leerpoort_mirror_find(ngx_http_leerpoort_zone_here,
+                                              key, ages, 0);
+    }
+
+    if (view.data == NULL && key->state == NGX_HTTP_LEERPOORT_KEY_FAILED) {
         view = ngx_http_leerpoort_mirror_find(ngx_http_leerpoort_zone_here,
                                               key, ages, 1);
         ctx->stale |= view.data != NULL;
-        return view;
-
-    default:
-        break;
     }
 
-    if (!trusted || (ctx->fresh && key->role == NGX_HTTP_LEERPOORT_RIGHTS)) {
-        return none;
-    }
-
-    return ngx_http_leerpoort_mirror_find(ngx_http_leerpoort_zone_here, key,
-                                          ages, 0);
+    return view;
 }
 
 
@@ -244,7 +239,7 @@ ngx_http_leerpoort_read_product(ngx_http_leerpoort_ctx_t *ctx, lp_span_t view,
     ngx_http_leerpoort_found_t *found)
 {
     char        *copy;
-    uint32_t     i, n;
+    size_t       at;
     lp_span_t    packed;
     lp_field_t   field;
 
@@ -252,10 +247,9 @@ ngx_http_leerpoort_read_product(ngx_http_leerpoort_ctx_t *ctx, lp_span_t view,
     found->n_wanted = 1;
     ngx_memzero(&found->product, sizeof(lp_product_t));
 
-    n = lp_fields_count(view);
-    found->known = n > 0;
+    found->known = lp_fields_count(view) > 0;
 
-    if (n == 0) {
+    if (!found->known) {
         return NGX_OK;
     }
 
@@ -268,8 +262,8 @@ ngx_http_leerpoort_read_product(ngx_http_leerpoort_ctx_t *ctx, lp_span_t view,
     packed.data = copy;
     packed.len = view.len;
 
-    for (i = 0; i < n; i++) {
-        field = lp_fields_at(packed, i);
+    at = 0;
+    while (lp_fields_next(packed, &at, &field)) {
         lp_product_field(&found->product, field.name, field.value);
     }
 

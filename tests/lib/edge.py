@@ -97,7 +97,8 @@ class Edge:
     def __init__(self, redis=None, address=None, workers=1, zone="8m",
                  timeout="50ms", redis_options="", issuers=None, click=None,
                  server="", http="", main="", activate=ACTIVATE, login=True,
-                 public_url=True, worker=None, allow=(), faketime=None, level="info"):
+                 public_url=True, worker=None, allow=(), faketime=None,
+                 level="info"):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-test-"))
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)

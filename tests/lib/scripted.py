@@ -36,11 +36,16 @@ def silence(link, _args):
     return b""
 
 
-def half_then_silence(reply):
+def unfinished(data):
+    """Something that is not yet a reply, then silence."""
     def answer(link, _args):
         link.mute = True
-        return reply[:len(reply) // 2]
+        return data
     return answer
+
+
+def half_then_silence(reply):
+    return unfinished(reply[:len(reply) // 2])
 
 
 def half_then_close(reply):

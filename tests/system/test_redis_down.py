@@ -13,9 +13,10 @@ from lib.http import Connection, at_once
 from lib.names import right
 from lib.process import eventually
 from lib.redis import Redis
-from lib.scripted import (INVALIDATE_ALL, INVALIDATE_ALL_ARRAY, LOADING, NOAUTH, WRONGTYPE, Close,
-                          after, array, half_then_close, half_then_silence,
-                          hash_reply, invalidation, silence)
+from lib.scripted import (INVALIDATE_ALL, INVALIDATE_ALL_ARRAY, LOADING,
+                          NOAUTH, WRONGTYPE, Close, after, array,
+                          half_then_close, half_then_silence, hash_reply,
+                          invalidation, silence, unfinished)
 
 SOON = 0.25         # seconds; the promise is 100 ms, the rest the machine's
 BACK = 2.0
@@ -286,7 +287,7 @@ BAD_DAYS = {
     "MASTERDOWN": b"-MASTERDOWN Link with MASTER is down\r\n",
     "BUSY": b"-BUSY Redis is busy running a script\r\n",
     "ERR": b"-ERR anything\r\n",
-    "an error without end": b"-" + b"E" * 70000,
+    "an error without end": unfinished(b"-" + b"E" * 70000),
     "half a reply, then silence": half_then_silence(REPLY),
     "half a reply, then the end": half_then_close(REPLY),
     "the end at once": half_then_close(b""),
@@ -294,11 +295,11 @@ BAD_DAYS = {
     "garbage": b"\x16\x03\x01\x02\x00garbage\r\n\r\n",
     "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
     "a length that is none": b"*x\r\n",
-    "a length without end": b"*" + b"9" * 100,
-    "a huge array": b"*2147483647\r\n",
-    "a huge string": b"*2\r\n$536870913\r\nx",
+    "a length without end": unfinished(b"*" + b"9" * 100),
+    "a huge array": unfinished(b"*2147483647\r\n"),
+    "a huge string": unfinished(b"*2\r\n$536870913\r\nx"),
     "a negative string": b"*2\r\n$-5\r\n",
-    "deep arrays": b"*1\r\n" * 1000,
+    "deep arrays": unfinished(b"*1\r\n" * 1000),
     "a map of RESP3": b"%1\r\n$4\r\nbook\r\n$1\r\nL\r\n",
     "slow": after(0.6, REPLY),
 }

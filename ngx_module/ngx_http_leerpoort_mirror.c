@@ -565,6 +565,7 @@ ngx_http_leerpoort_flight_start(const ngx_http_leerpoort_key_t *key)
         &flight->chain);
     flight->joinable = 1;
     ngx_http_leerpoort_asker.flights++;
+    ngx_http_leerpoort_asker.timer.cancelable = 0;
     ngx_http_leerpoort_count(asked);
 
     if (!ngx_http_leerpoort_asker.timer.timer_set) {
@@ -637,7 +638,11 @@ ngx_http_leerpoort_flight_free(ngx_http_leerpoort_flight_t *flight)
 {
     ngx_queue_remove(&flight->order);
     ngx_queue_insert_head(&ngx_http_leerpoort_asker.spare, &flight->order);
-    ngx_http_leerpoort_asker.flights--;
+
+    /* a worker that is to exit waits for the timer only while clicks do */
+    if (--ngx_http_leerpoort_asker.flights == 0) {
+        ngx_http_leerpoort_asker.timer.cancelable = 1;
+    }
 }
 
 

@@ -612,10 +612,11 @@ ngx_http_leerpoort_flight_land(ngx_http_leerpoort_flight_t *flight,
 
     ngx_http_leerpoort_flight_part(flight);
 
-    while (!ngx_queue_empty(&flight->waiters)) {
-        q = ngx_queue_head(&flight->waiters);
-        ngx_queue_remove(q);
+    q = ngx_queue_head(&flight->waiters);
+
+    while (q != ngx_queue_sentinel(&flight->waiters)) {
         key = ngx_queue_data(q, ngx_http_leerpoort_key_t, waiters);
+        q = ngx_queue_next(q);
 
         if (blob) {
             key->state = NGX_HTTP_LEERPOORT_KEY_FETCHED;
@@ -630,6 +631,8 @@ ngx_http_leerpoort_flight_land(ngx_http_leerpoort_flight_t *flight,
             ngx_http_leerpoort_click_ready(key->ctx);
         }
     }
+
+    ngx_queue_init(&flight->waiters);
 }
 
 

@@ -68,6 +68,7 @@ ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx)
                                         ngx_http_leerpoort_module);
     ages.longest = (ngx_msec_t) llcf->mirror_time * 1000;
     ages.stale = (ngx_msec_t) llcf->stale * 1000;
+    ngx_memzero(views, sizeof(views));
 
     ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_here);
 
@@ -247,7 +248,7 @@ ngx_http_leerpoort_read_product(ngx_http_leerpoort_ctx_t *ctx, lp_span_t view,
     found->n_wanted = 1;
     ngx_memzero(&found->product, sizeof(lp_product_t));
 
-    found->known = lp_fields_count(view) > 0;
+    found->known = view.data != NULL && lp_fields_count(view) > 0;
 
     if (!found->known) {
         return NGX_OK;

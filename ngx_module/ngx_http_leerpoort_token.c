@@ -4,8 +4,8 @@
  *
  * A verified token is remembered in the zone under its SHA-256: all of it, so
  * that nobody can choose two tokens that meet. What is remembered counts only
- * while the issuer's fingerprint is the same (the keys, the audience ... that it
- * was verified with), and never beyond its own exp. Refused tokens are not
+ * while the issuer's fingerprint is the same (the keys, the audience ... that
+ * it was verified with), and never beyond its own exp. Refused tokens are not
  * remembered.
  *
  * The SHA-256 of 800 bytes takes 0.55 us, half of what the module needs for a

@@ -171,7 +171,8 @@ check_fields(lp_span_t packed)
         value = lp_fields_find(packed, field.name);
         must(value.data != NULL);
         must(inside(value, packed.data, packed.len));
-        must(lp_span_equal(value, field.value) || value.data < field.value.data);
+        must(lp_span_equal(value, field.value)
+             || value.data < field.value.data);
     }
 
     must(n == lp_fields_count(packed));

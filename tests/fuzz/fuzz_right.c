@@ -14,7 +14,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
 static void must(int holds);
-static void check_decision(const lp_right_t *right);
+static void check_decision(const lp_right_t *held);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)

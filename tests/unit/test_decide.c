@@ -17,7 +17,7 @@
 #define UUID  " JOOUVFNgS6SBnwPlm43WeQ"
 #define FROM  20260901
 #define UNTIL 20270731
-#define NONE  -1 /* no right decided */
+#define NONE  (-1) /* no right decided */
 
 typedef struct {
     const char  *rights[4]; /* without the entitlement */

@@ -7,6 +7,7 @@ proxy.py     stands between nginx and Redis: delays, cuts, freezes, spoils
 tokens.py    keys, JWKS files and tokens, good ones and bad ones
 names.py     user keys, shards, Redis keys, records: written a second time
 http.py      clicks over plain sockets, byte for byte
+http2.py     streams of one HTTP/2 connection, frame by frame
 worker.py    a stand-in for the activation worker
 edge.py      all of these together: an edge that is ready to be clicked
 """

@@ -91,14 +91,15 @@ class Edge:
     click: directives of the click's location that differ from the usual ones,
     {"mirror_time": "0"} for leerpoort_mirror_time; None leaves one out.
     server, main, http: further lines of those blocks. worker: what answers
-    behind leerpoort_activate (see Worker); then .worker is there.
+    behind leerpoort_activate (see Worker); then .worker is there. master
+    False: nginx is one process.
     """
 
     def __init__(self, redis=None, address=None, workers=1, zone="8m",
                  timeout="50ms", redis_options="", issuers=None, click=None,
                  server="", http="", main="", activate=ACTIVATE, login=True,
                  public_url=True, worker=None, allow=(), faketime=None,
-                 level="info"):
+                 level="info", master=True):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-test-"))
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -131,7 +132,7 @@ class Edge:
                 login=login, public_url=public_url, reuse=workers > 1)
             self._click = click or {}
             self.nginx = Nginx(nginx_folder, self.http_block(), workers,
-                               allow, faketime, main, level)
+                               allow, faketime, main, level, master)
             self._stack.callback(self.nginx.destroy)
             self.nginx.start()
         except BaseException:

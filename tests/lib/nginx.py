@@ -30,7 +30,7 @@ SEVERE = re.compile(r"\[(alert|emerg|crit)\]|Sanitizer|runtime error:")
 
 _FRAME = """\
 daemon off;
-master_process on;
+master_process {master};
 {user}worker_processes {workers};
 pid {folder}/nginx.pid;
 lock_file {folder}/nginx.lock;
@@ -52,11 +52,12 @@ http {{
 """
 
 
-def frame(folder, http, workers=1, main="", level="info"):
+def frame(folder, http, workers=1, main="", level="info", master="on"):
     """A whole nginx.conf around the content of its http block."""
     user = "user root;\n" if os.geteuid() == 0 else ""
     return _FRAME.format(folder=folder, http=http, workers=workers, main=main,
-                         level=level, module=MODULE, user=user)
+                         level=level, module=MODULE, user=user,
+                         master=master)
 
 
 def environment(folder, faketime=None):
@@ -120,10 +121,11 @@ class Nginx:
 
     allow: regular expressions of severe log lines that the test expects.
     faketime: a file that holds the time (libfaketime's syntax), or None.
+    master False: one process that is its own worker.
     """
 
     def __init__(self, folder, http, workers=1, allow=(), faketime=None,
-                 main="", level="info"):
+                 main="", level="info", master=True):
         self.folder = pathlib.Path(folder)
         self.workers = workers
         self.allow = list(allow)
@@ -133,6 +135,7 @@ class Nginx:
         self._http = http
         self._main = main
         self._level = level
+        self._master = master
         self._process = None
         self.port = None
 
@@ -170,10 +173,12 @@ class Nginx:
                      "env FAKETIME_DONT_FAKE_MONOTONIC;\n")
         self.conf.write_text(frame(
             self.folder, self._http.replace("@PORT@", str(self.port)),
-            self.workers, main, self._level))
+            self.workers, main, self._level, "on" if self._master else "off"))
 
     def worker_pids(self):
         """The workers that take connections, not those that are leaving."""
+        if not self._master:
+            return [self.pid]
         pids = []
         for pid in children(self.pid):
             try:

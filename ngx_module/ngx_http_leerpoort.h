@@ -24,6 +24,8 @@
 
 #define NGX_HTTP_LEERPOORT_ISSUERS 32 /* blocks in one configuration */
 
+#define NGX_HTTP_LEERPOORT_COMPLAIN 60 /* s between two log lines of a kind */
+
 /* Keys of one click: the product, the alias, three users at a school, the
    school, three private users. */
 #define NGX_HTTP_LEERPOORT_KEYS (3 + 2 * LP_TOKEN_USERS)

@@ -82,7 +82,12 @@ typedef struct {
 static void ngx_http_leerpoort_mirror_up(ngx_http_leerpoort_redis_t *redis);
 static ngx_int_t ngx_http_leerpoort_mirror_reply(
     ngx_http_leerpoort_redis_t *redis);
+static void ngx_http_leerpoort_mirror_wait(ngx_int_t more);
 static ngx_uint_t ngx_http_leerpoort_mirror_hopeless(lp_span_t error);
+static void ngx_http_leerpoort_mirror_refused(
+    const ngx_http_leerpoort_redis_t *redis);
+static ngx_uint_t ngx_http_leerpoort_flight_fits(
+    const ngx_http_leerpoort_flight_t *flight, lp_reply_type_t type);
 static void ngx_http_leerpoort_mirror_down(ngx_http_leerpoort_redis_t *redis);
 static void ngx_http_leerpoort_mirror_timer(ngx_event_t *ev);
 static ngx_http_leerpoort_flight_t *ngx_http_leerpoort_flight_find(
@@ -113,6 +118,7 @@ static struct {
     ngx_queue_t                      order;
     ngx_queue_t                      spare;
     ngx_uint_t                       flights;
+    ngx_uint_t                       waiting; /* keys, of clicks */
     ngx_event_t                      timer;
     ngx_uint_t                       broken; /* don't wait for Redis */
 } ngx_http_leerpoort_asker;
@@ -220,7 +226,18 @@ ngx_http_leerpoort_mirror_ask(ngx_http_leerpoort_key_t *key, ngx_uint_t fresh,
     flight->keep |= keep;
     key->state = NGX_HTTP_LEERPOORT_KEY_PENDING;
     key->ctx->pending++;
+    ngx_http_leerpoort_mirror_wait(1);
     ngx_queue_insert_tail(&flight->waiters, &key->waiters);
+}
+
+
+/* A worker that is to exit waits for the timer only while clicks do. */
+static void
+ngx_http_leerpoort_mirror_wait(ngx_int_t more)
+{
+    ngx_http_leerpoort_asker.waiting += more;
+    ngx_http_leerpoort_asker.timer.cancelable =
+                                        ngx_http_leerpoort_asker.waiting == 0;
 }
 
 
@@ -231,6 +248,7 @@ ngx_http_leerpoort_mirror_leave(ngx_http_leerpoort_key_t *key)
     if (key->state == NGX_HTTP_LEERPOORT_KEY_PENDING) {
         ngx_queue_remove(&key->waiters);
         key->ctx->pending--;
+        ngx_http_leerpoort_mirror_wait(-1);
 
     } else if (key->state == NGX_HTTP_LEERPOORT_KEY_FETCHED
                && --key->blob->refs == 0)
@@ -363,9 +381,13 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
     }
 
     packed = lp_reply_pack(&redis->reply);
-    if (packed.data == NULL) {
+
+    if (packed.data == NULL
+        || !ngx_http_leerpoort_flight_fits(flight,
+                                           redis->reply.nodes[0].type))
+    {
         /* this key can't be had (NOPERM ...): the others may be */
-        ngx_http_leerpoort_count(errors);
+        ngx_http_leerpoort_mirror_refused(redis);
         ngx_http_leerpoort_flight_land(flight, NULL);
         ngx_http_leerpoort_flight_free(flight);
         return NGX_OK;
@@ -385,6 +407,31 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
     ngx_http_leerpoort_flight_free(flight);
 
     return NGX_OK;
+}
+
+
+/* Said now and then; an error's first word holds nothing of the key. */
+static void
+ngx_http_leerpoort_mirror_refused(const ngx_http_leerpoort_redis_t *redis)
+{
+    lp_span_t      word;
+
+    static time_t  said;
+
+    ngx_http_leerpoort_count(errors);
+
+    if (said != 0 && ngx_time() - said < NGX_HTTP_LEERPOORT_COMPLAIN) {
+        return;
+    }
+
+    said = ngx_time();
+    word = lp_reply_error(&redis->reply);
+
+    ngx_log_error(NGX_LOG_ERR, redis->log, 0,
+                  "leerpoort: Redis answers a question about rights with %s "
+                  "\"%*s\" (\"%V\"); may the edge's user read u:*, s:*, a:* "
+                  "and p:*?", word.len ? "the error" : "no hash", word.len,
+                  word.data, &redis->conf->text);
 }
 
 
@@ -565,7 +612,6 @@ ngx_http_leerpoort_flight_start(const ngx_http_leerpoort_key_t *key)
         &flight->chain);
     flight->joinable = 1;
     ngx_http_leerpoort_asker.flights++;
-    ngx_http_leerpoort_asker.timer.cancelable = 0;
     ngx_http_leerpoort_count(asked);
 
     if (!ngx_http_leerpoort_asker.timer.timer_set) {
@@ -588,6 +634,16 @@ ngx_http_leerpoort_flight_send(const ngx_http_leerpoort_flight_t *flight)
 
     return ngx_http_leerpoort_redis_send(&ngx_http_leerpoort_asker.redis,
                                          args, 2);
+}
+
+
+/* Is a reply of this type one to this question? */
+static ngx_uint_t
+ngx_http_leerpoort_flight_fits(const ngx_http_leerpoort_flight_t *flight,
+    lp_reply_type_t type)
+{
+    return type == LP_REPLY_NIL
+           || type == (flight->alias ? LP_REPLY_STRING : LP_REPLY_ARRAY);
 }
 
 
@@ -617,6 +673,7 @@ ngx_http_leerpoort_flight_land(ngx_http_leerpoort_flight_t *flight,
     while (q != ngx_queue_sentinel(&flight->waiters)) {
         key = ngx_queue_data(q, ngx_http_leerpoort_key_t, waiters);
         q = ngx_queue_next(q);
+        ngx_http_leerpoort_mirror_wait(-1);
 
         if (blob) {
             key->state = NGX_HTTP_LEERPOORT_KEY_FETCHED;
@@ -641,11 +698,7 @@ ngx_http_leerpoort_flight_free(ngx_http_leerpoort_flight_t *flight)
 {
     ngx_queue_remove(&flight->order);
     ngx_queue_insert_head(&ngx_http_leerpoort_asker.spare, &flight->order);
-
-    /* a worker that is to exit waits for the timer only while clicks do */
-    if (--ngx_http_leerpoort_asker.flights == 0) {
-        ngx_http_leerpoort_asker.timer.cancelable = 1;
-    }
+    ngx_http_leerpoort_asker.flights--;
 }
 
 

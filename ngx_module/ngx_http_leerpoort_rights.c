@@ -9,8 +9,6 @@
 
 #include "ngx_http_leerpoort.h"
 
-#define NGX_HTTP_LEERPOORT_COMPLAIN  60 /* s between two lines of a kind */
-
 /* What was read under the lock. */
 typedef struct {
     lp_product_t                product;

@@ -319,12 +319,12 @@ read_time(int64_t *time, const json_t *claim, time_errors_t errors)
 static lp_jose_error_t
 check_times(const times_t *times, const lp_issuer_t *issuer, int64_t now)
 {
-    if (times->exp < times->iat || times->exp < times->nbf) {
-        return LP_JOSE_EXP_ABSURD;
-    }
-
     if (now >= later(times->exp, issuer->leeway)) {
         return LP_JOSE_EXPIRED;
+    }
+
+    if (times->exp < times->iat || times->exp < times->nbf) {
+        return LP_JOSE_EXP_ABSURD;
     }
 
     if (times->nbf > later(now, issuer->leeway)) {

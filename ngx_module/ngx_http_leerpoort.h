@@ -24,8 +24,6 @@
 
 #define NGX_HTTP_LEERPOORT_ISSUERS 32 /* blocks in one configuration */
 
-#define NGX_HTTP_LEERPOORT_COMPLAIN 60 /* s between two log lines of a kind */
-
 /* Keys of one click: the product, the alias, three users at a school, the
    school, three private users. */
 #define NGX_HTTP_LEERPOORT_KEYS (3 + 2 * LP_TOKEN_USERS)
@@ -374,6 +372,7 @@ ngx_int_t ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx);
 
 ngx_int_t ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx);
+ngx_uint_t ngx_http_leerpoort_may_complain(const char *what, lp_span_t of);
 
 ngx_int_t ngx_http_leerpoort_prepare(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome);

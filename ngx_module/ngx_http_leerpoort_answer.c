@@ -243,7 +243,9 @@ ngx_http_leerpoort_login(ngx_http_leerpoort_ctx_t *ctx)
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
 
-        return ngx_http_leerpoort_send_redirect(r, &location);
+        if (location.len) {
+            return ngx_http_leerpoort_send_redirect(r, &location);
+        }
     }
 
     if (ngx_http_leerpoort_header_literal(r, "WWW-Authenticate", "Bearer")
@@ -257,22 +259,24 @@ ngx_http_leerpoort_login(ngx_http_leerpoort_ctx_t *ctx)
 }
 
 
+/*
+ * Location is not set as r->headers_out.location: nginx would make one that
+ * starts with "/" absolute by the Host header, which anybody can choose.
+ */
 static ngx_int_t
 ngx_http_leerpoort_send_redirect(ngx_http_request_t *r,
     const ngx_str_t *location)
 {
-    ngx_table_elt_t  *h;
-
     ngx_http_clear_location(r);
 
-    h = ngx_http_leerpoort_header(r, "Location", sizeof("Location") - 1,
+    if (ngx_http_leerpoort_header(r, "Location", sizeof("Location") - 1,
                                   (const char *) location->data,
-                                  location->len);
-    if (h == NULL) {
+                                  location->len)
+        == NULL)
+    {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.location = h;
     r->headers_out.status = NGX_HTTP_MOVED_TEMPORARILY;
     r->headers_out.content_length_n = 0;
     r->header_only = 1;

@@ -405,6 +405,7 @@ ngx_http_leerpoort_advance(ngx_http_leerpoort_ctx_t *ctx)
         }
 
         if (rc == NGX_ERROR) {
+            ctx->stale = 0;
             return ngx_http_leerpoort_answer(ctx, LP_UNAVAILABLE);
         }
 
@@ -528,6 +529,12 @@ ngx_http_leerpoort_resume(ngx_event_t *ev)
 static ngx_int_t
 ngx_http_leerpoort_finish(ngx_http_leerpoort_ctx_t *ctx)
 {
+    if (ctx->stale && ctx->outcome != LP_REDIRECT) {
+        /* what is old may let in, but it may not refuse or activate */
+        ctx->stale = 0;
+        return ngx_http_leerpoort_answer(ctx, LP_UNAVAILABLE);
+    }
+
     if (ctx->stale) {
         ngx_http_leerpoort_count(mirror_stale);
 
@@ -536,10 +543,6 @@ ngx_http_leerpoort_finish(ngx_http_leerpoort_ctx_t *ctx)
 
     } else {
         ngx_http_leerpoort_count(mirror_hit);
-    }
-
-    if (ctx->stale && ctx->outcome != LP_REDIRECT) {
-        return ngx_http_leerpoort_answer(ctx, LP_UNAVAILABLE);
     }
 
     if (ctx->outcome == LP_ACTIVATE) {

@@ -13,6 +13,10 @@
 
 #include <openssl/evp.h>
 
+#define NGX_HTTP_LEERPOORT_LEEWAY      60                /* s */
+#define NGX_HTTP_LEERPOORT_LEEWAY_MAX  (60 * 60)         /* s */
+#define NGX_HTTP_LEERPOORT_AGE_MAX     (366 * 24 * 3600) /* s */
+
 typedef struct {
     ngx_conf_t                      *cf;
     ngx_http_leerpoort_issuer_t     *issuer;
@@ -47,7 +51,8 @@ static char *ngx_http_leerpoort_set_max_age(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
 static char *ngx_http_leerpoort_set_claim(ngx_conf_t *cf, lp_claim_t *claims,
     unsigned *n);
-static char *ngx_http_leerpoort_set_seconds(ngx_conf_t *cf, int64_t *seconds);
+static char *ngx_http_leerpoort_set_seconds(ngx_conf_t *cf, int64_t *seconds,
+    time_t longest);
 static char *ngx_http_leerpoort_issuer_keys(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
 static void ngx_http_leerpoort_issuer_free(void *data);
@@ -57,7 +62,7 @@ static void ngx_http_leerpoort_issuer_replace(
     ngx_http_leerpoort_issuer_t *issuer, lp_span_t text, ngx_file_info_t *fi,
     ngx_log_t *log);
 static void ngx_http_leerpoort_issuer_agree(
-    ngx_http_leerpoort_issuer_t *issuer);
+    ngx_http_leerpoort_issuer_t *issuer, ngx_uint_t changed, ngx_log_t *log);
 static void ngx_http_leerpoort_issuer_complain(
     ngx_http_leerpoort_issuer_t *issuer, uint64_t print, const char *reason,
     ngx_log_t *log);
@@ -123,7 +128,8 @@ ngx_http_leerpoort_issuer(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_memzero(issuer, sizeof(ngx_http_leerpoort_issuer_t));
     issuer->name = value[1];
     issuer->index = mcf->issuers.nelts - 1;
-    issuer->rules.leeway = 60;
+    issuer->rules.leeway = -1;
+    issuer->rules.max_age = -1;
     issuer->own = value[1].len == sizeof("leerpoort") - 1
                   && ngx_strncmp(value[1].data, "leerpoort", value[1].len)
                      == 0;
@@ -197,6 +203,14 @@ ngx_http_leerpoort_issuer_done(ngx_conf_t *cf,
 
     if (issuer->rules.algs.n == 0) {
         issuer->rules.algs = lp_algs_token;
+    }
+
+    if (issuer->rules.leeway == -1) {
+        issuer->rules.leeway = NGX_HTTP_LEERPOORT_LEEWAY;
+    }
+
+    if (issuer->rules.max_age == -1) {
+        issuer->rules.max_age = 0;
     }
 
     return ngx_http_leerpoort_issuer_keys(cf, issuer);
@@ -400,6 +414,19 @@ ngx_http_leerpoort_set_claim(ngx_conf_t *cf, lp_claim_t *claims, unsigned *n)
         return NGX_CONF_ERROR;
     }
 
+    for (i = 0; i < *n; i++) {
+        if (lp_span_equal(claims[i].claim,
+                          ngx_http_leerpoort_span(&value[1]))
+            && lp_span_equal(claims[i].id_type,
+                             ngx_http_leerpoort_span(&value[2])))
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate claim \"%V\" in \"%V\" of "
+                               "leerpoort_issuer", &value[1], &value[0]);
+            return NGX_CONF_ERROR;
+        }
+    }
+
     claims[*n].claim = ngx_http_leerpoort_span(&value[1]);
     claims[*n].id_type = ngx_http_leerpoort_span(&value[2]);
     (*n)++;
@@ -412,7 +439,8 @@ static char *
 ngx_http_leerpoort_set_leeway(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer)
 {
-    return ngx_http_leerpoort_set_seconds(cf, &issuer->rules.leeway);
+    return ngx_http_leerpoort_set_seconds(cf, &issuer->rules.leeway,
+                                          NGX_HTTP_LEERPOORT_LEEWAY_MAX);
 }
 
 
@@ -420,23 +448,33 @@ static char *
 ngx_http_leerpoort_set_max_age(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer)
 {
-    return ngx_http_leerpoort_set_seconds(cf, &issuer->rules.max_age);
+    return ngx_http_leerpoort_set_seconds(cf, &issuer->rules.max_age,
+                                          NGX_HTTP_LEERPOORT_AGE_MAX);
 }
 
 
 static char *
-ngx_http_leerpoort_set_seconds(ngx_conf_t *cf, int64_t *seconds)
+ngx_http_leerpoort_set_seconds(ngx_conf_t *cf, int64_t *seconds,
+    time_t longest)
 {
     ngx_int_t   n;
     ngx_str_t  *value;
 
     value = cf->args->elts;
 
+    if (*seconds != -1) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "duplicate \"%V\" in leerpoort_issuer",
+                           &value[0]);
+        return NGX_CONF_ERROR;
+    }
+
     n = ngx_parse_time(&value[1], 1);
-    if (n == NGX_ERROR) {
+    if (n == NGX_ERROR || n > longest) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                            "invalid time \"%V\" of \"%V\" in "
-                           "leerpoort_issuer", &value[1], &value[0]);
+                           "leerpoort_issuer: at most %T seconds", &value[1],
+                           &value[0], longest);
         return NGX_CONF_ERROR;
     }
 
@@ -635,7 +673,7 @@ ngx_http_leerpoort_issuer_look(ngx_http_leerpoort_issuer_t *issuer,
 
         if (print == issuer->keys_print) {
             issuer->seen_print = print;
-            ngx_http_leerpoort_issuer_agree(issuer);
+            ngx_http_leerpoort_issuer_agree(issuer, 0, log);
 
         } else if (print != issuer->seen_print) {
             issuer->seen_print = print;
@@ -675,25 +713,42 @@ ngx_http_leerpoort_issuer_replace(ngx_http_leerpoort_issuer_t *issuer,
     issuer->keys_print = issuer->seen_print;
     issuer->fingerprint = issuer->rules_print ^ issuer->keys_print;
 
-    ngx_http_leerpoort_issuer_agree(issuer);
+    ngx_http_leerpoort_issuer_agree(issuer, 1, log);
     ngx_http_leerpoort_count(jwks_loaded);
 }
 
 
-/* These keys are those of the file: the other workers have them or will. */
+/*
+ * These keys are those of the file: the other workers have them or will.
+ * changed: this worker has just read them; the first that has says so.
+ */
 static void
-ngx_http_leerpoort_issuer_agree(ngx_http_leerpoort_issuer_t *issuer)
+ngx_http_leerpoort_issuer_agree(ngx_http_leerpoort_issuer_t *issuer,
+    ngx_uint_t changed, ngx_log_t *log)
 {
+    ngx_uint_t                      news;
     ngx_http_leerpoort_in_force_t  *in_force;
 
     issuer->doubtful = 0;
     in_force = &ngx_http_leerpoort_zone_here->sh->in_force[issuer->index];
 
     ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_here);
+
+    news = in_force->complained != 0
+           || (changed && in_force->keys_print != issuer->keys_print);
     in_force->rules_print = issuer->rules_print;
     in_force->keys_print = issuer->keys_print;
     in_force->complained = 0;
+
     ngx_http_leerpoort_unlock(ngx_http_leerpoort_zone_here);
+
+    if (news) {
+        ngx_log_error(NGX_LOG_NOTICE, log, 0,
+                      "leerpoort: the JWKS file \"%V\" of issuer \"%V\" has "
+                      "been read, keys in it that may be used: %uz",
+                      &issuer->jwks, &issuer->name,
+                      lp_jwks_count(issuer->rules.keys));
+    }
 }
 
 

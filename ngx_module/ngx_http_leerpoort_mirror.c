@@ -84,12 +84,15 @@ static ngx_int_t ngx_http_leerpoort_mirror_reply(
     ngx_http_leerpoort_redis_t *redis);
 static void ngx_http_leerpoort_mirror_wait(ngx_int_t more);
 static ngx_uint_t ngx_http_leerpoort_mirror_hopeless(lp_span_t error);
+static void ngx_http_leerpoort_mirror_wrongtype(
+    const ngx_http_leerpoort_flight_t *flight);
 static void ngx_http_leerpoort_mirror_refused(
     const ngx_http_leerpoort_redis_t *redis);
 static ngx_uint_t ngx_http_leerpoort_flight_fits(
     const ngx_http_leerpoort_flight_t *flight, lp_reply_type_t type);
 static void ngx_http_leerpoort_mirror_down(ngx_http_leerpoort_redis_t *redis);
 static void ngx_http_leerpoort_mirror_timer(ngx_event_t *ev);
+static void ngx_http_leerpoort_mirror_alarm(ngx_event_t *timer);
 static ngx_http_leerpoort_flight_t *ngx_http_leerpoort_flight_find(
     const ngx_http_leerpoort_key_t *key);
 static ngx_http_leerpoort_flight_t *ngx_http_leerpoort_flight_start(
@@ -375,8 +378,7 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
     }
 
     if (lp_span_equal(lp_reply_error(&redis->reply), lp_span("WRONGTYPE"))) {
-        /* a key of another type holds no rights that can be read */
-        ngx_http_leerpoort_count(unreadable);
+        ngx_http_leerpoort_mirror_wrongtype(flight);
         redis->reply.nodes[0].type = LP_REPLY_NIL;
     }
 
@@ -410,22 +412,47 @@ ngx_http_leerpoort_mirror_reply(ngx_http_leerpoort_redis_t *redis)
 }
 
 
+/*
+ * A key of another type holds nothing that can be read. The names of users stay
+ * out of the log, those of products are public.
+ */
+static void
+ngx_http_leerpoort_mirror_wrongtype(const ngx_http_leerpoort_flight_t *flight)
+{
+    size_t     len;
+    lp_span_t  name;
+
+    ngx_http_leerpoort_count(unreadable);
+
+    name.data = flight->text;
+    name.len = flight->len;
+
+    if (!ngx_http_leerpoort_may_complain("type", name)) {
+        return;
+    }
+
+    len = flight->text[0] == 'p' || flight->text[0] == 's' ? flight->len : 2;
+
+    ngx_log_error(NGX_LOG_ERR, ngx_http_leerpoort_asker.redis.log, 0,
+                  "leerpoort: a key \"%*s%s\" in Redis is of a wrong type and "
+                  "counts as empty: delete it and set it anew with the "
+                  "leerpoort command", len, flight->text,
+                  len < flight->len ? "..." : "");
+}
+
+
 /* Said now and then; an error's first word holds nothing of the key. */
 static void
 ngx_http_leerpoort_mirror_refused(const ngx_http_leerpoort_redis_t *redis)
 {
-    lp_span_t      word;
-
-    static time_t  said;
+    lp_span_t  word;
 
     ngx_http_leerpoort_count(errors);
 
-    if (said != 0 && ngx_time() - said < NGX_HTTP_LEERPOORT_COMPLAIN) {
+    word = lp_reply_error(&redis->reply);
+    if (!ngx_http_leerpoort_may_complain("refused", word)) {
         return;
     }
-
-    said = ngx_time();
-    word = lp_reply_error(&redis->reply);
 
     ngx_log_error(NGX_LOG_ERR, redis->log, 0,
                   "leerpoort: Redis answers a question about rights with %s "
@@ -614,12 +641,34 @@ ngx_http_leerpoort_flight_start(const ngx_http_leerpoort_key_t *key)
     ngx_http_leerpoort_asker.flights++;
     ngx_http_leerpoort_count(asked);
 
-    if (!ngx_http_leerpoort_asker.timer.timer_set) {
-        ngx_add_timer(&ngx_http_leerpoort_asker.timer,
-                      ngx_http_leerpoort_asker.conf->timeout);
-    }
+    ngx_http_leerpoort_mirror_alarm(&ngx_http_leerpoort_asker.timer);
 
     return flight;
+}
+
+
+/*
+ * Sets the timer for a question asked now. One that is set for later waits for
+ * the end of patience with an older question; it comes first.
+ */
+static void
+ngx_http_leerpoort_mirror_alarm(ngx_event_t *timer)
+{
+    ngx_msec_t  timeout;
+
+    timeout = ngx_http_leerpoort_asker.conf->timeout;
+
+    if (timer->timer_set) {
+        if ((ngx_msec_int_t) (timer->timer.key - (ngx_current_msec + timeout))
+            <= 0)
+        {
+            return;
+        }
+
+        ngx_del_timer(timer);
+    }
+
+    ngx_add_timer(timer, timeout);
 }
 
 

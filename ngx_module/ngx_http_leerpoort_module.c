@@ -20,6 +20,10 @@ static char *ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_leerpoort_check_click(ngx_conf_t *cf,
+    ngx_http_leerpoort_loc_conf_t *conf);
+static char *ngx_http_leerpoort_login_url(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_http_leerpoort_public_url(ngx_conf_t *cf,
     ngx_command_t *cmd, void *conf);
 static char *ngx_http_leerpoort_activate_uri(ngx_conf_t *cf,
@@ -85,7 +89,7 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
 
     { ngx_string("leerpoort_login"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_http_set_complex_value_slot,
+      ngx_http_leerpoort_login_url,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_http_leerpoort_loc_conf_t, login),
       NULL },
@@ -296,7 +300,30 @@ ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->hosts.n = conf->content_hosts->nelts;
     }
 
-    if (conf->click == 1 && conf->login && conf->public_url.len == 0
+    return conf->click == 1 ? ngx_http_leerpoort_check_click(cf, conf)
+                            : NGX_CONF_OK;
+}
+
+
+/* What can go wrong only between directives. */
+static char *
+ngx_http_leerpoort_check_click(ngx_conf_t *cf,
+    ngx_http_leerpoort_loc_conf_t *conf)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler != ngx_http_leerpoort_click_handler) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "another directive answers the requests of the location "
+                      "with \"leerpoort_click\" (proxy_pass, "
+                      "leerpoort_metrics ...) in %V:%ui",
+                      &conf->click_file, conf->click_line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->login && conf->public_url.len == 0
         && ngx_strstr(conf->login->value.data, "leerpoort_return"))
     {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
@@ -425,6 +452,16 @@ ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     value = cf->args->elts;
 
     for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_strstr(value[i].data, "$arg")
+            || ngx_strstr(value[i].data, "$query_string"))
+        {
+            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
+                               "a token in a query string (\"%V\") ends up in "
+                               "logs and histories: use a header or a cookie",
+                               &value[i]);
+        }
+
         cv = ngx_array_push(llcf->tokens);
         if (cv == NULL) {
             return NGX_CONF_ERROR;
@@ -441,6 +478,42 @@ ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* leerpoort_login url | off */
+static char *
+ngx_http_leerpoort_login_url(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_http_leerpoort_loc_conf_t *llcf = conf;
+
+    u_char     *url;
+    ngx_str_t  *value;
+
+    value = cf->args->elts;
+    url = value[1].data;
+
+    if (value[1].len == 0 || ngx_strcmp(url, "off") == 0) {
+        if (llcf->login != NGX_CONF_UNSET_PTR) {
+            return "is duplicate";
+        }
+
+        llcf->login = NULL;
+        return NGX_CONF_OK;
+    }
+
+    if (url[0] != '$' && url[0] != '/'
+        && ngx_strncmp(url, "http://", 7) != 0
+        && ngx_strncmp(url, "https://", 8) != 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"leerpoort_login\" must be an https URL, a path "
+                           "of this server, or \"off\", not \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_set_complex_value_slot(cf, cmd, conf);
 }
 
 
@@ -654,6 +727,15 @@ ngx_http_leerpoort_redis_address(ngx_conf_t *cf,
     ngx_memzero(&u, sizeof(ngx_url_t));
     u.url = *value;
     u.default_port = 6379;
+
+    if (ngx_strncmp(value->data, "sentinel:", 9) == 0
+        || ngx_strncmp(value->data, "cluster:", 8) == 0)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"%V\": \"leerpoort_redis\" does not know "
+                           "sentinel: and cluster: yet", value);
+        return NGX_CONF_ERROR;
+    }
 
     if (ngx_parse_url(cf->pool, &u) != NGX_OK || u.naddrs == 0) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,

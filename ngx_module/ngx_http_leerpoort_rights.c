@@ -9,6 +9,9 @@
 
 #include "ngx_http_leerpoort.h"
 
+#define NGX_HTTP_LEERPOORT_COMPLAIN  600 /* s until a thing is said again */
+#define NGX_HTTP_LEERPOORT_SAID      512 /* things that are remembered */
+
 /* What was read under the lock. */
 typedef struct {
     lp_product_t                product;
@@ -17,6 +20,7 @@ typedef struct {
     lp_rights_t                 rights;
     ngx_uint_t                  known;      /* the catalogue has it */
     ngx_uint_t                  revoked;    /* the token is from before "!" */
+    ngx_uint_t                  bad_time;   /* "!" is no time */
     ngx_uint_t                  unreadable; /* records */
 } ngx_http_leerpoort_found_t;
 
@@ -45,7 +49,7 @@ static ngx_int_t ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
     const lp_product_t *product);
 static uint32_t ngx_http_leerpoort_today(void);
 static void ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx,
-    time_t *last, const char *about, const char *what);
+    const char *about, const char *what);
 
 
 /*
@@ -209,6 +213,7 @@ ngx_http_leerpoort_read(ngx_http_leerpoort_ctx_t *ctx, const lp_span_t *views,
 
     found->rights.n = 0;
     found->revoked = 0;
+    found->bad_time = 0;
     found->unreadable = 0;
 
     if (ngx_http_leerpoort_read_product(ctx, views[0], found) != NGX_OK) {
@@ -316,7 +321,7 @@ ngx_http_leerpoort_read_revoked(const ngx_http_leerpoort_ctx_t *ctx,
     since = ngx_atoi((u_char *) text.data, text.len);
 
     if (since == NGX_ERROR) {
-        found->unreadable++;
+        found->bad_time = 1;
         found->revoked = 1;
 
     } else if (ctx->identity.iat < since) {
@@ -331,16 +336,22 @@ ngx_http_leerpoort_decide(ngx_http_leerpoort_ctx_t *ctx,
 {
     const lp_right_t  *right;
 
-    static time_t      complained;
-
     ctx->decided = 1;
 
     if (found->unreadable) {
         (void) ngx_atomic_fetch_add(&ngx_http_leerpoort_counters->unreadable,
                                     found->unreadable);
-        ngx_http_leerpoort_complain(ctx, &complained, "a right record for",
+        ngx_http_leerpoort_complain(ctx, "a right record for",
                                     "can't be read and counts as none: set it "
                                     "anew with \"leerpoort right set\"");
+    }
+
+    if (found->bad_time) {
+        ngx_http_leerpoort_count(unreadable);
+        ngx_http_leerpoort_complain(ctx, "the field \"!\" of a user who opens",
+                                    "can't be read, so that all tokens are "
+                                    "refused: \"leerpoort right revoke\" or "
+                                    "\"right drop --tokens\" sets it right");
     }
 
     if (found->revoked) {
@@ -374,8 +385,6 @@ ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
     lp_target_t                     target;
     ngx_http_leerpoort_loc_conf_t  *llcf;
 
-    static time_t                   complained;
-
     llcf = ngx_http_get_module_loc_conf(ctx->request,
                                         ngx_http_leerpoort_module);
 
@@ -394,7 +403,7 @@ ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
     }
 
     if (target != LP_TARGET_NONE) {
-        ngx_http_leerpoort_complain(ctx, &complained, "the link of",
+        ngx_http_leerpoort_complain(ctx, "the link of",
                                     lp_target_text(target));
     }
 
@@ -420,17 +429,46 @@ ngx_http_leerpoort_today(void)
 }
 
 
-/* A line about a product, now and then; ids of products are public. */
+/* A line about a product; ids of products are public. */
 static void
-ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx, time_t *last,
-    const char *about, const char *what)
+ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx, const char *about,
+    const char *what)
 {
-    if (*last != 0 && ngx_time() - *last < NGX_HTTP_LEERPOORT_COMPLAIN) {
-        return;
+    if (ngx_http_leerpoort_may_complain(about, ctx->click.product)) {
+        ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
+                      "leerpoort: %s product \"%*s\": %s", about,
+                      ctx->click.product.len, ctx->click.product.data, what);
+    }
+}
+
+
+/*
+ * Has this not been said of this for a while? Each worker remembers the last
+ * few hundred things that it said.
+ */
+ngx_uint_t
+ngx_http_leerpoort_may_complain(const char *what, lp_span_t of)
+{
+    uint64_t  hash;
+
+    static struct {
+        uint64_t  hash;
+        time_t    at;
+    } said[NGX_HTTP_LEERPOORT_SAID], *place;
+
+    hash = lp_ring_hash(ngx_http_leerpoort_zone_here->ring, of);
+    hash ^= lp_ring_hash(ngx_http_leerpoort_zone_here->ring,
+                         lp_span_of(what)) << 1;
+    place = &said[hash % NGX_HTTP_LEERPOORT_SAID];
+
+    if (place->hash == hash
+        && ngx_time() - place->at < NGX_HTTP_LEERPOORT_COMPLAIN)
+    {
+        return 0;
     }
 
-    *last = ngx_time();
-    ngx_log_error(NGX_LOG_ERR, ngx_cycle->log, 0,
-                  "leerpoort: %s product \"%*s\": %s", about,
-                  ctx->click.product.len, ctx->click.product.data, what);
+    place->hash = hash;
+    place->at = ngx_time();
+
+    return 1;
 }

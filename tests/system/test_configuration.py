@@ -138,6 +138,22 @@ EMPTY_ISSUER = "leerpoort_issuer school {"
 
 # name: (text, what stands in its place, words that the line has)
 MISTAKES = {
+    "another handler in the click's location": (
+        "leerpoort_click;", "leerpoort_click; proxy_pass http://127.0.0.1:1;",
+        ["another directive answers", "leerpoort_click"]),
+    "metrics in the click's location": (
+        "leerpoort_click;", "leerpoort_click; leerpoort_metrics;",
+        ["another directive answers"]),
+    "login that is no URL": (
+        "leerpoort_click;", "leerpoort_click; leerpoort_login javascript:x;",
+        ["leerpoort_login", "javascript:x"]),
+    "leeway twice": ("leeway 60s;", "leeway 60s; leeway 30s;",
+                     ["duplicate", "leeway"]),
+    "leeway of days": ("leeway 60s;", "leeway 10d;", ["leeway", "3600"]),
+    "user claim twice": ("user eckid ECK;", "user eckid ECK; user eckid ECK;",
+                         ["duplicate", "eckid"]),
+    "sentinel": ("leerpoort_redis unix:@FOLDER@/redis.sock timeout=50ms;",
+                 "leerpoort_redis sentinel:a:1;", ["sentinel"]),
     "JWKS file missing": (JWKS, "jwks @FOLDER@/nowhere.json;",
                           ["nowhere.json", "No such file"]),
     "JWKS without a key": (JWKS, "jwks @FOLDER@/none.jwks.json;",

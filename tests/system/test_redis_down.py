@@ -50,11 +50,11 @@ def assert_away(edge):
     assert edge.click("/static").seconds < SOON
 
 
-def assert_unavailable(response):
+def assert_unavailable(response, soon=SOON):
     assert (response.status, response.outcome) == (503, "unavailable")
     assert 1 <= int(response.header("Retry-After")) <= 60
     assert response.location is None
-    assert response.seconds < SOON
+    assert response.seconds < soon
 
 
 def assert_back(edge, seconds=BACK):
@@ -119,6 +119,19 @@ def test_frozen(redis):
             started = time.monotonic()
             while time.monotonic() - started < 3:
                 assert_away(edge)
+        finally:
+            redis.thaw()
+        assert_back(edge)
+
+
+def test_frozen_keeps_no_click_for_longer_than_the_timeout(redis):
+    """Nor the one that comes while an older question is given up."""
+    with warm_edge(redis, timeout="200ms") as edge:
+        redis.freeze()
+        try:
+            for _ in range(6):
+                response = edge.cold.click()
+                assert_unavailable(response, soon=0.4)
         finally:
             redis.thaw()
         assert_back(edge)

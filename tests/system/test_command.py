@@ -781,6 +781,38 @@ def test_show_is_for_machines_too_and_survives_foreign_records(
     no("right", "show", *pupil, "--product", "b3", given=ECK)
 
 
+@pytest.mark.parametrize("text", [
+    "", "soon", "-5", "+5", " 5", "1.7e9", "1700000000x", "9" * 19, "9" * 40,
+    "\x1b[2J"])
+def test_an_unreadable_revocation_is_said_to_refuse_all(db, pupil, pupil_hash,
+                                                        text):
+    db("HSET", pupil_hash, "!", text, "b", f"E - - {PACKED}")
+    said = json.loads(yes("right", "show", *pupil, "--json", given=ECK).out)
+    assert said["tokens_before"] is None
+    assert said["tokens_unreadable"] is True
+    out = yes("right", "show", *pupil, given=ECK).out
+    assert "ALL tokens of this person are refused" in out
+    assert "right revoke" in out and "right drop --tokens" in out
+    assert "\x1b" not in out
+    yes("right", "revoke", *pupil, "--at", "77", given=ECK)
+    said = json.loads(yes("right", "show", *pupil, "--json", given=ECK).out)
+    assert said["tokens_before"] == 77 and "tokens_unreadable" not in said
+    db("HSET", pupil_hash, "!", text)
+    yes("right", "drop", *pupil, "--tokens", given=ECK)
+    said = json.loads(yes("right", "show", *pupil, "--json", given=ECK).out)
+    assert said["tokens_before"] is None and "tokens_unreadable" not in said
+
+
+def test_a_schools_hash_revokes_nobodys_tokens(db):
+    db("HSET", names.school_hash(SCHOOL), "!", "soon")
+    show = ["right", "show", "--open", "--school", SCHOOL, "--redis",
+            db.address]
+    assert "tokens" not in yes(*show).out
+    assert json.loads(yes(*show, "--json").out) == {
+        "tokens_before": None,
+        "rights": [{"product": "!", "unreadable": True}]}
+
+
 def test_revoke_and_drop(db, pupil, pupil_hash):
     before = int(time.time())
     yes("right", "revoke", *pupil, given=ECK)
@@ -854,6 +886,22 @@ def test_products_are_checked_before_they_are_stored(db):
     no("product", "drop", "book", *where)
     for bad in (".x", "a/b", "x" * 65, ""):
         usage("product", "show", bad, *where)
+
+
+def test_text_of_products_is_shown_as_it_is(db):
+    where = ["--redis", db.address]
+    yes("product", "set", "book", "--name", "Café «Ĳs» 数学 \x7e", *where)
+    assert "name     \"Café «Ĳs» 数学 ~\"\n" in yes(
+        "product", "show", "book", *where).out
+    assert '"name": "Café «Ĳs» 数学 ~"' in yes(
+        "product", "show", "book", "--json", *where).out
+    strange = "a\x1b[2J\x7f\x80\x9b\xa0\"\\"
+    db("HSET", product_key("book"), "name", strange)
+    for options in ([], ["--json"]):
+        out = yes("product", "show", "book", *options, *where).out
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", out)
+        assert r"a\u001B[2J\u007F\u0080\u009B" in out
+    assert json.loads(out)["name"] == strange
 
 
 def test_schools_have_aliases(db):
@@ -968,10 +1016,10 @@ def test_check_is_content_with_a_durable_redis(db):
     assert {line.split()[0] for line in answer.out.splitlines()} == {"ok"}
     for what in ("answers in", "version 7", "appendonly yes",
                  "appendfsync always", "noeviction", "CLIENT TRACKING",
-                 "without replicas"):
+                 "without replicas", "memory: "):
         assert what in answer.out
     said = json.loads(yes("check", "--redis", db.address, "--json").out)
-    assert said["ok"] is True and len(said["lines"]) == 8
+    assert said["ok"] is True and len(said["lines"]) == 9
     assert db.links() == 0
 
 
@@ -997,6 +1045,60 @@ def test_check_names_what_would_lose_licences(tmp_path):
         server.destroy()
 
 
+def test_check_sees_that_memory_is_full(db):
+    used = int(re.search(r"^used_memory:(\d+)", db("INFO", "memory"),
+                         re.M)[1])
+    try:
+        db("CONFIG", "SET", "maxmemory", used // 2)
+        with pytest.raises(RedisError, match="OOM"):
+            db("SET", "x", "y")
+        answer = no("check", "--redis", db.address)
+        assert re.search("^FAIL  memory: .*writes are refused", answer.out,
+                         re.M)
+        db("CONFIG", "SET", "maxmemory", used * 4)
+        answer = yes("check", "--redis", db.address)
+        assert re.search(r"^ok    memory: .* of .* \(maxmemory\)$", answer.out,
+                         re.M)
+    finally:
+        db("CONFIG", "SET", "maxmemory", 0)
+    assert "no maxmemory" in yes("check", "--redis", db.address).out
+
+
+@pytest.mark.parametrize("used,most,level", [
+    (900, 1000, "ok"), (901, 1000, "warn"), (999, 1000, "warn"),
+    (1000, 1000, "FAIL"), (1001, 1000, "FAIL"), (1001, 0, "ok"),
+    ("", 0, "warn"), (5, "", "warn")])
+def test_memory_is_judged_by_its_use(scripted, used, most, level):
+    text = f"# Memory\r\nused_memory:{used}\r\nmaxmemory_human:7M\r\n" \
+           f"maxmemory:{most}\r\n".encode()
+    scripted.answers["INFO"] = b"$%d\r\n%s\r\n" % (len(text), text)
+    out = leerpoort("check", "--redis", scripted.address).out
+    assert re.findall(r"^(\w+) +memory:", out, re.M) == [level]
+
+
+def test_the_reason_of_an_unreachable_redis_is_in_the_answer(
+        scripted, tmp_path):
+    def texts(*options):
+        answer = no("check", "--json", *options)
+        said = json.loads(answer.out)
+        assert said["ok"] is False
+        assert {line["level"] for line in said["lines"]} == {"FAIL"}
+        return " ".join(line["text"] for line in said["lines"])
+
+    where = ["--redis", f"unix:{tmp_path}/none"]
+    assert "No such file" in texts(*where)
+    assert "No such file" in no("check", *where).out
+    assert "\ufffd" not in texts("--redis", b"unix:/\xff".decode(
+        "utf-8", "surrogateescape"))
+    scripted.answers["PING"] = half_then_close(b"+PONG\r\n")
+    assert "closed the connection" in texts("--redis", scripted.address)
+    scripted.answers["AUTH"] = b"-WRONGPASS canary\r\n"
+    with_password = ["--redis", scripted.address, "--password-file"]
+    said = texts(*with_password, private(tmp_path / "password", "x"))
+    assert "WRONGPASS" in said and "canary" not in said
+    assert "password file" in texts(*with_password, tmp_path / "none")
+
+
 def test_check_refuses_an_old_redis(scripted):
     scripted.answers["INFO"] = b"$23\r\nredis_version:6.2.14\r\n\r\r\n"
     answer = no("check", "--redis", scripted.address)
@@ -1019,7 +1121,7 @@ http {
     log_format safe '$status $uri $leerpoort_outcome $request_time';
     log_format bad1 escape=json "${request_uri}" '$status';
     log_format bad2 '"$http_authorization"';
-    log_format bad3 $cookie_session;
+    log_format bad3 '$cookie_session $ARG_u $cookie_session' $status$args;
     access_log off; access_log logs/a safe;
     access_log logs/b; # $request
     access_log logs/c combined;
@@ -1033,13 +1135,19 @@ http {
     }
 }
 """)
-    out = lint(db, conf).out
-    found = dict(re.findall(r"^warn  \S*/(\S+:\d+): (.*)$", out, re.M))
+    out = lint(db, conf, run=no).out
+    found = dict(re.findall(r"^(?:warn|FAIL)  \S*/(\S+:\d+): (.*)$", out,
+                            re.M))
     assert sorted(found) == sorted(
         [f"nginx.conf:{n}" for n in (4, 5, 6, 8, 9, 12, 15, 16)]
         + ["a.conf:1"])
     assert "$request_uri" in found["nginx.conf:4"]
-    assert "$http_" in found["a.conf:1"]
+    assert "$http_host," in found["a.conf:1"]
+    assert "$cookie_session, $ARG_u, $args:" in found["nginx.conf:6"]
+    assert "leave them out of the format" in found["nginx.conf:6"]
+    assert "${arg_to}" not in out and "$arg_to," in found["nginx.conf:15"]
+    assert re.findall("^FAIL .*", out, re.M) == [
+        f"FAIL  {conf}:5: " + found["nginx.conf:5"]]
     conf.write_text("events {}\n")
     assert "there is no access_log" in lint(db, conf).out
     for odd in ("access_log", "return 302 'unclosed", "include x;include", "}",
@@ -1047,6 +1155,50 @@ http {
                 "include nginx.conf;"):
         conf.write_text(odd)
         lint(db, conf)
+
+
+@pytest.mark.parametrize("name", [
+    "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
+    "{http_cookie}", "HTTP_Cookie"])
+def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(f"access_log off;\n"
+                    f"log_format a '$status ${name} $cookie_x';")
+    out = lint(db, conf, run=no).out
+    shown = name.strip("{}")
+    assert f"FAIL  {conf}:2: log_format writes ${shown}, $cookie_x:" in out
+    assert "out of the format" in out
+    said = json.loads(lint(db, conf, "--json", run=no).out)
+    assert said["ok"] is False
+    conf.write_text("access_log off; log_format a '$cookie_leerpoort2';")
+    assert "warn  " in lint(db, conf).out
+
+
+def test_check_wants_room_for_long_tokens(db, tmp_path):
+    conf = tmp_path / "nginx.conf"
+    (tmp_path / "click").write_text("location /go/ { leerpoort_click; }")
+
+    def said(http, *servers):
+        conf.write_text(f"http {{\naccess_log off;\n" + "\n".join(
+            f"server {{ {server} }}" for server in servers)
+            + f"\n{http}\n}}")
+        return re.findall(r"^warn  \S*/nginx.conf(:\d+)?: .*large_client.*$",
+                          lint(db, conf).out, re.M)
+
+    click, other = "include click;", "location / { return 204; }"
+    buffers = "large_client_header_buffers 4 {};".format
+    assert said("", other) == []
+    assert said(buffers("8k"), other) == []
+    assert said("", click) == [""]
+    for enough in ("16k", "16K", "16384", "1m", "'64k'"):
+        assert said(buffers(enough), other, click) == [], enough
+    for small in ("15k", "8k", "16383", "0", "k"):
+        assert said(buffers(small), other, click) == [":5"], small
+    assert said("", other, buffers("16k") + click) == []
+    assert said("", buffers("16k") + other, click) == [""]
+    assert said(buffers("16k"), click, click + buffers("8k"), other) == [":4"]
+    assert said(buffers("16k"), buffers("8k") + other, click) == []
+    assert said(buffers("8k"), buffers("16k") + click, other) == []
 
 
 def test_check_asks_nginx_itself(db, tmp_path):

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+from html.parser import HTMLParser
 from http.cookies import SimpleCookie
 
 import pytest
@@ -153,6 +154,70 @@ def test_choosing_a_pupil_in_the_portal(demo):
     book = http.click(port + 1, opened[opened.index("/boek/"):])
     assert book.status == 200
     assert "Rekenkracht 7" in text(book) and "hoofdstuk/3" in text(book)
+
+
+class Lines(HTMLParser):
+    """The lines of each link, in order: (language, text)."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.links, self._languages, self._inside = [], [], 0
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        if tag in ("meta", "link"):
+            return
+        attrs = dict(attrs)
+        language = attrs.get("lang") or (self._languages or [None])[-1]
+        self._languages.append(language)
+        if attrs.get("class") == "what":
+            self._inside = len(self._languages)
+            self.links.append([])
+
+    def handle_endtag(self, tag):
+        if self._inside == len(self._languages):
+            self._inside = 0
+        self._languages.pop()
+
+    def handle_data(self, data):
+        if self._inside:
+            self.links[-1].append((self._languages[-1], data))
+
+
+@pytest.mark.parametrize("who", ["emma", "bakker"])
+def test_each_link_is_explained_in_dutch_then_in_english(demo, who):
+    _, port, _, _ = demo
+    page = http.click(port, "/", headers=[("Cookie", f"wie={who}")])
+    links = Lines(text(page)).links
+    assert len(links) > 15
+    for lines in links:
+        assert [language for language, _ in lines] == ["nl", "nl", "en"]
+        assert len({line for _, line in lines}) == 3
+    assert [("nl", "Docentenhandleiding"), ("nl", "voor docenten"),
+            ("en", "for teachers")] in links
+
+
+def test_teachers_of_two_schools_have_their_own_rights(demo):
+    _, port, _, _ = demo
+    page = text(http.click(port, "/"))
+    outcomes = {}
+    for who, name, school in (
+            ("devries", "Mevrouw De Vries", "Havenlyceum"),
+            ("bakker", "Meester Bakker", "Basisschool De Regenboog")):
+        card = page[page.index(f'"/wie/{who}"'):].partition("</li>")[0]
+        assert name in card and school in card and "docent" in card
+        token = text(http.click(port, f"/token/{who}")).strip()
+        for product in ("handleiding", "atlas", "natuurlab"):
+            click = http.click(port, f"/go/{product}", headers=[
+                ("Authorization", f"Bearer {token}")])
+            outcomes[who, product] = click.header("Leerpoort-Outcome")
+    assert outcomes == {
+        ("devries", "handleiding"): "redirect",
+        ("devries", "atlas"): "no-right",
+        ("devries", "natuurlab"): "activate",
+        ("bakker", "handleiding"): "activate",
+        ("bakker", "atlas"): "activate",
+        ("bakker", "natuurlab"): "no-right"}
 
 
 def test_the_login_leads_back_to_the_click_and_nowhere_else(demo):

@@ -48,10 +48,19 @@ def start_redis(folder):
                             else str(folder))
     (folder / "redis.conf").write_text(conf)
     process = Process([SERVER, str(folder / "redis.conf")], folder / "output")
-    path = folder / "redis-server.sock"
-    eventually("Redis listens", lambda: process.ended() or path.exists(), 10)
+    path = str(folder / "redis-server.sock")
+    eventually("Redis listens", lambda: process.ended() or accepts(path), 10)
     assert not process.ended(), (folder / "output").read_text()
-    return process, str(path)
+    return process, path
+
+
+def accepts(path):
+    """A socket is there some time before anybody listens to it."""
+    try:
+        Client(path).close()
+    except OSError:
+        return False
+    return True
 
 
 @pytest.fixture

@@ -160,7 +160,8 @@ def test_every_kind_of_change_is_obeyed(edge, what):
     seconds = change_is_obeyed(
         edge, lambda: edge.click(f"/go/{product}", token=token),
         lambda: edge.redis(*change), after)
-    assert seconds < OBEYED
+    # Redis itself looks for what has expired ten times a second
+    assert seconds < OBEYED + (0.15 if what == "expire" else 0)
 
 
 def test_flushall_is_obeyed():

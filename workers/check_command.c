@@ -21,7 +21,7 @@
 #include "redis_link.h"
 #include "say.h"
 
-#define LINE_MAX_BYTES 1024
+#define LINE_MAX_BYTES 8192 /* two paths fit */
 #define VALUE_MAX      64
 #define MAJOR_NEEDED   7
 #define NGINX_WAIT_MS  30000 /* nginx -t resolves names: may take a while */
@@ -42,9 +42,22 @@ static void line(check_t *check, level_t level, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
 static void
+to_ascii(char *text, size_t len)
+{
+    size_t i;
+
+    for (i = 0; i < len; i++) {
+        if (text[i] < ' ' || text[i] >= 0x7f) {
+            text[i] = '?';
+        }
+    }
+}
+
+static void
 line(check_t *check, level_t level, const char *format, ...)
 {
     char    text[LINE_MAX_BYTES];
+    json_t *sentence;
     va_list args;
 
     va_start(args, format);
@@ -55,9 +68,14 @@ line(check_t *check, level_t level, const char *format, ...)
         printf("%-5s %s\n", level_names[level], text);
         return;
     }
+    sentence = json_string(text);
+    if (sentence == NULL) {
+        to_ascii(text, strlen(text)); /* a path need not be UTF-8 */
+        sentence = json_string(text);
+    }
     json_array_append_new(check->lines,
-                          json_pack("{s:s, s:s}", "level", level_names[level],
-                                    "text", text));
+                          json_pack("{s:s, s:o}", "level", level_names[level],
+                                    "text", sentence));
 }
 
 /* Redis */
@@ -84,7 +102,8 @@ ask(check_t *check, const char *about, level_t level, lp_words_t words,
 
     reply = lp_redis_ask(&check->redis, words, types | LP_REPLY_ERROR);
     if (reply == NULL) {
-        line(check, FAIL, "%s: no answer that can be used", about);
+        line(check, FAIL, "%s: no answer that can be used: %s", about,
+             check->redis.reason);
         return NULL;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
@@ -181,6 +200,47 @@ check_persistence(check_t *check)
                           "look at free disk space and at Redis' log");
     } else {
         line(check, OK, "the append-only file was written without error");
+    }
+}
+
+/*
+ * Redis with maxmemory-policy noeviction refuses every write at maxmemory:
+ * no right could be set and no licence activated, while clicks go on.
+ */
+static void
+check_memory(check_t *check)
+{
+    redisReply        *reply;
+    char               used_text[VALUE_MAX], most_text[VALUE_MAX];
+    unsigned long long used, most;
+
+    reply = ask(check, "memory", WARN,
+                LP_WORDS(lp_span("INFO"), lp_span("memory")), LP_REPLY_STRING);
+    if (reply == NULL) {
+        return;
+    }
+    info_value(used_text, reply, "used_memory");
+    info_value(most_text, reply, "maxmemory");
+    freeReplyObject(reply);
+    used = strtoull(used_text, NULL, 10);
+    most = strtoull(most_text, NULL, 10);
+    if (used == 0 || most_text[0] == '\0') {
+        line(check, WARN, "memory: Redis does not say how much is used");
+    } else if (most == 0) {
+        line(check, OK, "memory: %.1f MB used, no maxmemory",
+             (double) used / 1e6);
+    } else if (used >= most) {
+        line(check, FAIL, "memory: %.1f MB used and maxmemory is %.1f MB: "
+                          "writes are refused; raise maxmemory",
+             (double) used / 1e6, (double) most / 1e6);
+    } else {
+        line(check, used > most - most / 10 ? WARN : OK,
+             "memory: %.1f MB used of %.1f MB (maxmemory)%s",
+             (double) used / 1e6, (double) most / 1e6,
+             used > most - most / 10
+                 ? ": more than 90 %; raise maxmemory before writes are "
+                   "refused"
+                 : "");
     }
 }
 
@@ -323,8 +383,7 @@ check_redis(check_t *check)
         return rc;
     }
     if (rc != LP_YES) {
-        line(check, FAIL, "Redis at %s can't be used: see standard error",
-             check->redis.address);
+        line(check, FAIL, "%s", check->redis.reason);
         return LP_YES;
     }
     if (check_reach(check) != LP_YES) {
@@ -337,6 +396,7 @@ check_redis(check_t *check)
                   "a crash would forget acknowledged activations");
     check_setting(check, "maxmemory-policy", "noeviction",
                   "full memory would drop rights silently");
+    check_memory(check);
     check_persistence(check);
     check_tracking(check);
     check_role(check);
@@ -395,9 +455,7 @@ show_nginx(check_t *check, level_t level, char *text, size_t len)
 
     for (i = 0; i < len; i++) {
         if (text[i] != '\n') {
-            if (text[i] < ' ' || text[i] >= 0x7f) {
-                text[i] = '?';
-            }
+            to_ascii(text + i, 1);
             continue;
         }
         if (i > start) {
@@ -445,12 +503,15 @@ test_conf(check_t *check, const char *program, const char *conf, char *text,
 }
 
 static void
-hear_finding(void *data, const char *file, unsigned at, const char *sentence)
+hear_finding(void *data, int leaks, const char *file, unsigned at,
+             const char *sentence)
 {
+    level_t level = leaks ? FAIL : WARN;
+
     if (at == 0) {
-        line(data, WARN, "%s: %s", file, sentence);
+        line(data, level, "%s: %s", file, sentence);
     } else {
-        line(data, WARN, "%s:%u: %s", file, at, sentence);
+        line(data, level, "%s:%u: %s", file, at, sentence);
     }
 }
 
@@ -484,7 +545,7 @@ check_nginx(check_t *check)
 int
 lp_command_check(const lp_args_t *args)
 {
-    check_t check = {args, {NULL, NULL}, NULL, 0};
+    check_t check = {.args = args};
     json_t *answer;
     int     rc;
 

@@ -9,6 +9,10 @@
  * return, rewrite and add_header Location: $uri is decoded, so that %0d%0a in a
  * click would split the header; what comes from a header or an argument
  * is the client's wish where to go.
+ *
+ * large_client_header_buffers, of servers with a leerpoort_click: the header of
+ * a long token must fit into one, or nginx answers 400 before Leerpoort sees
+ * the click. A server that says nothing has what http says.
  */
 
 #include "nginx_lint.h"
@@ -17,6 +21,7 @@
 #include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "input.h"
 #include "say.h"
@@ -24,8 +29,18 @@
 #define CONF_MAX    (1024 * 1024)
 #define WORDS_MAX   64
 #define DEPTH_MAX   8
-#define SENTENCE_MAX 256
+#define SENTENCE_MAX 2048
+#define NAMES_MAX    32
 #define PATH_LEN_MAX 4096
+#define HEADER_MIN   (16 * 1024)
+#define SIZE_CAP     (1024 * 1024 * 1024)
+
+/* Where a large_client_header_buffers stands, and how large one is. */
+typedef struct {
+    char     path[PATH_LEN_MAX];
+    unsigned line; /* 0: there is none */
+    size_t   size;
+} buffers_t;
 
 typedef struct {
     lp_nginx_lint_pt found;
@@ -33,6 +48,12 @@ typedef struct {
     char             folder[PATH_LEN_MAX + 1]; /* ends with a slash */
     int              logs; /* an access_log was seen */
     unsigned         depth;
+    unsigned         blocks; /* that are open */
+    unsigned         server; /* blocks with the open server; 0: none open */
+    int              clicks; /* the open server has a leerpoort_click */
+    int              relies; /* one with clicks has what http says */
+    buffers_t        of_server;
+    buffers_t        of_http;
 } lint_t;
 
 /* One file on its way. */
@@ -57,12 +78,18 @@ static const char *const secret_variables[] = {
     "leerpoort_user", "request_body",
 };
 
+/* Of those: what is a token or a user key whenever it is anything. */
+static const char *const certain_variables[] = {
+    "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
+};
+
 static const char *const client_variables[] = {
     "uri", "document_uri", "arg_", "args", "query_string", "cookie_", "http_",
 };
 
-#define N_SECRET (sizeof(secret_variables) / sizeof(secret_variables[0]))
-#define N_CLIENT (sizeof(client_variables) / sizeof(client_variables[0]))
+#define N_SECRET  (sizeof(secret_variables) / sizeof(secret_variables[0]))
+#define N_CERTAIN (sizeof(certain_variables) / sizeof(certain_variables[0]))
+#define N_CLIENT  (sizeof(client_variables) / sizeof(client_variables[0]))
 
 static int lint_file(lint_t *lint, const char *path);
 
@@ -162,15 +189,20 @@ is_word(const directive_t *directive, unsigned i, const char *text)
            && lp_span_equal(directive->words[i], lp_span_of(text));
 }
 
+/* nginx knows no case in names of variables. */
 static int
-name_matches(lp_span_t name, const char *pattern)
+name_matches(lp_span_t name, const char *const *patterns, size_t n)
 {
-    size_t len = strlen(pattern);
+    size_t i, len;
 
-    if (pattern[len - 1] == '_') {
-        return name.len > len && memcmp(name.data, pattern, len) == 0;
+    for (i = 0; i < n; i++) {
+        len = strlen(patterns[i]);
+        if ((patterns[i][len - 1] == '_' ? name.len > len : name.len == len)
+            && strncasecmp(name.data, patterns[i], len) == 0) {
+            return 1;
+        }
     }
-    return name.len == len && memcmp(name.data, pattern, len) == 0;
+    return 0;
 }
 
 /* The name after the "$" at text.data, which may stand in braces. */
@@ -196,55 +228,103 @@ variable_at(lp_span_t text)
     return name;
 }
 
-/* The first of the patterns that a variable in the words has; NULL: none. */
-static const char *
-find_variable(const directive_t *directive, unsigned from,
-              const char *const *patterns, size_t n)
+static int
+is_listed(const lp_span_t *names, unsigned n, lp_span_t name)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        if (lp_span_equal(names[i], name)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/*
+ * The variables in the words from there on that one of the patterns means, each
+ * once, up to NAMES_MAX. Returns their number.
+ */
+static unsigned
+find_variables(const directive_t *directive, unsigned from,
+               const char *const *patterns, size_t n_patterns,
+               lp_span_t *names)
 {
     lp_span_t word, name;
-    unsigned  w;
-    size_t    i, j;
+    unsigned  w, n = 0;
+    size_t    i;
 
     for (w = from; w < directive->n; w++) {
         word = directive->words[w];
-        for (i = 0; i < word.len; i++) {
+        for (i = 0; i < word.len && n < NAMES_MAX; i++) {
             if (word.data[i] != '$') {
                 continue;
             }
             name = variable_at((lp_span_t) {word.data + i, word.len - i});
-            for (j = 0; j < n; j++) {
-                if (name_matches(name, patterns[j])) {
-                    return patterns[j];
-                }
+            if (name_matches(name, patterns, n_patterns)
+                && !is_listed(names, n, name)) {
+                names[n++] = name;
             }
         }
     }
-    return NULL;
+    return n;
+}
+
+/* "$a, $b, $c" for a sentence, cut where it has no room. Returns dst. */
+static const char *
+list_names(char *dst, size_t cap, const lp_span_t *names, unsigned n)
+{
+    size_t   len = 0;
+    unsigned i;
+
+    dst[0] = '\0';
+    for (i = 0; i < n && len < cap; i++) {
+        len += (size_t) snprintf(dst + len, cap - len, "%s$%.*s",
+                                 i == 0 ? "" : ", ", (int) names[i].len,
+                                 names[i].data);
+    }
+    return dst;
+}
+
+static void
+lint_format(lint_t *lint, const source_t *source, const directive_t *directive)
+{
+    char      sentence[SENTENCE_MAX], list[SENTENCE_MAX / 2];
+    lp_span_t names[NAMES_MAX];
+    unsigned  i, n;
+    int       leaks = 0;
+
+    n = find_variables(directive, 2, secret_variables, N_SECRET, names);
+    if (n == 0) {
+        return;
+    }
+    for (i = 0; i < n; i++) {
+        leaks |= name_matches(names[i], certain_variables, N_CERTAIN);
+    }
+    snprintf(sentence, sizeof(sentence),
+             "log_format writes %s: tokens or persons %s be in the log; leave "
+             "%s out of the format", list_names(list, sizeof(list), names, n),
+             leaks ? "will" : "may", n == 1 ? "it" : "them");
+    lint->found(lint->data, leaks, source->path, directive->line, sentence);
 }
 
 static void
 lint_log(lint_t *lint, const source_t *source, const directive_t *directive)
 {
-    char        sentence[SENTENCE_MAX];
-    const char *name;
-
-    if (is_word(directive, 0, "access_log")) {
-        lint->logs = 1;
-        if (directive->n == 2 ? !is_word(directive, 1, "off")
-                              : is_word(directive, 2, "combined")) {
-            lint->found(lint->data, source->path, directive->line,
-                        "access_log in the format combined writes queries, "
-                        "which may hold tokens; give a log_format without "
-                        "$request");
-        }
+    if (is_word(directive, 0, "log_format")) {
+        lint_format(lint, source, directive);
         return;
     }
-    name = find_variable(directive, 2, secret_variables, N_SECRET);
-    if (is_word(directive, 0, "log_format") && name != NULL) {
-        snprintf(sentence, sizeof(sentence),
-                 "log_format writes $%s, which may hold a token or a person; "
-                 "leave it out", name);
-        lint->found(lint->data, source->path, directive->line, sentence);
+    if (!is_word(directive, 0, "access_log")) {
+        return;
+    }
+    lint->logs = 1;
+    if (directive->n == 2 ? !is_word(directive, 1, "off")
+                          : is_word(directive, 2, "combined")) {
+        lint->found(lint->data, 0, source->path, directive->line,
+                    "access_log in the format combined writes queries, "
+                    "which may hold tokens; give a log_format without "
+                    "$request");
     }
 }
 
@@ -268,18 +348,105 @@ static void
 lint_location(lint_t *lint, const source_t *source,
               const directive_t *directive)
 {
-    char        sentence[SENTENCE_MAX];
-    const char *name = NULL;
+    char      sentence[SENTENCE_MAX], list[SENTENCE_MAX / 2];
+    lp_span_t names[NAMES_MAX];
+    unsigned  n = 0;
 
     if (makes_location(directive)) {
-        name = find_variable(directive, 2, client_variables, N_CLIENT);
+        n = find_variables(directive, 2, client_variables, N_CLIENT, names);
     }
-    if (name != NULL) {
+    if (n > 0) {
         snprintf(sentence, sizeof(sentence),
-                 "a Location is made from $%s, which the client chooses; use "
-                 "$request_uri or a fixed address", name);
-        lint->found(lint->data, source->path, directive->line, sentence);
+                 "a Location is made from %s, which the client chooses; use "
+                 "$request_uri or a fixed address",
+                 list_names(list, sizeof(list), names, n));
+        lint->found(lint->data, 0, source->path, directive->line, sentence);
     }
+}
+
+/* nginx's sizes: bytes, or with k, m, g. */
+static size_t
+read_size(lp_span_t text)
+{
+    size_t i, n = 0;
+
+    for (i = 0; i < text.len && text.data[i] >= '0' && text.data[i] <= '9'
+                && n < SIZE_CAP; i++) {
+        n = n * 10 + (size_t) (text.data[i] - '0');
+    }
+    if (i == text.len || n >= SIZE_CAP) {
+        return n;
+    }
+    switch (text.data[i] | 0x20) {
+    case 'k':
+        return n * 1024;
+    case 'm':
+    case 'g':
+        return n * 1024 * 1024;
+    default:
+        return n;
+    }
+}
+
+static void
+judge_buffers(const lint_t *lint, const buffers_t *buffers)
+{
+    if (buffers->line != 0 && buffers->size < HEADER_MIN) {
+        lint->found(lint->data, 0, buffers->path, buffers->line,
+                    "large_client_header_buffers below 16k: a click with a "
+                    "token of about 8 kB or more may end in nginx's own 400; "
+                    "set \"large_client_header_buffers 4 16k\"");
+    }
+}
+
+/* A server ends: its clicks have its own buffers, or http's. */
+static void
+close_server(lint_t *lint)
+{
+    if (lint->clicks && lint->of_server.line != 0) {
+        judge_buffers(lint, &lint->of_server);
+    } else if (lint->clicks) {
+        lint->relies = 1;
+    }
+    lint->server = 0;
+    lint->clicks = 0;
+    lint->of_server.line = 0;
+}
+
+static void
+lint_blocks(lint_t *lint, const directive_t *directive)
+{
+    if (directive->end == '{') {
+        if (is_word(directive, 0, "server") && directive->n == 1) {
+            lint->server = lint->blocks + 1;
+        }
+        lint->blocks++;
+    } else if (directive->end == '}' && lint->blocks > 0) {
+        if (lint->server == lint->blocks) {
+            close_server(lint);
+        }
+        lint->blocks--;
+    }
+}
+
+static void
+lint_buffers(lint_t *lint, const source_t *source,
+             const directive_t *directive)
+{
+    buffers_t *buffers = lint->server != 0 ? &lint->of_server
+                                           : &lint->of_http;
+
+    if (is_word(directive, 0, "leerpoort_click")) {
+        lint->clicks |= lint->server != 0;
+        lint->relies |= lint->server == 0; /* a file without its server */
+    }
+    if (is_word(directive, 0, "large_client_header_buffers")
+        && directive->n == 3) {
+        snprintf(buffers->path, sizeof(buffers->path), "%s", source->path);
+        buffers->line = directive->line;
+        buffers->size = read_size(directive->words[2]);
+    }
+    lint_blocks(lint, directive);
 }
 
 static void
@@ -322,6 +489,7 @@ lint_file(lint_t *lint, const char *path)
         }
         lint_log(lint, &source, &directive);
         lint_location(lint, &source, &directive);
+        lint_buffers(lint, &source, &directive);
     }
     lint->depth--;
     lp_input_free(&text);
@@ -331,7 +499,7 @@ lint_file(lint_t *lint, const char *path)
 int
 lp_nginx_lint(const char *path, lp_nginx_lint_pt found, void *data)
 {
-    lint_t lint = {found, data, "", 0, 0};
+    lint_t lint = {.found = found, .data = data};
     char   copy[PATH_LEN_MAX];
 
     if (strlen(path) >= sizeof(copy)) {
@@ -344,9 +512,17 @@ lp_nginx_lint(const char *path, lp_nginx_lint_pt found, void *data)
         return -1;
     }
     if (!lint.logs) {
-        found(data, path, 0,
+        found(data, 0, path, 0,
               "there is no access_log, so that nginx writes the format "
               "combined with its queries; give one, or access_log off");
+    }
+    if (lint.relies && lint.of_http.line == 0) {
+        found(data, 0, path, 0,
+              "there is no large_client_header_buffers: a click with a token "
+              "of about 8 kB or more ends in nginx's own 400; set "
+              "\"large_client_header_buffers 4 16k\" in http");
+    } else if (lint.relies) {
+        judge_buffers(&lint, &lint.of_http);
     }
     return 0;
 }

@@ -4,6 +4,7 @@
  */
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <jansson.h>
 
@@ -187,9 +188,29 @@ find_value(const redisReply *reply, const char *name)
 }
 
 /*
- * Fields in the order of the table; others are the workers' own. Names are
- * people's text: in JSON as they are, on a terminal in ASCII.
+ * People's text as UTF-8. What a terminal would obey stays escaped, as JSON has
+ * it: jansson does that below U+0020; DEL and U+0080 to U+009F are done here.
  */
+static void
+print_json(const json_t *value, size_t flags)
+{
+    char                *text = json_dumps(value, flags);
+    const unsigned char *p = (const unsigned char *) text;
+
+    for (; p != NULL && *p != '\0'; p++) {
+        if (*p == 0x7f) {
+            fputs("\\u007F", stdout);
+        } else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) {
+            printf("\\u%04X", *++p);
+        } else {
+            putchar(*p);
+        }
+    }
+    fputs(text == NULL ? "unreadable\n" : "\n", stdout);
+    free(text);
+}
+
+/* Fields in the order of the table; others are the workers' own. */
 static void
 print_product(const redisReply *reply, const char *id, int as_json)
 {
@@ -205,14 +226,12 @@ print_product(const redisReply *reply, const char *id, int as_json)
         text = json_stringn(value.data, value.len);
         if (!as_json) {
             printf("%-8s ", fields[i].name);
-            json_dumpf(text, stdout, JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
-            fputs(text == NULL ? "unreadable\n" : "\n", stdout);
+            print_json(text, JSON_ENCODE_ANY);
         }
         json_object_set_new(product, fields[i].name, text);
     }
     if (as_json) {
-        json_dumpf(product, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
-        fputc('\n', stdout);
+        print_json(product, JSON_INDENT(2));
     }
     json_decref(product);
 }

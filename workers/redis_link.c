@@ -7,6 +7,8 @@
 #include "redis_link.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/time.h>
 
@@ -44,6 +46,9 @@ static const refusal_t refusals[] = {
 };
 
 #define N_REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
+
+static void complain(lp_redis_t *redis, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 
 lp_span_t
 lp_redis_text(const redisReply *reply)
@@ -126,24 +131,37 @@ connect_to(lp_redis_t *redis, const char *address)
     return connect_host(redis, address, timeout);
 }
 
+/* Says a sentence, and keeps it for a caller who writes it elsewhere too. */
 static void
-say_broken(const lp_redis_t *redis)
+complain(lp_redis_t *redis, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(redis->reason, sizeof(redis->reason), format, args);
+    va_end(args);
+    lp_say("%s", redis->reason);
+}
+
+static void
+say_broken(lp_redis_t *redis)
 {
     const redisContext *context = redis->context;
 
     if (context->err == REDIS_ERR_EOF) {
-        lp_say("Redis at %s closed the connection", redis->address);
+        complain(redis, "Redis at %s closed the connection", redis->address);
     } else if (context->err == REDIS_ERR_IO
                && (errno == EAGAIN || errno == EINPROGRESS
                    || errno == ETIMEDOUT)) {
-        lp_say("Redis at %s does not answer within %d s; is it frozen or "
-               "overloaded?", redis->address, TIMEOUT_S);
+        complain(redis, "Redis at %s does not answer within %d s; is it "
+                        "frozen or overloaded?", redis->address, TIMEOUT_S);
     } else if (context->err == REDIS_ERR_PROTOCOL) {
-        lp_say("what listens at %s does not speak Redis' protocol",
-               redis->address);
+        complain(redis, "what listens at %s does not speak Redis' protocol",
+                 redis->address);
     } else {
-        lp_say("Redis at %s can't be reached: %s; is it running, and is the "
-               "address right?", redis->address, context->errstr);
+        complain(redis, "Redis at %s can't be reached: %s; is it running, "
+                        "and is the address right?", redis->address,
+                 context->errstr);
     }
 }
 
@@ -160,6 +178,8 @@ authenticate(lp_redis_t *redis, const lp_args_t *args)
         return LP_YES;
     }
     if (lp_input_file(&file, path, PASSWORD_MAX) != 0) {
+        snprintf(redis->reason, sizeof(redis->reason),
+                 "the password file %s can't be used", path);
         return LP_NO;
     }
     lp_input_warn_open(path, "password file");
@@ -183,6 +203,7 @@ lp_redis_open(lp_redis_t *redis, const lp_args_t *args)
     struct timeval timeout = {TIMEOUT_S, 0};
 
     redis->context = NULL;
+    redis->reason[0] = '\0';
     redis->address = args->value[LP_OPT_REDIS];
     if (redis->address == NULL) {
         redis->address = getenv("LEERPOORT_REDIS");
@@ -199,7 +220,7 @@ lp_redis_open(lp_redis_t *redis, const lp_args_t *args)
                                     "host:port");
     }
     if (redis->context == NULL) {
-        lp_say("out of memory");
+        complain(redis, "out of memory");
         return LP_NO;
     }
     if (redis->context->err != 0
@@ -253,11 +274,11 @@ lp_redis_ask(lp_redis_t *redis, lp_words_t words, unsigned types)
     }
     if (reply->type == REDIS_REPLY_ERROR) {
         shown = lp_redis_error_word(word, reply);
-        lp_say("Redis at %s says %s: %s", redis->address, shown,
-               lp_redis_error_text(shown));
+        complain(redis, "Redis at %s says %s: %s", redis->address, shown,
+                 lp_redis_error_text(shown));
     } else {
-        lp_say("Redis at %s answered with a type that the command can't have",
-               redis->address);
+        complain(redis, "Redis at %s answered with a type that the command "
+                        "can't have", redis->address);
     }
     freeReplyObject(reply);
     return NULL;

@@ -12,6 +12,7 @@
 #include "command_line.h"
 
 #define LP_REDIS_WORD_MAX 24 /* room for the first word of an error */
+#define LP_REASON_MAX     512
 
 /* Sets of reply types for lp_redis_ask(). */
 #define LP_REPLY(type)   (1u << (type))
@@ -25,6 +26,7 @@
 typedef struct {
     redisContext *context;
     const char   *address;
+    char          reason[LP_REASON_MAX]; /* the last sentence that was said */
 } lp_redis_t;
 
 /* Words of one command: lp_words_t w = LP_WORDS(lp_span("GET"), key); */
@@ -40,7 +42,8 @@ typedef struct {
 
 /*
  * Connects to --redis (else LEERPOORT_REDIS, else Debian's socket) and
- * authenticates. Returns LP_YES; LP_NO or LP_USAGE after saying why.
+ * authenticates. Returns LP_YES; LP_NO or LP_USAGE after saying why; of LP_NO
+ * redis->reason holds it too.
  * lp_redis_close() must follow either way.
  */
 int lp_redis_open(lp_redis_t *redis, const lp_args_t *args);
@@ -49,8 +52,8 @@ void lp_redis_close(lp_redis_t *redis);
 
 /*
  * Sends one command and returns its reply, of one of types. NULL after saying
- * why: the link broke, Redis refused, or answered with another type.
- * freeReplyObject() it.
+ * why, which redis->reason then holds too: the link broke, Redis refused, or
+ * answered with another type. freeReplyObject() it.
  */
 redisReply *lp_redis_ask(lp_redis_t *redis, lp_words_t words, unsigned types);
 

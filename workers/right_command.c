@@ -8,6 +8,7 @@
  * entitlement by that: the key is WATCHed and the change tried again.
  */
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -119,11 +120,32 @@ row_json(const row_t *row)
                      lp_entitlement_uuid(uuid, row->right.entitlement));
 }
 
+/*
+ * The Unix time of a revocation, read as the edge reads it: digits alone. -1:
+ * it is none, and then the edge refuses every token.
+ */
+static int
+read_time(lp_span_t text, int64_t *at)
+{
+    size_t i;
+    int    digit;
+
+    *at = 0;
+    for (i = 0; i < text.len; i++) {
+        digit = text.data[i] - '0';
+        if (digit < 0 || digit > 9 || *at > (INT64_MAX - digit) / 10) {
+            return -1;
+        }
+        *at = *at * 10 + digit;
+    }
+    return text.len == 0 ? -1 : 0;
+}
+
 static void
 print_rows(const row_t *rows, size_t n, lp_span_t revoked)
 {
-    char   shown[LP_ESCAPED_MAX];
-    size_t i;
+    int64_t at;
+    size_t  i;
 
     if (n > 0) {
         printf("%-24s %-5s %-10s  %-10s  %s\n", "product", "state", "from",
@@ -132,52 +154,51 @@ print_rows(const row_t *rows, size_t n, lp_span_t revoked)
     for (i = 0; i < n; i++) {
         print_row(&rows[i]);
     }
-    if (revoked.data != NULL) {
-        printf("tokens issued before %s are refused\n",
-               lp_escape(shown, revoked, DIGITS_MAX));
+    if (revoked.data != NULL && read_time(revoked, &at) == 0) {
+        printf("tokens issued before %" PRId64 " are refused\n", at);
+    } else if (revoked.data != NULL) {
+        printf("ALL tokens of this person are refused: the time of the "
+               "revocation can't be read.\n"
+               "Repair it with \"leerpoort right revoke\" (tokens from before "
+               "now stay refused)\n"
+               "or \"leerpoort right drop --tokens\" (takes the revocation "
+               "back).\n");
     }
-}
-
-/* A Unix time as a number; what is none as text. */
-static json_t *
-revoked_json(lp_span_t revoked)
-{
-    char       shown[LP_ESCAPED_MAX];
-    char      *end;
-    json_int_t at;
-
-    if (revoked.data == NULL) {
-        return json_null();
-    }
-    lp_escape(shown, revoked, DIGITS_MAX);
-    at = strtoll(shown, &end, 10);
-    return *end == '\0' && end != shown ? json_integer(at)
-                                        : json_string(shown);
 }
 
 static void
 print_json(const row_t *rows, size_t n, lp_span_t revoked)
 {
     json_t *list = json_array(), *answer;
+    int64_t at = 0;
+    int     readable = revoked.data != NULL && read_time(revoked, &at) == 0;
     size_t  i;
 
     for (i = 0; i < n; i++) {
         json_array_append_new(list, row_json(&rows[i]));
     }
     answer = json_pack("{s:o, s:o}", "rights", list, "tokens_before",
-                       revoked_json(revoked));
+                       readable ? json_integer(at) : json_null());
+    if (revoked.data != NULL && !readable) {
+        json_object_set_new(answer, "tokens_unreadable", json_true());
+    }
     json_dumpf(answer, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
     json_decref(answer);
 }
 
-/* Sorts the pairs of a hash into rows; returns their number. */
+/*
+ * Sorts the pairs of a hash into rows; returns their number. Only a person's
+ * tokens can be revoked: in a school's hash that field means nothing.
+ */
 static size_t
-read_rows(const redisReply *reply, const char *only, row_t *rows,
+read_rows(const redisReply *reply, const lp_args_t *args, row_t *rows,
           lp_span_t *revoked)
 {
-    lp_span_t field, value;
-    size_t    i, n = 0;
+    const char *only = args->value[LP_OPT_PRODUCT];
+    int         open = args->value[LP_OPT_OPEN] != NULL;
+    lp_span_t   field, value;
+    size_t      i, n = 0;
 
     for (i = 0; i + 1 < reply->elements; i += 2) {
         field = lp_redis_text(reply->element[i]);
@@ -185,7 +206,7 @@ read_rows(const redisReply *reply, const char *only, row_t *rows,
         if (field.data == NULL || value.data == NULL) {
             continue;
         }
-        if (lp_span_equal(field, REVOKED)) {
+        if (!open && lp_span_equal(field, REVOKED)) {
             *revoked = value;
             continue;
         }
@@ -212,7 +233,7 @@ show_rows(const lp_args_t *args, const redisReply *reply)
         lp_say("out of memory");
         return LP_NO;
     }
-    n = read_rows(reply, args->value[LP_OPT_PRODUCT], rows, &revoked);
+    n = read_rows(reply, args, rows, &revoked);
     if (args->value[LP_OPT_JSON] != NULL) {
         print_json(rows, n, revoked);
     } else {

@@ -60,7 +60,8 @@ class Product:
 class Link:
     path: str           # below /go/, or below another location
     title: str
-    english: str
+    dutch: str          # what there is to see
+    english: str        # the same
     product: str = ""
     location: str = "go"
     outcome: str = ""   # where it is the same for everybody
@@ -91,6 +92,11 @@ PEOPLE = (
            "teacher, known by her portal's id", HAVEN,
            ("sub", "devries@portaal.example"), "NEPPI",
            {"handleiding": LICENSED, "rekenkracht": LICENSED}),
+    Person("bakker", "Meester Bakker", "docent, zonder ECK iD",
+           "teacher, known by his portal's id", REGENBOOG,
+           ("sub", "bakker@portaal.example"), "NEPPI",
+           {"handleiding": ENTITLED, "rekenkracht": LICENSED,
+            "pakket-7": LICENSED, "dictee": LICENSED}),
 )
 
 PRODUCTS = {
@@ -107,37 +113,48 @@ PRODUCTS = {
 }
 
 LINKS = (
-    Link("rekenkracht", "Rekenkracht 7", "the book", "rekenkracht"),
+    Link("rekenkracht", "Rekenkracht 7", "het boek", "the book",
+         "rekenkracht"),
     Link("rekenkracht/hoofdstuk/3", "Rekenkracht 7, hoofdstuk 3",
-         "a chapter of it: a deep link", "rekenkracht"),
-    Link("topografie", "Topografie 7", "a part of a package", "topografie"),
-    Link("oefenwoorden", "Oefenwoorden", "open material, no right needed",
-         "oefenwoorden"),
-    Link("taalhaven", "Taalhaven 7", "bought, not yet activated",
-         "taalhaven"),
-    Link("atlas", "Schoolatlas", "an open right of De Regenboog", "atlas"),
-    Link("natuurlab", "Natuurlab", "an open right of Havenlyceum",
-         "natuurlab"),
-    Link("stepup", "Step Up 8", "for Emma: from a later day", "stepup"),
-    Link("leesvaart", "Leesvaart 6", "for Emma: last year's licence",
-         "leesvaart"),
-    Link("dictee", "Dicteetrainer", "for Emma: blocked by the school",
-         "dictee"),
-    Link("handleiding", "Docentenhandleiding", "for teachers", "handleiding"),
+         "een hoofdstuk ervan: een deeplink", "a chapter of it: a deep link",
+         "rekenkracht"),
+    Link("topografie", "Topografie 7", "een deel van een pakket",
+         "a part of a package", "topografie"),
+    Link("oefenwoorden", "Oefenwoorden", "open materiaal, geen recht nodig",
+         "open material, no right needed", "oefenwoorden"),
+    Link("taalhaven", "Taalhaven 7", "voor Emma: gekocht, nog niet geactiveerd",
+         "for Emma: bought, not yet activated", "taalhaven"),
+    Link("atlas", "Schoolatlas", "een open recht van De Regenboog",
+         "an open right of De Regenboog", "atlas"),
+    Link("natuurlab", "Natuurlab", "een open recht van het Havenlyceum",
+         "an open right of Havenlyceum", "natuurlab"),
+    Link("stepup", "Step Up 8", "voor Emma: vanaf een latere dag",
+         "for Emma: from a later day", "stepup"),
+    Link("leesvaart", "Leesvaart 6", "voor Emma: de licentie van vorig jaar",
+         "for Emma: last year's licence", "leesvaart"),
+    Link("dictee", "Dicteetrainer", "voor Emma: geblokkeerd door de school",
+         "for Emma: blocked by the school", "dictee"),
+    Link("handleiding", "Docentenhandleiding", "voor docenten",
+         "for teachers", "handleiding"),
     Link("zoekgeraakt", "Een boek dat niemand kent",
-         "not in the catalogue", outcome="unknown-product"),
+         "staat niet in de catalogus", "not in the catalogue",
+         outcome="unknown-product"),
     Link("oefenwoorden/lijst/2", "Oefenwoorden, lijst 2",
-         "a book that has no deep links", outcome="unknown-material"),
+         "een boek zonder deeplinks", "a book that has no deep links",
+         outcome="unknown-material"),
     Link("rekenkracht/les%0d%0aSet-Cookie:%20x", "Een kwaadaardige link",
+         "een header, in het pad gesmokkeld",
          "a header smuggled into the path", outcome="bad-request"),
-    Link("rekenkracht", "Uitgelogd", "no token", location="uitgelogd",
-         outcome="login"),
-    Link("rekenkracht", "Te lang gewacht", "an expired token",
-         location="verlopen", outcome="login"),
-    Link("rekenkracht", "Vervalst", "a token signed by somebody else",
-         location="vervalst", outcome="bad-token"),
-    Link("rekenkracht", "Opslag weg", "an edge whose Redis is gone",
-         location="donker", outcome="unavailable"),
+    Link("rekenkracht", "Uitgelogd", "geen token", "no token",
+         location="uitgelogd", outcome="login"),
+    Link("rekenkracht", "Te lang gewacht", "een verlopen token",
+         "an expired token", location="verlopen", outcome="login"),
+    Link("rekenkracht", "Vervalst", "een token dat een ander ondertekende",
+         "a token signed by somebody else", location="vervalst",
+         outcome="bad-token"),
+    Link("rekenkracht", "Opslag weg", "een poort zonder zijn Redis",
+         "an edge whose Redis is gone", location="donker",
+         outcome="unavailable"),
 )
 
 OUTCOMES = {

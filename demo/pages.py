@@ -137,6 +137,7 @@ def _link(person, link):
     return (f'<li><div class="what">'
             f'<a href="/{link.location}/{link.path}">'
             f"{html.escape(link.title)}</a>"
+            f"<span>{html.escape(link.dutch)}</span>"
             f'<span lang="en">{html.escape(link.english)}</span></div>'
             f"{_outcome(cast.expected(person, link))}</li>")
 

@@ -389,8 +389,11 @@ u_char *ngx_http_leerpoort_read_file(ngx_pool_t *pool, ngx_str_t *name,
     size_t max, size_t *len, ngx_file_info_t *fi);
 char *ngx_http_leerpoort_pepper(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
-void ngx_http_leerpoort_issuer_refresh(ngx_http_leerpoort_main_conf_t *mcf,
+char *ngx_http_leerpoort_jwks_load(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
+void ngx_http_leerpoort_jwks_refresh(ngx_http_leerpoort_main_conf_t *mcf,
     ngx_log_t *log);
+uint64_t ngx_http_leerpoort_print(const void *bytes, size_t len);
 void ngx_http_leerpoort_issuer_print(ngx_http_leerpoort_main_conf_t *mcf);
 
 char *ngx_http_leerpoort_redis_conf(ngx_conf_t *cf, ngx_command_t *cmd,

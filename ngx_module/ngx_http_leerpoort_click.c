@@ -1,9 +1,9 @@
 /*
  * The click, from the request to the answer.
  *
- *   parse ─▶ identify ─▶ keys ─▶ look ─▶ decide ─▶ answer
- *                                │  ▲
- *                      not there ▼  │ all replies are in
+ *   parse -> identify -> keys -> look -> decide -> answer
+ *                                |  ^
+ *                      not there v  | all replies are in
  *                               ask, wait
  *
  * In the mirror all of it happens in one go, in the content handler. Else the

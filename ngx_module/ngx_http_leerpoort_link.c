@@ -78,7 +78,7 @@ ngx_http_leerpoort_link_init(ngx_cycle_t *cycle,
     ngx_add_timer(&ngx_http_leerpoort_link.tick, NGX_HTTP_LEERPOORT_TICK);
 
     /* the keys may have changed since the master read them */
-    ngx_http_leerpoort_issuer_refresh(mcf, cycle->log);
+    ngx_http_leerpoort_jwks_refresh(mcf, cycle->log);
 }
 
 
@@ -256,7 +256,7 @@ ngx_http_leerpoort_link_tick(ngx_event_t *ev)
         >= NGX_HTTP_LEERPOORT_REFRESH)
     {
         ngx_http_leerpoort_link.refreshed = ngx_current_msec;
-        ngx_http_leerpoort_issuer_refresh(ngx_http_leerpoort_link.mcf,
+        ngx_http_leerpoort_jwks_refresh(ngx_http_leerpoort_link.mcf,
                                           ev->log);
     }
 

@@ -4,11 +4,11 @@
  * changes (ngx_http_leerpoort_link.c). This file knows how to connect, greet,
  * write, read, fail and try again; what is said is theirs.
  *
- *   IDLE ─▶ CONNECTING ─▶ GREETING ─▶ UP
- *                │            │        │   anything that is not as it should be
- *                ▼            ▼        ▼
- *              WAITING ◀──────────────────  first at once, then after 20 ms,
- *                └─▶ CONNECTING            doubled up to 1 s, half of it random
+ *   IDLE -> CONNECTING -> GREETING -> UP
+ *               |            |         |   anything that is not as it should be
+ *               v            v         v
+ *             WAITING <-----------------   first at once, then after 20 ms,
+ *               '-> CONNECTING             doubled up to 1 s, half of it random
  *
  * UP means that Redis has answered PING: a frozen Redis accepts connections,
  * one that is loading its data accepts commands, and neither is of use.

@@ -27,6 +27,8 @@
 
 static ngx_int_t ngx_http_leerpoort_redis_open(
     ngx_http_leerpoort_redis_t *redis);
+static ngx_connection_t *ngx_http_leerpoort_redis_socket(
+    ngx_http_leerpoort_redis_t *redis);
 static void ngx_http_leerpoort_redis_greet(ngx_http_leerpoort_redis_t *redis);
 static void ngx_http_leerpoort_redis_write_handler(ngx_event_t *wev);
 static void ngx_http_leerpoort_redis_flush(ngx_event_t *ev);
@@ -219,20 +221,69 @@ ngx_http_leerpoort_redis_release(ngx_http_leerpoort_redis_t *redis)
 static ngx_int_t
 ngx_http_leerpoort_redis_open(ngx_http_leerpoort_redis_t *redis)
 {
-    int                rc, on;
+    int                rc;
     ngx_err_t          err;
+    ngx_connection_t  *c;
+
+    c = ngx_http_leerpoort_redis_socket(redis);
+    if (c == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_add_conn && ngx_add_conn(c) == NGX_ERROR) {
+        return NGX_ERROR;
+    }
+
+    rc = connect(c->fd, redis->conf->sockaddr, redis->conf->socklen);
+    err = ngx_socket_errno;
+
+    if (rc == -1 && err != NGX_EINPROGRESS) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_add_conn == NULL
+        && ngx_add_event(c->read, NGX_READ_EVENT,
+                         (ngx_event_flags & NGX_USE_CLEAR_EVENT)
+                         ? NGX_CLEAR_EVENT : NGX_LEVEL_EVENT)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_add_timer(&redis->timer, NGX_HTTP_LEERPOORT_GREETING_TIME);
+
+    if (rc == -1) {
+        redis->state = NGX_HTTP_LEERPOORT_REDIS_CONNECTING;
+        return ngx_handle_write_event(c->write, 0);
+    }
+
+    c->write->ready = 1;
+    ngx_http_leerpoort_redis_greet(redis);
+
+    return NGX_OK;
+}
+
+
+/*
+ * A socket as a connection of nginx. It is redis->connection as soon as there
+ * is one, so that dropping gives it back, also where this returns NULL.
+ */
+static ngx_connection_t *
+ngx_http_leerpoort_redis_socket(ngx_http_leerpoort_redis_t *redis)
+{
+    int                on;
     ngx_socket_t       s;
     ngx_connection_t  *c;
 
     s = ngx_socket(redis->conf->sockaddr->sa_family, SOCK_STREAM, 0);
     if (s == (ngx_socket_t) -1) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     c = ngx_get_connection(s, redis->log);
     if (c == NULL) {
         (void) ngx_close_socket(s);
-        return NGX_ERROR;
+        return NULL;
     }
 
     redis->connection = c;
@@ -251,7 +302,7 @@ ngx_http_leerpoort_redis_open(ngx_http_leerpoort_redis_t *redis)
     c->start_time = ngx_current_msec;
 
     if (ngx_nonblocking(s) == -1) {
-        return NGX_ERROR;
+        return NULL;
     }
 
     if (redis->conf->sockaddr->sa_family != AF_UNIX) {
@@ -260,39 +311,7 @@ ngx_http_leerpoort_redis_open(ngx_http_leerpoort_redis_t *redis)
         (void) setsockopt(s, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
     }
 
-    if (ngx_add_conn) {
-        if (ngx_add_conn(c) == NGX_ERROR) {
-            return NGX_ERROR;
-        }
-    }
-
-    rc = connect(s, redis->conf->sockaddr, redis->conf->socklen);
-    err = ngx_socket_errno;
-
-    if (rc == -1 && err != NGX_EINPROGRESS) {
-        return NGX_ERROR;
-    }
-
-    if (ngx_add_conn == NULL) {
-        if (ngx_add_event(c->read, NGX_READ_EVENT,
-                          (ngx_event_flags & NGX_USE_CLEAR_EVENT)
-                          ? NGX_CLEAR_EVENT : NGX_LEVEL_EVENT) != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    ngx_add_timer(&redis->timer, NGX_HTTP_LEERPOORT_GREETING_TIME);
-
-    if (rc == -1) {
-        redis->state = NGX_HTTP_LEERPOORT_REDIS_CONNECTING;
-        return ngx_handle_write_event(c->write, 0);
-    }
-
-    c->write->ready = 1;
-    ngx_http_leerpoort_redis_greet(redis);
-
-    return NGX_OK;
+    return c;
 }
 
 

@@ -32,6 +32,9 @@ typedef struct {
 /* Made when the first token comes; pages that are not used take no memory. */
 static ngx_http_leerpoort_at_hand_t  *ngx_http_leerpoort_at_hand;
 
+static lp_jose_error_t ngx_http_leerpoort_recall_or_verify(
+    ngx_http_leerpoort_ctx_t *ctx, lp_span_t token, time_t token_time);
+static lp_outcome_t ngx_http_leerpoort_refusal(lp_jose_error_t error);
 static ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
     lp_span_t *token);
 static ngx_int_t ngx_http_leerpoort_bearer(ngx_http_request_t *r,
@@ -66,78 +69,102 @@ ngx_int_t
 ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx)
 {
-    u_char                           bytes[NGX_HTTP_LEERPOORT_DIGEST];
-    uint64_t                         hash;
-    lp_span_t                        token, digest;
-    lp_jose_error_t                  error;
-    ngx_http_leerpoort_loc_conf_t   *llcf;
-    ngx_http_leerpoort_main_conf_t  *mcf;
+    lp_span_t                       token;
+    lp_jose_error_t                 error;
+    ngx_http_leerpoort_loc_conf_t  *llcf;
 
     if (ngx_http_leerpoort_find_token(r, &token) != NGX_OK) {
         ctx->outcome = LP_LOGIN;
         return NGX_DECLINED;
     }
 
-    mcf = ngx_http_get_module_main_conf(r, ngx_http_leerpoort_module);
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
+    if (llcf->token_time > 0
+        && ngx_http_leerpoort_met(ctx, token, llcf->token_time) == NGX_OK)
+    {
+        ngx_http_leerpoort_count(token_hit);
+        return NGX_OK;
+    }
+
+    error = ngx_http_leerpoort_recall_or_verify(ctx, token, llcf->token_time);
+
+    if (error != LP_JOSE_OK) {
+        ngx_http_leerpoort_count(refused[error]);
+        ctx->outcome = ngx_http_leerpoort_refusal(error);
+        return NGX_DECLINED;
+    }
+
+    if (llcf->token_time > 0) {
+        ngx_http_leerpoort_meet(ctx, token);
+    }
+
+    return NGX_OK;
+}
+
+
+/* By way of the zone; token_time 0: every token is verified. */
+static lp_jose_error_t
+ngx_http_leerpoort_recall_or_verify(ngx_http_leerpoort_ctx_t *ctx,
+    lp_span_t token, time_t token_time)
+{
+    u_char                           bytes[NGX_HTTP_LEERPOORT_DIGEST];
+    uint64_t                         hash;
+    lp_span_t                        digest;
+    ngx_uint_t                       remembered;
+    lp_jose_error_t                  error;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    remembered = token_time > 0 && token.len > 0 && token.len <= LP_TOKEN_MAX;
     digest.data = (const char *) bytes;
     digest.len = sizeof(bytes);
     hash = 0;
 
-    if (llcf->token_time > 0 && token.len > 0 && token.len <= LP_TOKEN_MAX) {
-
-        if (ngx_http_leerpoort_met(ctx, token, llcf->token_time) == NGX_OK) {
-            ngx_http_leerpoort_count(token_hit);
-            return NGX_OK;
-        }
-
+    if (remembered) {
         if (ngx_http_leerpoort_digest(bytes, token) != NGX_OK) {
-            ctx->outcome = LP_UNAVAILABLE;
-            return NGX_DECLINED;
+            return LP_JOSE_MEMORY;
         }
 
         hash = lp_ring_hash(ngx_http_leerpoort_zone_here->ring, digest);
 
-        if (ngx_http_leerpoort_recall(ctx, hash, digest, llcf->token_time)
+        if (ngx_http_leerpoort_recall(ctx, hash, digest, token_time)
             == NGX_OK)
         {
-            ngx_http_leerpoort_meet(ctx, token);
             ngx_http_leerpoort_count(token_hit);
-            return NGX_OK;
+            return LP_JOSE_OK;
         }
     }
 
     ngx_http_leerpoort_count(token_miss);
 
+    mcf = ngx_http_get_module_main_conf(ctx->request,
+                                        ngx_http_leerpoort_module);
     error = ngx_http_leerpoort_verify(mcf, token, &ctx->identity);
 
-    if (error == LP_JOSE_OK) {
-        if (llcf->token_time > 0) {
-            ngx_http_leerpoort_remember(ctx, hash, digest);
-            ngx_http_leerpoort_meet(ctx, token);
-        }
-        return NGX_OK;
+    if (error == LP_JOSE_OK && remembered) {
+        ngx_http_leerpoort_remember(ctx, hash, digest);
     }
 
-    ngx_http_leerpoort_count(refused[error]);
+    return error;
+}
 
+
+/* Whoever had a good token is sent to get another. */
+static lp_outcome_t
+ngx_http_leerpoort_refusal(lp_jose_error_t error)
+{
     switch (error) {
 
     case LP_JOSE_EXPIRED:
     case LP_JOSE_TOO_OLD:
-        ctx->outcome = LP_LOGIN;
-        break;
+        return LP_LOGIN;
 
     case LP_JOSE_MEMORY:
-        ctx->outcome = LP_UNAVAILABLE;
-        break;
+        return LP_UNAVAILABLE;
 
     default:
-        ctx->outcome = LP_BAD_TOKEN;
+        return LP_BAD_TOKEN;
     }
-
-    return NGX_DECLINED;
 }
 
 

@@ -561,19 +561,23 @@ static void
 test_the_signature_comes_first(void **state)
 {
     char        *text;
+    char         byte;
+    size_t       place;
     lp_issuer_t  by;
 
     (void) state;
 
     text = mint_token(mint_key(LP_ALG_HS256), LP_ALG_HS256, HEADER,
                       "{\"iss\":1}");
-    text[strlen(text) - 10] ^= 1;
+    place = strlen(text) - 10;
+    byte = text[place];
+    text[place] = byte == 'A' ? 'B' : 'A';
     assert_int_equal(lp_token_open(&token, lp_span_of(text)), LP_JOSE_OK);
     assert_null(token.iss.data);
     assert_int_equal(lp_token_check(&token, &issuer, NOW), LP_JOSE_SIGNATURE);
     lp_token_close(&token);
 
-    text[strlen(text) - 10] ^= 1;
+    text[place] = byte;
     assert_int_equal(lp_token_open(&token, lp_span_of(text)), LP_JOSE_OK);
     assert_int_equal(lp_token_check(&token, &issuer, NOW), LP_JOSE_ISS_TYPE);
     lp_token_close(&token);

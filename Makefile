@@ -43,7 +43,11 @@ endif
 # --- sources -----------------------------------------------------------------
 
 CORE    := $(wildcard core/*.c)
-WORKERS := $(wildcard workers/*.c)
+# A program is named after the file with its main(), leerpoort_relay.c makes
+# leerpoort-relay; all else in workers/ is a library that each takes from.
+MAINS   := $(wildcard workers/leerpoort.c workers/leerpoort_*.c)
+WORKERS := $(filter-out $(MAINS),$(wildcard workers/*.c))
+PROGRAMS := $(subst _,-,$(MAINS:workers/%.c=%))
 MODULE  := $(wildcard ngx_module/*.c)
 HEADERS := $(wildcard core/*.h ngx_module/*.h)
 # The one file of the module that knows nothing of nginx: tests and fuzzers
@@ -89,8 +93,11 @@ LDFLAGS_fuzz   = $(LDFLAGS) $(SANITIZE) -fsanitize=fuzzer
 CC_fuzz        = $(CLANG)
 
 LIBS_core      = -lcrypto -ljansson
-LIBS_leerpoort = -lhiredis $(LIBS_core)
-LIBS_unit      = -lcmocka -lhiredis $(LIBS_core)
+LIBS_leerpoort = -lhiredis -lcurl $(LIBS_core)
+LIBS_leerpoort-worker = -lfcgi -lhiredis $(LIBS_core)
+LIBS_leerpoort-relay  = -lhiredis -lcurl $(LIBS_core)
+LIBS_leerpoort-tally  = -lhiredis $(LIBS_core)
+LIBS_unit      = -lcmocka -lhiredis -lcurl -lfcgi $(LIBS_core)
 LIBS_fuzz      = -lhiredis $(LIBS_core)
 
 
@@ -100,7 +107,7 @@ LIBS_fuzz      = -lhiredis $(LIBS_core)
 .DEFAULT_GOAL := all
 
 ALL := $(if $(CORE),build/libleerpoort-core.a) \
-       $(if $(WORKERS),build/leerpoort) \
+       $(PROGRAMS:%=build/%) \
        $(if $(MODULE),build/ngx_http_leerpoort_module.so)
 UNITS := $(UNIT_NAMES:%=build/tests/%)
 ASAN  := $(ALL:build/%=build/asan/%) $(UNITS:build/%=build/asan/%) \
@@ -125,7 +132,7 @@ fuzz: deps-build deps-fuzz $(FUZZERS)
 tidy: deps-build deps-tidy build/nginx/Makefile
 	@failed=0; $(PYTHON) build-aux/check-style || failed=1; \
 	build-aux/run-tidy $(NGINX_SRC) build/nginx -- $(CPPFLAGS) -- \
-	    $(CORE) $(WORKERS) $(UNIT) $(UNIT_SHARED) \
+	    $(CORE) $(MAINS) $(WORKERS) $(UNIT) $(UNIT_SHARED) \
 	    $(wildcard tests/fuzz/*.c) -- $(MODULE) || failed=1; \
 	exit $$failed
 
@@ -137,7 +144,7 @@ EXAMPLES = $(wildcard lua-free-conf/*)
 install: $(ALL)
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(MODULES) \
 	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/examples
-	install -m 755 build/leerpoort $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(PROGRAMS:%=build/%) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 build/ngx_http_leerpoort_module.so $(DESTDIR)$(MODULES)/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) \
 	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/
@@ -147,7 +154,7 @@ clean:
 	rm -rf build
 
 help:
-	@echo 'make             the nginx module, the command, the unit tests'
+	@echo 'make             the nginx module, the programs, the unit tests'
 	@echo 'make demo        a portal, an edge and a publisher to click through;'
 	@echo '                 PORT=8080'
 	@echo 'make test        every test; STAGES="units system" for some of them'
@@ -192,14 +199,20 @@ $(1)/libleerpoort-core.a: $(CORE:%.c=$(1)/obj/%.o)
 	$$(say) AR $$@
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 
-$(1)/leerpoort: $(WORKERS:%.c=$(1)/obj/%.o) $(1)/libleerpoort-core.a
+$(1)/libleerpoort-workers.a: $(WORKERS:%.c=$(1)/obj/%.o)
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
+.SECONDEXPANSION:
+$(PROGRAMS:%=$(1)/%): $(1)/%: $(1)/obj/workers/$$$$(subst -,_,$$$$*).o \
+    $(1)/libleerpoort-workers.a $(1)/libleerpoort-core.a
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
-	    $$(LIBS_leerpoort)
+	    $$(LIBS_$$(@F))
 
 $(UNIT_NAMES:%=$(1)/tests/%): $(1)/tests/%: $(1)/obj/tests/unit/%.o \
     $(UNIT_SHARED:%.c=$(1)/obj/%.o) $(REPLY:%.c=$(1)/obj/%.o) \
-    $(1)/libleerpoort-core.a
+    $(1)/libleerpoort-workers.a $(1)/libleerpoort-core.a
 	@mkdir -p $$(@D)
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "command_line.h"
+#include "store.h"
 
 #define LP_REDIS_WORD_MAX 24 /* room for the first word of an error */
 #define LP_REASON_MAX     512
@@ -28,17 +29,6 @@ typedef struct {
     const char   *address;
     char          reason[LP_REASON_MAX]; /* the last sentence that was said */
 } lp_redis_t;
-
-/* Words of one command: lp_words_t w = LP_WORDS(lp_span("GET"), key); */
-typedef struct {
-    const lp_span_t *list;
-    unsigned         n;
-} lp_words_t;
-
-#define LP_WORDS(...)                                                          \
-    ((lp_words_t) {(const lp_span_t[]) {__VA_ARGS__},                          \
-                   sizeof((const lp_span_t[]) {__VA_ARGS__})                   \
-                       / sizeof(lp_span_t)})
 
 /*
  * Connects to --redis (else LEERPOORT_REDIS, else Debian's socket) and

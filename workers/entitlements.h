@@ -1,0 +1,63 @@
+/*
+ * Entitlements in: what a seller sends is checked field by field, then applied
+ * to Redis, one at a time or many in one transaction. The routes and
+ * "leerpoort import" use the same code.
+ */
+
+#ifndef LP_ENTITLEMENTS_H
+#define LP_ENTITLEMENTS_H
+
+#include <jansson.h>
+
+#include "record.h"
+#include "service.h"
+
+#define LP_MESSAGE_REASON_MAX 256
+
+typedef enum {
+    LP_APPLIED = 0,  /* written; a confirmation is in the journal */
+    LP_REPEATED,     /* this reference was applied before; confirmed again */
+    LP_STALE,        /* older than what is there; confirmed as it is */
+    LP_REFUSED_FIELD, /* a field is missing or wrong: HTTP 400 */
+    LP_REFUSED_STATE, /* it can't be done: licensed, another party's ... */
+    LP_FAILED        /* Redis: ask again */
+} lp_applied_t;
+
+typedef struct {
+    lp_applied_t result;
+    int          code;   /* LP_CODE_... of a refusal */
+    char         reason[LP_MESSAGE_REASON_MAX]; /* "entitlement.productId: ..." */
+    lp_status_t  status; /* what is confirmed */
+    char         entitlement[LP_ENTITLEMENT_LEN]; /* "" : not known */
+} lp_verdict_t;
+
+/* A message that was read and checked as far as it goes without Redis. */
+typedef struct {
+    lp_record_t wanted;      /* as the message has it; shard not set yet */
+    lp_field_t  reference;   /* entitlementReferenceId, as sent */
+    lp_span_t   school_type; /* where only an alias was given: points into */
+    lp_field_t  school_id;   /* ... static text, and its id */
+    int         has_alias;
+    lp_status_t status;      /* asked for */
+    int         unblocks;    /* status licensed or entitled */
+    uint32_t    end;         /* endDate */
+} lp_message_t;
+
+/*
+ * Reads an EntitlementRequest (Edu-V 1.x). Unknown fields are passed over.
+ * Returns 0; -1 and a verdict that names the first field that is wrong.
+ */
+int lp_message_read(lp_service_t *service, const json_t *json,
+                    lp_message_t *message, lp_verdict_t *verdict);
+
+/*
+ * Applies n messages of one party; verdicts[i] belongs to messages[i]. Messages
+ * about the same entitlement, or the same user and product, take effect in
+ * their order. party.len 0: an operator's, nobody is told. confirm 0: no
+ * confirmations.
+ */
+void lp_entitlements_apply(lp_service_t *service, lp_span_t party,
+                           const lp_message_t *messages,
+                           lp_verdict_t *verdicts, unsigned n, int confirm);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * Activation: an entitlement becomes a licence at first use, once, whoever asks
+ * and however often (design section 6).
+ */
+
+#ifndef LP_LICENCES_H
+#define LP_LICENCES_H
+
+#include "../core/outcome.h"
+#include "service.h"
+
+typedef struct {
+    lp_span_t users[LP_TOKEN_USERS]; /* user keys, all of them count */
+    unsigned  n_users;
+    lp_span_t school;   /* len 0: none */
+    lp_span_t product;
+    int       employee; /* open rights do not count */
+    lp_span_t person;   /* UserReference for the seller; len 0: unknown */
+    uint32_t  today;
+} lp_click_by_t;
+
+/*
+ * LP_REDIRECT: there is a licence now, durably, or there was one. LP_UNAVAILABLE:
+ * Redis failed; whether a licence was written is not known, and asking again is
+ * safe. LP_NO_RIGHT also where an open right is used up and that is refused.
+ * Others as lp_decide() has them. *record (unless NULL) is the licence.
+ */
+lp_outcome_t lp_activate(lp_service_t *service, const lp_click_by_t *by,
+                         lp_record_t *record);
+
+#endif

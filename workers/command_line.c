@@ -78,6 +78,22 @@ static const option_t options[LP_OPTS] = {
     [LP_OPT_NGINX_CONF] = {"nginx-conf", "FILE", "test and read this too"},
     [LP_OPT_NGINX] = {"nginx", "PROGRAM", "the nginx that tests it (nginx)"},
     [LP_OPT_JSON] = {"json", NULL, "answer in JSON"},
+    [LP_OPT_SEAL] = {"seal", "FILE", "the key that seals ids of persons"},
+    [LP_OPT_PARTIES] = {"parties", "FILE", "the other parties: parties.json"},
+    [LP_OPT_KEY_FOLDER] = {"keys", "FOLDER", "the key ring of our own tokens"},
+    [LP_OPT_OVERLAP] = {"overlap", "SECONDS",
+                        "published for so long before it signs (600)"},
+    [LP_OPT_OVER_QUANTITY] = {"over-quantity", "allow|refuse",
+                              "open rights beyond what was bought (allow)"},
+    [LP_OPT_LAST_DAY] = {"until", "included|excluded",
+                         "whether activationUntilDate counts (included)"},
+    [LP_OPT_REPLICAS] = {"replicas", "N",
+                         "replicas that must have a write (0)"},
+    [LP_OPT_UNSAFE_REDIS] = {"unsafe-redis", NULL,
+                             "run although Redis may lose what it was told"},
+    [LP_OPT_REQUESTS] = {"requests", "N",
+                         "end after so many, to be started anew (100000)"},
+    [LP_OPT_TIMEOUT] = {"timeout", "MS", "for each answer of Redis (1000)"},
 };
 
 static const lp_take_t *
@@ -217,6 +233,14 @@ put_word(size_t *column, const char *word)
     *column += 1 + len;
 }
 
+/* What stands between "leerpoort" and a command's name: a program's own name
+   goes on with a hyphen. */
+static const char *
+joint(const lp_command_t *command)
+{
+    return command->name[0] == '-' ? "" : " ";
+}
+
 static void
 put_usage(const lp_command_t *command)
 {
@@ -226,7 +250,8 @@ put_usage(const lp_command_t *command)
     char             word[80];
     int              must;
 
-    column = (size_t) printf("usage: leerpoort %s", command->name);
+    column = (size_t) printf("usage: leerpoort%s%s", joint(command),
+                             command->name);
     if (command->operand != NULL) {
         put_word(&column, command->operand);
     }
@@ -277,7 +302,8 @@ lp_args_refuse(const lp_args_t *args, const char *format, ...)
     va_start(list, format);
     vfprintf(stderr, format, list);
     va_end(list);
-    fprintf(stderr, "; see leerpoort %s --help\n", args->command->name);
+    fprintf(stderr, "; see leerpoort%s%s --help\n", joint(args->command),
+            args->command->name);
     return LP_USAGE;
 }
 

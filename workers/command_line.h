@@ -59,6 +59,16 @@ typedef enum {
     LP_OPT_NGINX_CONF,
     LP_OPT_NGINX,
     LP_OPT_JSON,
+    LP_OPT_SEAL,
+    LP_OPT_PARTIES,
+    LP_OPT_KEY_FOLDER,
+    LP_OPT_OVERLAP,
+    LP_OPT_OVER_QUANTITY,
+    LP_OPT_LAST_DAY,
+    LP_OPT_REPLICAS,
+    LP_OPT_UNSAFE_REDIS,
+    LP_OPT_REQUESTS,
+    LP_OPT_TIMEOUT,
     LP_OPTS
 } lp_opt_t;
 
@@ -78,7 +88,8 @@ typedef struct {
 typedef struct lp_args_s lp_args_t;
 
 typedef struct {
-    const char      *name;    /* "token verify" */
+    const char      *name;    /* "token verify"; "-worker": the program
+                                 leerpoort-worker, which has no commands */
     const char      *operand; /* "ID"; NULL: it takes none */
     const char      *input;   /* what standard input holds; NULL: nothing */
     const char      *summary; /* one line */

@@ -94,6 +94,16 @@ static const option_t options[LP_OPTS] = {
     [LP_OPT_REQUESTS] = {"requests", "N",
                          "end after so many, to be started anew (100000)"},
     [LP_OPT_TIMEOUT] = {"timeout", "MS", "for each answer of Redis (1000)"},
+    [LP_OPT_RETRY] = {"retry", "SECONDS,...",
+                      "pauses after failures (60,300,3600,86400)"},
+    [LP_OPT_ONCE] = {"once", NULL, "do what can be done now, then end"},
+    [LP_OPT_CA] = {"ca", "FILE", "whom to trust instead of the system's CAs"},
+    [LP_OPT_LOCK] = {"lock", "SECONDS",
+                     "until another may take over from a dead one (10)"},
+    [LP_OPT_PATIENCE] = {"patience", "SECONDS",
+                         "for each answer of a party (30)"},
+    [LP_OPT_DEAD] = {"dead", NULL, "put its dead letters back as well"},
+    [LP_OPT_DRY_RUN] = {"dry-run", NULL, "say what would change, write nothing"},
 };
 
 static const lp_take_t *

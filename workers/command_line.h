@@ -69,6 +69,13 @@ typedef enum {
     LP_OPT_UNSAFE_REDIS,
     LP_OPT_REQUESTS,
     LP_OPT_TIMEOUT,
+    LP_OPT_RETRY,
+    LP_OPT_ONCE,
+    LP_OPT_CA,
+    LP_OPT_LOCK,
+    LP_OPT_PATIENCE,
+    LP_OPT_DEAD,
+    LP_OPT_DRY_RUN,
     LP_OPTS
 } lp_opt_t;
 

@@ -1,6 +1,7 @@
 /*
  * The journal: what the relay is to tell other parties, one stream per shard,
- * written in the transaction that makes it true. Fields are docs/data-model.md's.
+ * written in the transaction that makes it true. docs/data-model.md has the
+ * fields.
  */
 
 #ifndef LP_JOURNAL_H

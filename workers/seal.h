@@ -35,7 +35,8 @@ int lp_seal_open(lp_seal_t *seal, char *dst, size_t *len, const char *what,
 
 /*
  * A code that only we can make, and make again: 25 characters of A-Z2-9 without
- * I, O, in five groups with hyphens (29 bytes, no NUL) from HMAC-SHA256 of name.
+ * I, O, in five groups with hyphens (29 bytes, no NUL) from HMAC-SHA256 of
+ * name.
  * Returns 0, or -1.
  */
 int lp_seal_code(lp_seal_t *seal, char *dst, lp_span_t name);

@@ -41,7 +41,8 @@ typedef enum {
     LP_STORE_DOWN,     /* not reached, too late, broken: what was sent may or
                           may not have been done */
     LP_STORE_REFUSED   /* an error reply: full, read-only, loading, a wrong
-                          type ...; a transaction wrote nothing */
+                          type ...; a transaction wrote nothing, but for
+                          what stood beside a key of a wrong type */
 } lp_store_status_t;
 
 typedef struct {
@@ -49,7 +50,7 @@ typedef struct {
     const char *user;          /* NULL: the default user */
     const char *password_file; /* NULL: none */
     int         timeout_ms;    /* for a connection, for each batch of replies */
-    unsigned    replicas;      /* that must have a transaction (WAIT); 0: none */
+    unsigned    replicas;      /* that must have a transaction; 0: none */
 } lp_store_options_t;
 
 typedef struct lp_store_s lp_store_t;
@@ -72,8 +73,9 @@ lp_store_status_t lp_store_send(lp_store_t *store);
 
 /*
  * Reads a reply for each command that was sent. LP_STORE_OK only where none of
- * them is an error. After LP_STORE_DOWN the connection is closed, WATCH and all,
- * and the next lp_store_add() connects again.
+ * them is an error. After LP_STORE_DOWN the connection is closed, WATCH and
+ * all, and the next lp_store_add() connects again; but where Redis is away, not
+ * at once: until then each run is LP_STORE_DOWN without waiting.
  */
 lp_store_status_t lp_store_receive(lp_store_t *store);
 
@@ -86,7 +88,7 @@ lp_store_status_t lp_store_run(lp_store_t *store);
  */
 const redisReply *lp_store_reply(const lp_store_t *store, unsigned i);
 
-/* One command by itself: its reply, NULL where it failed (lp_store_status()). */
+/* One command by itself: its reply; NULL where it failed. */
 const redisReply *lp_store_ask(lp_store_t *store, lp_words_t words);
 
 /* What the last run came to. */
@@ -102,7 +104,9 @@ void lp_store_begin(lp_store_t *store);
 /*
  * Adds EXEC (and WAIT, where replicas are asked for) and runs. OK: all of it is
  * written, and as durable as the options ask. The reply of the EXEC is
- * lp_store_exec(). LP_STORE_DOWN: it may have been written; read again.
+ * lp_store_exec(). LP_STORE_DOWN: it may have been written; read again. It is
+ * sure that nothing was written where the connection under which keys were
+ * watched had ended before.
  */
 lp_store_status_t lp_store_commit(lp_store_t *store);
 

@@ -1,0 +1,122 @@
+/*
+ * Does Redis keep what it acknowledges? Asked once, when a worker starts: a
+ * licence that is told to a seller must not vanish with a power cut, and must
+ * not be evicted (design section 4). Each sentence names the setting that is
+ * wrong and what it must be.
+ */
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store.h"
+
+#define REDIS_MAJOR 7
+
+typedef struct {
+    const char *name;
+    const char *value;  /* that it must have */
+    const char *reason; /* where it has another */
+} setting_t;
+
+static const setting_t settings[] = {
+    {"appendonly", "yes",
+     "Redis has appendonly off and forgets everything when it ends: set "
+     "\"appendonly yes\""},
+    {"appendfsync", "always",
+     "Redis acknowledges before it has written to disk: set "
+     "\"appendfsync always\""},
+    {"maxmemory-policy", "noeviction",
+     "Redis throws keys away when its memory is full: set "
+     "\"maxmemory-policy noeviction\""},
+};
+
+#define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+
+static const char *unreadable(const lp_store_t *store);
+static lp_span_t setting_of(const redisReply *reply);
+static int version_of(lp_span_t info);
+
+int
+lp_store_durable(lp_store_t *store, const char **reason)
+{
+    unsigned i;
+
+    lp_store_add(store, LP_WORDS(lp_span("INFO"), lp_span("server")));
+    for (i = 0; i < N_SETTINGS; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("CONFIG"), lp_span("GET"),
+                                     lp_span_of(settings[i].name)));
+    }
+
+    if (lp_store_run(store) != LP_STORE_OK) {
+        *reason = unreadable(store);
+        return -1;
+    }
+
+    if (version_of(lp_store_text(lp_store_reply(store, 0))) < REDIS_MAJOR) {
+        *reason = "this is not Redis 7 or later";
+        return -1;
+    }
+
+    for (i = 0; i < N_SETTINGS; i++) {
+        if (!lp_span_equal(setting_of(lp_store_reply(store, i + 1)),
+                           lp_span_of(settings[i].value))) {
+            *reason = settings[i].reason;
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+static const char *
+unreadable(const lp_store_t *store)
+{
+    const char *error;
+
+    if (lp_store_status(store) == LP_STORE_DOWN) {
+        return "Redis can't be reached, or its password file can't be read";
+    }
+
+    error = lp_store_error(store);
+
+    if (strcmp(error, "NOPERM") == 0) {
+        return "Redis' settings can't be looked at: give this user +info and "
+               "+config|get";
+    }
+    if (strcmp(error, "NOAUTH") == 0 || strcmp(error, "WRONGPASS") == 0) {
+        return "Redis does not accept the user or the password";
+    }
+    if (strcmp(error, "LOADING") == 0) {
+        return "Redis still loads its data";
+    }
+
+    return "Redis does not say how it is set";
+}
+
+/* CONFIG GET answers with name and value. */
+static lp_span_t
+setting_of(const redisReply *reply)
+{
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 2) {
+        return (lp_span_t) {NULL, 0};
+    }
+
+    return lp_store_text(reply->element[1]);
+}
+
+/* The number behind "redis_version:"; 0 where there is none. */
+static int
+version_of(lp_span_t info)
+{
+    static const char name[] = "redis_version:";
+    const char       *p;
+
+    if (info.data == NULL) {
+        return 0;
+    }
+
+    p = memmem(info.data, info.len, name, sizeof(name) - 1);
+
+    return p == NULL ? 0 : (int) strtol(p + sizeof(name) - 1, NULL, 10);
+}

@@ -47,6 +47,22 @@ lp_day_amsterdam(int64_t t, int64_t *until)
     return (uint32_t) (date.year * 10000 + date.month * 100 + date.day);
 }
 
+int64_t
+lp_day_number(uint32_t day)
+{
+    return days_of((date_t) {day / 10000, day / 100 % 100, day % 100});
+}
+
+uint32_t
+lp_day_numbered(int64_t number)
+{
+    date_t date;
+
+    date = date_of(number);
+
+    return (uint32_t) (date.year * 10000 + date.month * 100 + date.day);
+}
+
 int
 lp_day_valid(uint32_t day)
 {

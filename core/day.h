@@ -16,6 +16,10 @@
  */
 uint32_t lp_day_amsterdam(int64_t t, int64_t *until);
 
+/* Days from 19700101 to day, a day of the calendar; and back. */
+int64_t lp_day_number(uint32_t day);
+uint32_t lp_day_numbered(int64_t number);
+
 /* 1 where day is a day of the calendar from 19000101 to 99991231. */
 int lp_day_valid(uint32_t day);
 

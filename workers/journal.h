@@ -21,7 +21,8 @@ void lp_journal_activation(lp_store_t *store, const lp_record_t *record,
 
 /*
  * kind confirmation: a message was applied, or repeated. reference: as sent;
- * at: Unix time at which the change took effect; status: the new one.
+ * at: Unix time at which the change took effect; status: the new one. Adds
+ * nothing where the record has no party.
  */
 void lp_journal_confirmation(lp_store_t *store, const lp_record_t *record,
                              lp_span_t reference, int64_t at,

@@ -22,8 +22,9 @@ typedef struct {
 /*
  * LP_REDIRECT: there is a licence now, durably, or there was one.
  * LP_UNAVAILABLE: Redis failed; whether a licence was written is not known, and
- * asking again is safe. LP_NO_RIGHT also where an open right is used up and that is refused.
- * Others as lp_decide() has them. *record (unless NULL) is the licence.
+ * asking again is safe. LP_NO_RIGHT also where an open right is used up and
+ * that is refused. Others as lp_decide() has them. *record (unless NULL) is the
+ * licence; its exists is 0 where there is none, and for free material.
  */
 lp_outcome_t lp_activate(lp_service_t *service, const lp_click_by_t *by,
                          lp_record_t *record);

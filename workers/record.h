@@ -37,7 +37,7 @@ typedef enum {
     LP_TYPE_SCHOOL_CODE,      /* school-activationcode */
     LP_TYPE_CUSTOMER_STUDENT,
     LP_TYPE_CUSTOMER_CODE,    /* customer-activationcode */
-    LP_TYPE_OPEN,             /* a whole school's: ours, not Edu-V's */
+    LP_TYPE_OPEN,             /* "school-open": ours, never a seller's */
     LP_TYPES
 } lp_type_t;
 
@@ -116,7 +116,7 @@ typedef struct {
 
 /* Keys; each at most LP_KEY_MAX bytes, no NUL; they return the length. */
 size_t lp_key_entitlement(char *dst, unsigned shard, const char *entitlement);
-size_t lp_key_place(char *dst, const char *entitlement);       /* x: */
+size_t lp_key_place(char *dst, const char *entitlement); /* x:, NN of the 3 */
 size_t lp_key_held(char *dst, lp_span_t school, lp_span_t user); /* i:, below */
 size_t lp_key_journal(char *dst, unsigned shard);
 size_t lp_key_usage(char *dst, unsigned shard);
@@ -135,10 +135,11 @@ int lp_record_read(lp_record_t *record, const char *entitlement,
                    unsigned shard, const redisReply *reply);
 
 /*
- * Adds to the store the commands that write all of record but its totals
- * (first, last, count): HSET, and HDEL of fields that were there in before and
- * are empty now. before: what was read; exists 0 for a new one, which is also
- * pushed to its list. The caller has begun a transaction.
+ * Adds to the store the commands that make before into record, all but its
+ * totals (first, last, count): HSET of what is new or other, HDEL of what is
+ * empty now. before: what was read, under WATCH; exists 0 for a new one, which
+ * is also pushed to its list. record->shard must be set. The caller has begun a
+ * transaction.
  */
 void lp_record_write(lp_store_t *store, const lp_record_t *record,
                      const lp_record_t *before);

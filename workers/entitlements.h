@@ -15,33 +15,52 @@
 #define LP_MESSAGE_REASON_MAX 256
 
 typedef enum {
-    LP_APPLIED = 0,  /* written; a confirmation is in the journal */
-    LP_REPEATED,     /* this reference was applied before; confirmed again */
-    LP_STALE,        /* older than what is there; confirmed as it is */
+    LP_APPLIED = 0,   /* written; a confirmation is in the journal */
+    LP_REPEATED,      /* this reference was applied before; confirmed again */
+    LP_STALE,         /* older than what is there; confirmed as it is */
     LP_REFUSED_FIELD, /* a field is missing or wrong: HTTP 400 */
     LP_REFUSED_STATE, /* it can't be done: licensed, another party's ... */
-    LP_FAILED        /* Redis: ask again */
+    LP_FAILED         /* Redis: ask again */
 } lp_applied_t;
 
 typedef struct {
     lp_applied_t result;
     int          code;   /* LP_CODE_... of a refusal */
-    char         reason[LP_MESSAGE_REASON_MAX]; /* "entitlement.productId: ..." */
+    char         reason[LP_MESSAGE_REASON_MAX]; /* "entitlement.school: ..." */
     lp_status_t  status; /* what is confirmed */
     char         entitlement[LP_ENTITLEMENT_LEN]; /* "" : not known */
 } lp_verdict_t;
 
+#define LP_REFERENCE_MAX 128 /* bytes of an entitlementReferenceId */
+#define LP_ALIASES_MAX   5   /* organisationIds that are looked at */
+
+/* An id of a school that is not its master identifier. */
+typedef struct {
+    lp_span_t  type; /* static text: "OIE_CODE" */
+    lp_field_t id;
+} lp_alias_t;
+
 /* A message that was read and checked as far as it goes without Redis. */
 typedef struct {
-    lp_record_t wanted;      /* as the message has it; shard not set yet */
-    lp_field_t  reference;   /* entitlementReferenceId, as sent */
-    lp_span_t   school_type; /* where only an alias was given: points into */
-    lp_field_t  school_id;   /* ... static text, and its id */
-    int         has_alias;
-    lp_status_t status;      /* asked for */
-    int         unblocks;    /* status licensed or entitled */
-    uint32_t    end;         /* endDate */
+    lp_record_t wanted;  /* as the message has it; shard not set yet */
+    char        reference[LP_REFERENCE_MAX]; /* entitlementReferenceId */
+    size_t      reference_len;
+    lp_alias_t  aliases[LP_ALIASES_MAX]; /* where there is no master */
+    unsigned    n_aliases; /* identifier: the first that is known counts */
+    int         has_code;
+    char        code[LP_USER_KEY_LEN]; /* activationCode: lp_code_hash() */
+    lp_status_t status;  /* asked for */
+    int         unblocks; /* status licensed or entitled */
+    uint32_t    end;     /* endDate; 0: none */
 } lp_message_t;
+
+/* 1 where type is an organisationIdType (OIE_CODE ...); it then points into
+   static text. */
+int lp_school_type(lp_span_t *type);
+
+/* 1 where id may be an alias of a school: 1 to LP_SCHOOL_ID_MAX bytes, none of
+   them a control character. */
+int lp_school_id_valid(lp_span_t id);
 
 /*
  * Reads an EntitlementRequest (Edu-V 1.x). Unknown fields are passed over.

@@ -42,6 +42,10 @@ static lp_jose_error_t read_users(lp_token_t *token, const json_t *claims,
 static int known_user(const lp_token_t *token, const lp_id_t *id);
 static lp_jose_error_t read_school(lp_token_t *token, const json_t *claims,
                                    const lp_issuer_t *issuer);
+static int is_employee(const lp_token_t *token, const json_t *claims,
+                       const lp_issuer_t *issuer);
+static int has_value(const json_t *claim, lp_span_t value);
+static int lacks_eck(const lp_token_t *token, const lp_issuer_t *issuer);
 static int read_id(lp_id_t *id, const json_t *claims, const lp_claim_t *claim,
                    size_t max);
 static int has_control_bytes(lp_span_t text);
@@ -61,6 +65,7 @@ lp_token_open(lp_token_t *token, lp_span_t text)
     token->iat = 0;
     token->exp = 0;
     token->n_users = 0;
+    token->employee = 0;
     memset(&token->school, 0, sizeof(lp_id_t));
 
     error = lp_jws_parse(&token->jws, text);
@@ -125,6 +130,10 @@ lp_token_check(lp_token_t *token, const lp_issuer_t *issuer, int64_t now)
 
     if (error == LP_JOSE_OK) {
         error = read_school(token, claims, issuer);
+    }
+
+    if (error == LP_JOSE_OK) {
+        token->employee = is_employee(token, claims, issuer);
     }
 
     return error;
@@ -440,6 +449,83 @@ read_school(lp_token_t *token, const json_t *claims, const lp_issuer_t *issuer)
 }
 
 
+/* A claim that is there decides, also against the ECK iD. */
+static int
+is_employee(const lp_token_t *token, const json_t *claims,
+            const lp_issuer_t *issuer)
+{
+    int              told;
+    unsigned         i;
+    const json_t    *claim;
+    const lp_mark_t *mark;
+
+    told = 0;
+
+    for (i = 0; i < issuer->n_employees; i++) {
+
+        mark = &issuer->employees[i];
+        claim = json_object_getn(claims, mark->claim.data, mark->claim.len);
+
+        if (claim == NULL || json_is_null(claim)) {
+            continue;
+        }
+
+        if (has_value(claim, mark->value)) {
+            return 1;
+        }
+
+        told = 1;
+    }
+
+    return !told && lacks_eck(token, issuer);
+}
+
+
+static int
+has_value(const json_t *claim, lp_span_t value)
+{
+    size_t        i;
+    const json_t *one;
+
+    if (json_is_string(claim)) {
+        return lp_span_equal(string_of(claim), value);
+    }
+
+    for (i = 0; i < json_array_size(claim); i++) {
+
+        one = json_array_get(claim, i);
+        if (json_is_string(one) && lp_span_equal(string_of(one), value)) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* No ECK iD in a token that might have had one. */
+static int
+lacks_eck(const lp_token_t *token, const lp_issuer_t *issuer)
+{
+    int      given;
+    unsigned i;
+
+    given = 0;
+
+    for (i = 0; i < issuer->n_users; i++) {
+        given |= lp_span_equal(issuer->users[i].id_type, lp_span("ECK"));
+    }
+
+    for (i = 0; i < token->n_users; i++) {
+        if (lp_span_equal(token->users[i].id_type, lp_span("ECK"))) {
+            return 0;
+        }
+    }
+
+    return given;
+}
+
+
 /* id->id.data becomes NULL where the claim does not count. Returns -1 where it
    is not a usable string. */
 static int
@@ -502,5 +588,6 @@ lp_token_close(lp_token_t *token)
     token->claims = NULL;
     token->iss = (lp_span_t) {NULL, 0};
     token->n_users = 0;
+    token->employee = 0;
     token->school.id = (lp_span_t) {NULL, 0};
 }

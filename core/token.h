@@ -17,6 +17,7 @@
 #define LP_ID_TYPE_MAX     16  /* bytes */
 #define LP_ISSUER_CLAIMS   8   /* user claims, school claims of one issuer */
 #define LP_ISSUER_AUDIENCES 8
+#define LP_ISSUER_EMPLOYEES 16 /* values that mark one */
 #define LP_TIME_MAX        253402300799 /* 9999-12-31T23:59:59Z */
 
 /* A claim and the type of the id that it holds: eckid is an ECK iD. */
@@ -25,6 +26,12 @@ typedef struct {
     lp_span_t id_type; /* Edu-V userIdType, or ECK; for schools MASTER,
                           OIE_CODE, BP_ID, DD_ID, AS_ID, V_ID */
 } lp_claim_t;
+
+/* A claim, and a value of it that only employees of a school have. */
+typedef struct {
+    lp_span_t claim;
+    lp_span_t value;
+} lp_mark_t;
 
 /* What tokens of one issuer must be like. Read-only once filled in. */
 typedef struct {
@@ -36,6 +43,8 @@ typedef struct {
     unsigned         n_users; /* 0: the tokens name no user (CLI, APIs) */
     lp_claim_t       schools[LP_ISSUER_CLAIMS];
     unsigned         n_schools;
+    lp_mark_t        employees[LP_ISSUER_EMPLOYEES];
+    unsigned         n_employees; /* 0: an ECK iD alone tells a pupil */
     int64_t          leeway;  /* seconds by which clocks may differ */
     int64_t          max_age; /* seconds after iat; 0: exp alone decides */
     const lp_jwks_t *keys;
@@ -60,6 +69,7 @@ typedef struct {
     lp_id_t   users[LP_TOKEN_USERS];
     unsigned  n_users;
     lp_id_t   school; /* id.data NULL: none */
+    int       employee;
 } lp_token_t;
 
 /*
@@ -82,6 +92,9 @@ lp_jose_error_t lp_token_open(lp_token_t *token, lp_span_t text);
  * any is refused. now: Unix time. Of several faults the first in this order is
  * returned, but a time of a wrong type comes before one that has passed.
  * The ids live until lp_token_close().
+ * Who is an employee, a claim of issuer->employees says: a string, or an array
+ * of which one is enough, has one of the values. Where the token has none of
+ * these claims, it is whoever has no ECK iD, if the issuer gives ECK iDs.
  */
 lp_jose_error_t lp_token_check(lp_token_t *token, const lp_issuer_t *issuer,
                                int64_t now);

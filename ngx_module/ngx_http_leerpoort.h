@@ -51,7 +51,21 @@ typedef struct {
     struct timespec  mtime;
     ngx_uint_t   own;          /* Leerpoort's own sessions: HS256 allowed */
     ngx_uint_t   index;
+    ngx_str_t    file;         /* where its block ends */
+    ngx_uint_t   line;
 } ngx_http_leerpoort_issuer_t;
+
+
+/* leerpoort_auth of one location. */
+typedef struct {
+    ngx_array_t      names;    /* ngx_str_t, of issuers */
+    uint32_t         issuers;  /* bits: their indexes */
+    ngx_array_t      scopes;   /* ngx_str_t; one of them suffices; may be empty
+                                  */
+    ngx_str_t        wanted;   /* the scopes, with blanks between them */
+    ngx_str_t        file;     /* where it stands */
+    ngx_uint_t       line;
+} ngx_http_leerpoort_auth_t;
 
 
 typedef struct {
@@ -76,6 +90,8 @@ typedef struct {
     ngx_uint_t       click_line;   /* 0: nowhere */
     ngx_str_t        metrics_file; /* likewise leerpoort_metrics */
     ngx_uint_t       metrics_line;
+
+    ngx_array_t      auths;    /* ngx_http_leerpoort_auth_t * */
 } ngx_http_leerpoort_main_conf_t;
 
 
@@ -87,6 +103,7 @@ typedef struct {
     ngx_http_complex_value_t  *login;
     ngx_str_t        public_url;
     ngx_str_t        activate;
+    ngx_http_leerpoort_auth_t  *auth;   /* NULL: none */
     ngx_array_t     *content_hosts; /* lp_span_t */
     lp_hosts_t       hosts;
     time_t           token_time;
@@ -125,6 +142,17 @@ typedef struct {
 
 #define NGX_HTTP_LEERPOORT_BUCKETS 24
 
+/* How the check of an API request ended. */
+typedef enum {
+    NGX_HTTP_LEERPOORT_API_PASSED = 0,
+    NGX_HTTP_LEERPOORT_API_NO_TOKEN,
+    NGX_HTTP_LEERPOORT_API_EXPIRED,
+    NGX_HTTP_LEERPOORT_API_BAD_TOKEN,
+    NGX_HTTP_LEERPOORT_API_NO_SCOPE,
+    NGX_HTTP_LEERPOORT_API_UNAVAILABLE,
+    NGX_HTTP_LEERPOORT_API_RESULTS
+} ngx_http_leerpoort_api_result_e;
+
 typedef struct {
     ngx_atomic_t     bucket[NGX_HTTP_LEERPOORT_BUCKETS + 1];
     ngx_atomic_t     sum; /* ns for own time, us for round trips */
@@ -134,6 +162,7 @@ typedef struct {
 typedef struct {
     ngx_atomic_t     clicks[LP_OUTCOMES];
     ngx_atomic_t     refused[LP_JOSE_ERRORS];
+    ngx_atomic_t     api[NGX_HTTP_LEERPOORT_API_RESULTS];
     ngx_atomic_t     mirror_hit;
     ngx_atomic_t     mirror_miss;
     ngx_atomic_t     mirror_stale;
@@ -322,6 +351,7 @@ typedef struct {
     uint8_t          school_len;
     uint8_t          school_shard;    /* of a master id */
     uint8_t          shards[LP_TOKEN_USERS];
+    uint8_t          employee;        /* open rights are not for them */
     uint64_t         school_hash;     /* of the keys' names; of a master id */
     uint64_t         at_school[LP_TOKEN_USERS];
     uint64_t         private[LP_TOKEN_USERS];
@@ -338,6 +368,12 @@ struct ngx_http_leerpoort_ctx_s {
     lp_span_t                     school;   /* resolved; len 0: none */
     char                          school_copy[LP_SCHOOL_ID_MAX];
     char                          entitlement[LP_ENTITLEMENT_LEN];
+    lp_span_t                     token;    /* as it stands in the request */
+    time_t                        identified_at;
+    lp_span_t                     client;   /* of an API; len 0: none */
+    lp_span_t                     scope;    /* likewise */
+    ngx_str_t                     uri, args; /* of the click, for its return */
+    lp_outcome_t                  said;     /* by the worker; activate: none */
     lp_outcome_t                  outcome;
     ngx_str_t                     location; /* of a redirect */
     uint64_t                      began;    /* this stretch of work, ns */
@@ -353,6 +389,7 @@ struct ngx_http_leerpoort_ctx_s {
     unsigned                      stale:1;    /* an old entry was used */
     unsigned                      activating:1; /* handed to the worker */
     unsigned                      fresh:1;    /* back from the worker */
+    unsigned                      api:1;      /* no click: leerpoort_auth */
     unsigned                      suspended:1;
     unsigned                      kept:1;
     unsigned                      queued:1;
@@ -366,10 +403,23 @@ ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_ctx(ngx_http_request_t *r);
 void ngx_http_leerpoort_ctx_keep(ngx_http_leerpoort_ctx_t *ctx);
 void ngx_http_leerpoort_ctx_detach(ngx_http_leerpoort_ctx_t *ctx);
 
+ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_ctx_create(
+    ngx_http_request_t *r);
+
 void ngx_http_leerpoort_identity_names(
     ngx_http_leerpoort_identity_t *identity, lp_span_t school);
 ngx_int_t ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx);
+ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
+    lp_span_t *token);
+ngx_http_leerpoort_issuer_t *ngx_http_leerpoort_issuer_of(
+    ngx_http_leerpoort_main_conf_t *mcf, lp_span_t iss);
+lp_jose_error_t ngx_http_leerpoort_identity_of(
+    ngx_http_leerpoort_main_conf_t *mcf,
+    const ngx_http_leerpoort_issuer_t *issuer, const lp_token_t *token,
+    ngx_http_leerpoort_identity_t *identity);
+ngx_int_t ngx_http_leerpoort_person(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_str_t *json);
 
 ngx_int_t ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx);
 ngx_uint_t ngx_http_leerpoort_may_complain(const char *what, lp_span_t of);

@@ -23,8 +23,6 @@
 
 static ngx_int_t ngx_http_leerpoort_start(ngx_http_leerpoort_ctx_t *ctx);
 static ngx_int_t ngx_http_leerpoort_parse(ngx_http_leerpoort_ctx_t *ctx);
-static ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_ctx_create(
-    ngx_http_request_t *r);
 static void ngx_http_leerpoort_ctx_again(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx,
@@ -155,7 +153,7 @@ ngx_http_leerpoort_parse(ngx_http_leerpoort_ctx_t *ctx)
 }
 
 
-static ngx_http_leerpoort_ctx_t *
+ngx_http_leerpoort_ctx_t *
 ngx_http_leerpoort_ctx_create(ngx_http_request_t *r)
 {
     ngx_http_leerpoort_ctx_t  *ctx;
@@ -308,7 +306,8 @@ ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx)
 
 
 /*
- * User at the school, the school, the private customer: in this order. names:
+ * User at the school, the school, the private customer: in this order. A
+ * school's open rights are its pupils', not its employees'. names:
  * shards and hashes, as ngx_http_leerpoort_identity_names() made them.
  */
 static void
@@ -328,7 +327,7 @@ ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx,
                            names->school_shard, ctx->school, user));
     }
 
-    if (ctx->school.len > 0) {
+    if (ctx->school.len > 0 && !names->employee) {
         ngx_http_leerpoort_key_hashed(ctx, names->school_hash,
             lp_key_school_in(ngx_http_leerpoort_key_next(ctx),
                              names->school_shard, ctx->school));

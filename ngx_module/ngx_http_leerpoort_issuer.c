@@ -33,6 +33,8 @@ static char *ngx_http_leerpoort_set_user(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
 static char *ngx_http_leerpoort_set_school(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
+static char *ngx_http_leerpoort_set_employee(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer);
 static char *ngx_http_leerpoort_set_leeway(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
 static char *ngx_http_leerpoort_set_max_age(ngx_conf_t *cf,
@@ -50,6 +52,8 @@ static const ngx_http_leerpoort_setting_t  ngx_http_leerpoort_settings[] = {
     { "algorithms", ngx_http_leerpoort_set_algorithms, 1, LP_ALGS },
     { "user", ngx_http_leerpoort_set_user, 2, 2 },
     { "school", ngx_http_leerpoort_set_school, 2, 2 },
+    { "employee", ngx_http_leerpoort_set_employee, 2,
+      1 + LP_ISSUER_EMPLOYEES },
     { "leeway", ngx_http_leerpoort_set_leeway, 1, 1 },
     { "max_age", ngx_http_leerpoort_set_max_age, 1, 1 },
     { NULL, NULL, 0, 0 }
@@ -148,7 +152,7 @@ ngx_http_leerpoort_issuer_line(ngx_conf_t *cf, ngx_command_t *dummy,
     ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
                        "unknown setting \"%V\" in leerpoort_issuer: it knows "
                        "issuer, jwks, audience, algorithms, user, school, "
-                       "leeway and max_age", &value[0]);
+                       "employee, leeway and max_age", &value[0]);
 
     return NGX_CONF_ERROR;
 }
@@ -162,8 +166,7 @@ ngx_http_leerpoort_issuer_done(ngx_conf_t *cf,
 
     missing = issuer->rules.iss.data == NULL ? "issuer"
               : issuer->jwks.data == NULL ? "jwks"
-              : issuer->rules.n_audiences == 0 ? "audience"
-              : issuer->rules.n_users == 0 ? "user" : NULL;
+              : issuer->rules.n_audiences == 0 ? "audience" : NULL;
 
     if (missing) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
@@ -171,6 +174,10 @@ ngx_http_leerpoort_issuer_done(ngx_conf_t *cf,
                            missing, &issuer->name);
         return NGX_CONF_ERROR;
     }
+
+    /* one without "user" is for leerpoort_auth, which may follow */
+    issuer->file = cf->conf_file->file.name;
+    issuer->line = cf->conf_file->line;
 
     if (issuer->rules.algs.n == 0) {
         issuer->rules.algs = lp_algs_token;
@@ -406,6 +413,57 @@ ngx_http_leerpoort_set_claim(ngx_conf_t *cf, lp_claim_t *claims, unsigned *n)
 }
 
 
+/* claim value... */
+static char *
+ngx_http_leerpoort_set_employee(ngx_conf_t *cf,
+    ngx_http_leerpoort_issuer_t *issuer)
+{
+    lp_mark_t    mark;
+    unsigned     j;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    value = cf->args->elts;
+    mark.claim = ngx_http_leerpoort_span(&value[1]);
+
+    for (i = 2; i < cf->args->nelts; i++) {
+
+        mark.value = ngx_http_leerpoort_span(&value[i]);
+
+        for (j = 0; j < issuer->rules.n_employees; j++) {
+            if (lp_span_equal(issuer->rules.employees[j].claim, mark.claim)
+                && lp_span_equal(issuer->rules.employees[j].value,
+                                 mark.value))
+            {
+                break;
+            }
+        }
+
+        if (mark.claim.len == 0 || mark.value.len == 0
+            || j < issuer->rules.n_employees)
+        {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate or empty \"employee\" \"%V\" in "
+                               "leerpoort_issuer \"%V\"", &value[i],
+                               &issuer->name);
+            return NGX_CONF_ERROR;
+        }
+
+        if (j == LP_ISSUER_EMPLOYEES) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "more than %d values of \"employee\" in "
+                               "leerpoort_issuer \"%V\"",
+                               LP_ISSUER_EMPLOYEES, &issuer->name);
+            return NGX_CONF_ERROR;
+        }
+
+        issuer->rules.employees[issuer->rules.n_employees++] = mark;
+    }
+
+    return NGX_CONF_OK;
+}
+
+
 static char *
 ngx_http_leerpoort_set_leeway(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer)
@@ -507,6 +565,14 @@ ngx_http_leerpoort_issuer_print(ngx_http_leerpoort_main_conf_t *mcf)
                                    rules->users[j].claim.len);
             ngx_http_leerpoort_mix(rules->users[j].id_type.data,
                                    rules->users[j].id_type.len);
+        }
+
+        for (j = 0; j < rules->n_employees; j++) {
+            ngx_http_leerpoort_mix("employee", sizeof("employee"));
+            ngx_http_leerpoort_mix(rules->employees[j].claim.data,
+                                   rules->employees[j].claim.len);
+            ngx_http_leerpoort_mix(rules->employees[j].value.data,
+                                   rules->employees[j].value.len);
         }
 
         for (j = 0; j < rules->n_schools; j++) {

@@ -11,6 +11,8 @@
 static ngx_int_t ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_leerpoort_init_main_conf(ngx_conf_t *cf, void *conf);
+static ngx_int_t ngx_http_leerpoort_check_issuers(ngx_conf_t *cf,
+    ngx_http_leerpoort_main_conf_t *mcf);
 static void *ngx_http_leerpoort_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -230,6 +232,10 @@ ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
 
+    if (ngx_http_leerpoort_check_issuers(cf, mcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (mcf->metrics_line && mcf->shm_zone == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"leerpoort_metrics\" needs \"leerpoort_zone\" in the "
@@ -252,6 +258,29 @@ ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf)
                       "\"leerpoort_click\" needs \"%s\" in the http block in "
                       "%V:%ui", missing, &mcf->click_file, mcf->click_line);
         return NGX_ERROR;
+    }
+
+    return NGX_OK;
+}
+
+
+/* An issuer without "user" is for leerpoort_auth alone, and must be there. */
+static ngx_int_t
+ngx_http_leerpoort_check_issuers(ngx_conf_t *cf,
+    ngx_http_leerpoort_main_conf_t *mcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+    issuer = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (issuer[i].rules.n_users == 0) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "no \"user\" in leerpoort_issuer \"%V\" in %V:%ui",
+                          &issuer[i].name, &issuer[i].file, issuer[i].line);
+            return NGX_ERROR;
+        }
     }
 
     return NGX_OK;

@@ -35,8 +35,6 @@ static ngx_http_leerpoort_at_hand_t  *ngx_http_leerpoort_at_hand;
 static lp_jose_error_t ngx_http_leerpoort_recall_or_verify(
     ngx_http_leerpoort_ctx_t *ctx, lp_span_t token, time_t token_time);
 static lp_outcome_t ngx_http_leerpoort_refusal(lp_jose_error_t error);
-static ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
-    lp_span_t *token);
 static ngx_int_t ngx_http_leerpoort_bearer(ngx_http_request_t *r,
     lp_span_t *token);
 static void ngx_http_leerpoort_strip_scheme(lp_span_t *token);
@@ -59,6 +57,8 @@ static lp_jose_error_t ngx_http_leerpoort_verify(
 static lp_jose_error_t ngx_http_leerpoort_judge(
     ngx_http_leerpoort_main_conf_t *mcf, lp_token_t *token,
     ngx_http_leerpoort_identity_t *identity);
+static void ngx_http_leerpoort_identity_school(
+    ngx_http_leerpoort_identity_t *identity, const lp_id_t *school);
 
 
 /*
@@ -77,6 +77,9 @@ ngx_http_leerpoort_identify(ngx_http_request_t *r,
         ctx->outcome = LP_LOGIN;
         return NGX_DECLINED;
     }
+
+    ctx->token = token;
+    ctx->identified_at = ngx_time();
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
@@ -172,7 +175,7 @@ ngx_http_leerpoort_refusal(lp_jose_error_t error)
  * The first place that holds a token has it, good or bad. NGX_DECLINED: there
  * is none.
  */
-static ngx_int_t
+ngx_int_t
 ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token)
 {
     ngx_str_t                        value;
@@ -424,12 +427,11 @@ ngx_http_leerpoort_verify(ngx_http_leerpoort_main_conf_t *mcf, lp_span_t text,
 }
 
 
+/* An issuer whose tokens name nobody is none, for a click. */
 static lp_jose_error_t
 ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
     lp_token_t *token, ngx_http_leerpoort_identity_t *identity)
 {
-    unsigned                      i;
-    ngx_uint_t                    n;
     lp_jose_error_t               error;
     ngx_http_leerpoort_issuer_t  *issuer;
 
@@ -437,15 +439,9 @@ ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
         return LP_JOSE_ISS_MISSING;
     }
 
-    issuer = mcf->issuers.elts;
+    issuer = ngx_http_leerpoort_issuer_of(mcf, token->iss);
 
-    for (n = 0; n < mcf->issuers.nelts; n++, issuer++) {
-        if (lp_span_equal(token->iss, issuer->rules.iss)) {
-            break;
-        }
-    }
-
-    if (n == mcf->issuers.nelts) {
+    if (issuer == NULL || issuer->rules.n_users == 0) {
         return LP_JOSE_ISS_WRONG;
     }
 
@@ -454,16 +450,48 @@ ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
     }
 
     error = lp_token_check(token, &issuer->rules, ngx_time());
-    if (error != LP_JOSE_OK) {
-        return error;
+
+    return error == LP_JOSE_OK
+           ? ngx_http_leerpoort_identity_of(mcf, issuer, token, identity)
+           : error;
+}
+
+
+/* NULL: there is no issuer of that name. */
+ngx_http_leerpoort_issuer_t *
+ngx_http_leerpoort_issuer_of(ngx_http_leerpoort_main_conf_t *mcf,
+    lp_span_t iss)
+{
+    ngx_uint_t                    i;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+    issuer = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (lp_span_equal(iss, issuer[i].rules.iss)) {
+            return &issuer[i];
+        }
     }
+
+    return NULL;
+}
+
+
+/* What a checked token says. */
+lp_jose_error_t
+ngx_http_leerpoort_identity_of(ngx_http_leerpoort_main_conf_t *mcf,
+    const ngx_http_leerpoort_issuer_t *issuer, const lp_token_t *token,
+    ngx_http_leerpoort_identity_t *identity)
+{
+    unsigned  i;
 
     ngx_memzero(identity, sizeof(*identity));
     identity->fingerprint = issuer->fingerprint;
-    identity->issuer = (uint8_t) n;
+    identity->issuer = (uint8_t) issuer->index;
     identity->verified_ms = ngx_current_msec;
     identity->iat = token->iat;
     identity->until = token->exp + issuer->rules.leeway;
+    identity->employee = token->employee != 0;
 
     if (issuer->rules.max_age > 0) {
         identity->until = ngx_min(identity->until,
@@ -481,24 +509,33 @@ ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
     }
     identity->n_users = (uint8_t) token->n_users;
 
-    if (token->school.id.data == NULL) {
-        ngx_http_leerpoort_identity_names(identity, lp_span(""));
-        return LP_JOSE_OK;
-    }
-
-    ngx_memcpy(identity->school, token->school.id.data, token->school.id.len);
-    identity->school_len = (uint8_t) token->school.id.len;
-
-    if (!lp_span_equal(token->school.id_type, lp_span("MASTER"))) {
-        ngx_memcpy(identity->school_type, token->school.id_type.data,
-                   token->school.id_type.len);
-        identity->school_type_len = (uint8_t) token->school.id_type.len;
-        return LP_JOSE_OK;
-    }
-
-    ngx_http_leerpoort_identity_names(identity, token->school.id);
+    ngx_http_leerpoort_identity_school(identity, &token->school);
 
     return LP_JOSE_OK;
+}
+
+
+/* An alias has no keys until it is resolved. */
+static void
+ngx_http_leerpoort_identity_school(ngx_http_leerpoort_identity_t *identity,
+    const lp_id_t *school)
+{
+    if (school->id.data == NULL) {
+        ngx_http_leerpoort_identity_names(identity, lp_span(""));
+        return;
+    }
+
+    ngx_memcpy(identity->school, school->id.data, school->id.len);
+    identity->school_len = (uint8_t) school->id.len;
+
+    if (lp_span_equal(school->id_type, lp_span("MASTER"))) {
+        ngx_http_leerpoort_identity_names(identity, school->id);
+        return;
+    }
+
+    ngx_memcpy(identity->school_type, school->id_type.data,
+               school->id_type.len);
+    identity->school_type_len = (uint8_t) school->id_type.len;
 }
 
 

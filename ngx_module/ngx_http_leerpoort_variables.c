@@ -1,7 +1,8 @@
 /*
- * The variables of a click. They are set once the click is decided, and found
- * again after internal redirects, so that the worker's location, an error page
- * and the log see the same.
+ * The variables of a click, and of an API request behind leerpoort_auth. They
+ * are set once the click is decided or the token checked, and found again after
+ * internal redirects, so that the worker's location, an error page and the log
+ * see the same.
  */
 
 #include "ngx_http_leerpoort.h"
@@ -12,6 +13,14 @@ static lp_span_t ngx_http_leerpoort_variable_text(
     ngx_http_leerpoort_ctx_t *ctx, uintptr_t data);
 static lp_span_t ngx_http_leerpoort_mirror_text(
     const ngx_http_leerpoort_ctx_t *ctx);
+static ngx_int_t ngx_http_leerpoort_made(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_leerpoort_users(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_str_t *text);
+static ngx_int_t ngx_http_leerpoort_school_alias(
+    ngx_http_leerpoort_ctx_t *ctx, ngx_str_t *text);
+static ngx_int_t ngx_http_leerpoort_token_iat(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_str_t *text);
 static ngx_int_t ngx_http_leerpoort_return(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
 
@@ -21,7 +30,18 @@ enum {
     NGX_HTTP_LEERPOORT_VAR_PRODUCT,
     NGX_HTTP_LEERPOORT_VAR_SCHOOL,
     NGX_HTTP_LEERPOORT_VAR_USER,
+    NGX_HTTP_LEERPOORT_VAR_ROLE,
+    NGX_HTTP_LEERPOORT_VAR_CLIENT,
+    NGX_HTTP_LEERPOORT_VAR_SCOPE,
     NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT
+};
+
+/* Values that are put together when they are asked for. */
+enum {
+    NGX_HTTP_LEERPOORT_VAR_USERS,
+    NGX_HTTP_LEERPOORT_VAR_SCHOOL_ALIAS,
+    NGX_HTTP_LEERPOORT_VAR_TOKEN_IAT,
+    NGX_HTTP_LEERPOORT_VAR_PERSON
 };
 
 static ngx_http_variable_t  ngx_http_leerpoort_variables[] = {
@@ -43,6 +63,27 @@ static ngx_http_variable_t  ngx_http_leerpoort_variables[] = {
 
     { ngx_string("leerpoort_entitlement"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_role"), NULL, ngx_http_leerpoort_variable,
+      NGX_HTTP_LEERPOORT_VAR_ROLE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_client"), NULL, ngx_http_leerpoort_variable,
+      NGX_HTTP_LEERPOORT_VAR_CLIENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_scope"), NULL, ngx_http_leerpoort_variable,
+      NGX_HTTP_LEERPOORT_VAR_SCOPE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_users"), NULL, ngx_http_leerpoort_made,
+      NGX_HTTP_LEERPOORT_VAR_USERS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_school_alias"), NULL, ngx_http_leerpoort_made,
+      NGX_HTTP_LEERPOORT_VAR_SCHOOL_ALIAS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_token_iat"), NULL, ngx_http_leerpoort_made,
+      NGX_HTTP_LEERPOORT_VAR_TOKEN_IAT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_person"), NULL, ngx_http_leerpoort_made,
+      NGX_HTTP_LEERPOORT_VAR_PERSON, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("leerpoort_return"), NULL, ngx_http_leerpoort_return,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -115,7 +156,8 @@ ngx_http_leerpoort_variable_text(ngx_http_leerpoort_ctx_t *ctx,
         return ctx->decided ? lp_span_of(lp_outcome_name(ctx->outcome)) : none;
 
     case NGX_HTTP_LEERPOORT_VAR_MIRROR:
-        return ctx->school_known ? ngx_http_leerpoort_mirror_text(ctx) : none;
+        return ctx->school_known && !ctx->api
+               ? ngx_http_leerpoort_mirror_text(ctx) : none;
 
     case NGX_HTTP_LEERPOORT_VAR_PRODUCT:
         return ctx->click.product;
@@ -124,10 +166,23 @@ ngx_http_leerpoort_variable_text(ngx_http_leerpoort_ctx_t *ctx,
         return ctx->school_known ? ctx->school : none;
 
     case NGX_HTTP_LEERPOORT_VAR_USER:
-        if (ctx->identified) {
+        if (ctx->identified && ctx->identity.n_users > 0) {
             return (lp_span_t) { ctx->identity.users[0], LP_USER_KEY_LEN };
         }
         return none;
+
+    case NGX_HTTP_LEERPOORT_VAR_ROLE:
+        if (ctx->identified && ctx->identity.n_users > 0) {
+            return ctx->identity.employee ? lp_span("employee")
+                                          : lp_span("student");
+        }
+        return none;
+
+    case NGX_HTTP_LEERPOORT_VAR_CLIENT:
+        return ctx->client;
+
+    case NGX_HTTP_LEERPOORT_VAR_SCOPE:
+        return ctx->scope;
 
     default: /* NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT */
         if (ctx->entitled) {
@@ -146,6 +201,127 @@ ngx_http_leerpoort_mirror_text(const ngx_http_leerpoort_ctx_t *ctx)
     }
 
     return ctx->missed ? lp_span("MISS") : lp_span("HIT");
+}
+
+
+static ngx_int_t
+ngx_http_leerpoort_made(ngx_http_request_t *r, ngx_http_variable_value_t *v,
+    uintptr_t data)
+{
+    ngx_int_t                  rc;
+    ngx_str_t                  text;
+    ngx_http_leerpoort_ctx_t  *ctx;
+
+    ctx = ngx_http_leerpoort_ctx(r);
+
+    if (ctx == NULL || !ctx->identified) {
+        rc = NGX_DECLINED;
+
+    } else if (data == NGX_HTTP_LEERPOORT_VAR_USERS) {
+        rc = ngx_http_leerpoort_users(ctx, &text);
+
+    } else if (data == NGX_HTTP_LEERPOORT_VAR_SCHOOL_ALIAS) {
+        rc = ngx_http_leerpoort_school_alias(ctx, &text);
+
+    } else if (data == NGX_HTTP_LEERPOORT_VAR_TOKEN_IAT) {
+        rc = ngx_http_leerpoort_token_iat(ctx, &text);
+
+    } else {
+        rc = ngx_http_leerpoort_person(ctx, &text);
+    }
+
+    if (rc != NGX_OK) {
+        v->not_found = 1;
+        return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
+    }
+
+    v->data = text.data;
+    v->len = text.len;
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* All user keys, with commas between them. */
+static ngx_int_t
+ngx_http_leerpoort_users(ngx_http_leerpoort_ctx_t *ctx, ngx_str_t *text)
+{
+    u_char    *p;
+    unsigned   i;
+
+    if (ctx->identity.n_users == 0) {
+        return NGX_DECLINED;
+    }
+
+    p = ngx_pnalloc(ctx->request->pool,
+                    ctx->identity.n_users * (LP_USER_KEY_LEN + 1));
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+
+    for (i = 0; i < ctx->identity.n_users; i++) {
+        if (i > 0) {
+            *p++ = ',';
+        }
+        p = ngx_cpymem(p, ctx->identity.users[i], LP_USER_KEY_LEN);
+    }
+
+    text->len = p - text->data;
+
+    return NGX_OK;
+}
+
+
+/* "OIE_CODE:11ZZ", where no more than that is known of the school. */
+static ngx_int_t
+ngx_http_leerpoort_school_alias(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_str_t *text)
+{
+    u_char                         *p;
+    ngx_http_leerpoort_identity_t  *identity;
+
+    identity = &ctx->identity;
+
+    if (identity->school_type_len == 0
+        || (ctx->school_known && ctx->school.len > 0))
+    {
+        return NGX_DECLINED;
+    }
+
+    text->len = identity->school_type_len + 1 + identity->school_len;
+
+    p = ngx_pnalloc(ctx->request->pool, text->len);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->data = p;
+    p = ngx_cpymem(p, identity->school_type, identity->school_type_len);
+    *p++ = ':';
+    ngx_memcpy(p, identity->school, identity->school_len);
+
+    return NGX_OK;
+}
+
+
+/* 0: the token does not say. */
+static ngx_int_t
+ngx_http_leerpoort_token_iat(ngx_http_leerpoort_ctx_t *ctx, ngx_str_t *text)
+{
+    text->data = ngx_pnalloc(ctx->request->pool, NGX_INT64_LEN);
+    if (text->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    text->len = ngx_sprintf(text->data, "%L", ctx->identity.iat)
+                - text->data;
+
+    return NGX_OK;
 }
 
 

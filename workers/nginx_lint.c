@@ -8,7 +8,7 @@
  *
  * return, rewrite and add_header Location: $uri is decoded, so that %0d%0a in a
  * click would split the header; what comes from a header or an argument
- * is the client's wish where to go.
+ * is the client's wish where to go. Neither sends who a person is.
  *
  * large_client_header_buffers, of servers with a leerpoort_click: the header of
  * a long token must fit into one, or nginx answers 400 before Leerpoort sees
@@ -75,12 +75,18 @@ typedef struct {
 static const char *const secret_variables[] = {
     "request",       "request_uri",        "args",        "query_string",
     "arg_",          "http_authorization", "http_cookie", "cookie_",
-    "leerpoort_user", "request_body",
+    "leerpoort_user", "leerpoort_users", "leerpoort_person", "request_body",
 };
 
 /* Of those: what is a token or a user key whenever it is anything. */
 static const char *const certain_variables[] = {
     "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
+    "leerpoort_users", "leerpoort_person",
+};
+
+/* What an answer must not hold either. */
+static const char *const person_variables[] = {
+    "leerpoort_user", "leerpoort_users", "leerpoort_person",
 };
 
 static const char *const client_variables[] = {
@@ -89,6 +95,7 @@ static const char *const client_variables[] = {
 
 #define N_SECRET  (sizeof(secret_variables) / sizeof(secret_variables[0]))
 #define N_CERTAIN (sizeof(certain_variables) / sizeof(certain_variables[0]))
+#define N_PERSON  (sizeof(person_variables) / sizeof(person_variables[0]))
 #define N_CLIENT  (sizeof(client_variables) / sizeof(client_variables[0]))
 
 static int lint_file(lint_t *lint, const char *path);
@@ -364,6 +371,29 @@ lint_location(lint_t *lint, const source_t *source,
     }
 }
 
+/* add_header and return send a text to the client. */
+static void
+lint_answer(lint_t *lint, const source_t *source, const directive_t *directive)
+{
+    char      sentence[SENTENCE_MAX], list[SENTENCE_MAX / 2];
+    lp_span_t names[NAMES_MAX];
+    unsigned  n = 0;
+
+    if (is_word(directive, 0, "add_header")
+        || is_word(directive, 0, "add_trailer")
+        || is_word(directive, 0, "return")) {
+        n = find_variables(directive, 1, person_variables, N_PERSON, names);
+    }
+    if (n > 0) {
+        snprintf(sentence, sizeof(sentence),
+                 "%.*s sends %s: who a person is, is for the worker alone; "
+                 "pass it with fastcgi_param and leave it out here",
+                 (int) directive->words[0].len, directive->words[0].data,
+                 list_names(list, sizeof(list), names, n));
+        lint->found(lint->data, 1, source->path, directive->line, sentence);
+    }
+}
+
 /* nginx's sizes: bytes, or with k, m, g. */
 static size_t
 read_size(lp_span_t text)
@@ -489,6 +519,7 @@ lint_file(lint_t *lint, const char *path)
         }
         lint_log(lint, &source, &directive);
         lint_location(lint, &source, &directive);
+        lint_answer(lint, &source, &directive);
         lint_buffers(lint, &source, &directive);
     }
     lint->depth--;

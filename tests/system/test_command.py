@@ -1159,7 +1159,7 @@ http {
 
 @pytest.mark.parametrize("name", [
     "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
-    "{http_cookie}", "HTTP_Cookie"])
+    "leerpoort_users", "leerpoort_person", "{http_cookie}", "HTTP_Cookie"])
 def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
     conf = tmp_path / "nginx.conf"
     conf.write_text(f"access_log off;\n"
@@ -1172,6 +1172,21 @@ def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
     assert said["ok"] is False
     conf.write_text("access_log off; log_format a '$cookie_leerpoort2';")
     assert "warn  " in lint(db, conf).out
+
+
+@pytest.mark.parametrize("line", [
+    "add_header X-User '$leerpoort_user' always;",
+    "add_header $leerpoort_users x;", "return 200 '${leerpoort_person}';",
+    "add_trailer X-User a$leerpoort_users;"])
+def test_an_answer_with_persons_is_a_no(db, tmp_path, line):
+    conf = tmp_path / "nginx.conf"
+    conf.write_text(f"access_log off;\n{line}\n")
+    out = lint(db, conf, run=no).out
+    name = re.search(r"leerpoort_\w+", line)[0]
+    assert f"FAIL  {conf}:2: {line.split()[0]} sends ${name}: " in out
+    conf.write_text("access_log off; add_header X $leerpoort_school;"
+                    "fastcgi_param LEERPOORT_USERS $leerpoort_users;")
+    lint(db, conf)
 
 
 def test_check_wants_room_for_long_tokens(db, tmp_path):

@@ -60,8 +60,10 @@ def test_design_s_directives_are_there():
 def test_design_s_variables_are_there():
     assert variables() == {
         "leerpoort_outcome", "leerpoort_mirror", "leerpoort_product",
-        "leerpoort_school", "leerpoort_user", "leerpoort_entitlement",
-        "leerpoort_return"}
+        "leerpoort_school", "leerpoort_school_alias", "leerpoort_user",
+        "leerpoort_users", "leerpoort_role", "leerpoort_person",
+        "leerpoort_token_iat", "leerpoort_client", "leerpoort_scope",
+        "leerpoort_entitlement", "leerpoort_return"}
 
 
 def test_directives_document_names_every_directive():

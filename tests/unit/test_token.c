@@ -531,6 +531,80 @@ test_one_id_under_two_claims_counts_once(void **state)
 }
 
 
+/* The role that a token with these claims on top of ISS, AUD, EXP gives. */
+static int
+employee_by(const lp_issuer_t *by, const char *claims)
+{
+    int   employee;
+    char *payload;
+
+    payload = mint_text("{" ISS "," AUD "," EXP "%s}", claims);
+    assert_int_equal(check_at(HEADER, lp_span_of(payload), by, NOW),
+                     LP_JOSE_OK);
+    employee = token.employee;
+    lp_token_close(&token);
+    assert_int_equal(token.employee, 0);
+    free(payload);
+
+    return employee;
+}
+
+
+static void
+test_an_eck_id_tells_pupils_where_the_issuer_gives_them(void **state)
+{
+    lp_issuer_t by;
+
+    (void) state;
+
+    assert_int_equal(employee_by(&issuer, "," USER), 0);
+    assert_int_equal(employee_by(&issuer, "," USER ",\"sub\":\"a\""), 0);
+    assert_int_equal(employee_by(&issuer, ",\"sub\":\"a\""), 1);
+    assert_int_equal(employee_by(&issuer, ",\"eckid\":\"\",\"sub\":\"a\""),
+                     1);
+
+    by = issuer;
+    by.users[0].id_type = lp_span("NEPPI");
+    assert_int_equal(employee_by(&by, ",\"sub\":\"a\""), 0);
+
+    by = issuer;
+    by.n_users = 0;
+    assert_int_equal(employee_by(&by, ",\"sub\":\"a\""), 0);
+}
+
+
+static void
+test_a_claim_tells_employees_where_the_token_has_it(void **state)
+{
+    lp_issuer_t by;
+
+    (void) state;
+
+    by = issuer;
+    by.employees[0] = (lp_mark_t) {lp_span("role"), lp_span("employee")};
+    by.employees[1] = (lp_mark_t) {lp_span("role"), lp_span("staff")};
+    by.employees[2] = (lp_mark_t) {lp_span("kind"), lp_span("docent")};
+    by.n_employees = 3;
+
+    assert_int_equal(employee_by(&by, "," USER ",\"role\":\"staff\""), 1);
+    assert_int_equal(employee_by(&by, "," USER ",\"role\":\"Staff\""), 0);
+    assert_int_equal(employee_by(&by, "," USER ",\"role\":\"staff \""), 0);
+    assert_int_equal(employee_by(&by, "," USER ",\"kind\":[\"x\",\"docent\"]"
+                                 ), 1);
+    assert_int_equal(employee_by(&by, "," USER ",\"kind\":[1,[\"docent\"]]"),
+                     0);
+    assert_int_equal(employee_by(&by, "," USER ",\"role\":\"student\","
+                                 "\"kind\":\"docent\""), 1);
+
+    /* a pupil without an ECK iD: the claim says so */
+    assert_int_equal(employee_by(&by, ",\"sub\":\"a\",\"role\":\"student\""),
+                     0);
+    assert_int_equal(employee_by(&by, ",\"sub\":\"a\",\"role\":[]"), 0);
+    assert_int_equal(employee_by(&by, ",\"sub\":\"a\",\"role\":null"), 1);
+    assert_int_equal(employee_by(&by, ",\"sub\":\"a\""), 1);
+}
+
+
 static void
 test_issuers_that_name_nobody(void **state)
 {
@@ -806,6 +880,9 @@ main(void)
         cmocka_unit_test(test_what_a_good_token_says),
         cmocka_unit_test(test_ids_of_every_length),
         cmocka_unit_test(test_one_id_under_two_claims_counts_once),
+        cmocka_unit_test(
+            test_an_eck_id_tells_pupils_where_the_issuer_gives_them),
+        cmocka_unit_test(test_a_claim_tells_employees_where_the_token_has_it),
         cmocka_unit_test(test_issuers_that_name_nobody),
         cmocka_unit_test(test_the_signature_comes_first),
         cmocka_unit_test(test_an_issuer_is_named_before_it_is_believed),

@@ -39,8 +39,10 @@ typedef struct lp_request_s {
     lp_span_t   uri;    /* REQUEST_URI, as the client sent it */
     lp_span_t   type;   /* CONTENT_TYPE */
     int64_t     length; /* CONTENT_LENGTH; -1: not known */
+    int64_t     taken;  /* bytes of the body that were read so far */
 
     /* from the edge alone, never from the client */
+    lp_span_t   route;  /* "activate" for a click, "api" else */
     lp_span_t   client; /* who calls an API: azp or client_id of the token */
     lp_span_t   scope;  /* its scopes, space-separated */
     lp_span_t   users[LP_TOKEN_USERS]; /* user keys of a person */
@@ -62,8 +64,9 @@ int64_t lp_service_now(void);
 uint32_t lp_service_today(void);
 
 /*
- * Reads up to max bytes of the body into dst. Returns how many; 0 at the end;
- * -1 where the client left or was too slow.
+ * Reads up to max bytes of the body into dst, as soon as some are there.
+ * Returns how many; 0 at the end; -1 where the client left, was silent for too
+ * long, or sent more or less than its Content-Length said.
  */
 int lp_request_read(lp_request_t *request, char *dst, size_t max);
 

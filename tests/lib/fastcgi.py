@@ -1,0 +1,129 @@
+"""A small FastCGI client: requests straight to a worker's socket, good ones
+and malformed ones (FastCGI 1.0, section 3.3)."""
+
+import socket
+import struct
+
+BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR = 1, 2, 3, 4, 5, 6, 7
+RESPONDER = 1
+
+
+def record(kind, content=b"", request=1, version=1, length=None, padding=0):
+    """One record; length: what its header says, where that is a lie."""
+    length = len(content) if length is None else length
+    return struct.pack("!BBHHBx", version, kind, request, length,
+                       padding) + content + b"\0" * padding
+
+
+def begin(role=RESPONDER, keep=False, request=1):
+    return record(BEGIN, struct.pack("!HB5x", role, keep), request)
+
+
+def pairs(params):
+    """Names and values as FCGI_PARAMS holds them."""
+    out = b""
+    for name, value in params.items():
+        name, value = (v if isinstance(v, bytes) else str(v).encode()
+                       for v in (name, value))
+        for length in (len(name), len(value)):
+            out += (bytes([length]) if length < 128
+                    else struct.pack("!I", length | 1 << 31))
+        out += name + value
+    return out
+
+
+def stream(kind, content, size=65535):
+    """A whole stream: records of at most size, and the empty one."""
+    out = b"".join(record(kind, content[i:i + size])
+                   for i in range(0, len(content), size))
+    return out + record(kind)
+
+
+def params(path, method="GET", body=None, **changes):
+    """What the edge sends for an API request; a change to None leaves one
+    out."""
+    path, _, query = path.partition("?")
+    found = {"REQUEST_METHOD": method, "DOCUMENT_URI": path,
+             "REQUEST_URI": path + ("?" + query if query else ""),
+             "QUERY_STRING": query, "CONTENT_TYPE": "application/json",
+             "CONTENT_LENGTH": "" if body is None else len(body),
+             "REQUEST_ID": "0" * 32, "LEERPOORT_ROUTE": "api",
+             "LEERPOORT_USERS": "", "LEERPOORT_SCHOOL": "",
+             "LEERPOORT_SCHOOL_ALIAS": "", "LEERPOORT_PRODUCT": "",
+             "LEERPOORT_PERSON": "", "LEERPOORT_ROLE": "student",
+             "LEERPOORT_CLIENT": "", "LEERPOORT_SCOPE": ""}
+    found.update(changes)
+    return {name: v for name, v in found.items() if v is not None}
+
+
+class Answer:
+    """status, headers (lower-case names), body."""
+
+    def __init__(self, data):
+        head, _, self.body = data.partition(b"\r\n\r\n")
+        self.headers = {}
+        for line in head.decode().split("\r\n"):
+            name, _, value = line.partition(": ")
+            assert name.lower() not in self.headers, line
+            self.headers[name.lower()] = value
+        self.status = int(self.headers.pop("status", "200"))
+
+    def __repr__(self):
+        return f"<{self.status} {self.headers} {self.body[:200]!r}>"
+
+
+def connect(path, timeout=30):
+    connection = socket.socket(socket.AF_UNIX)
+    connection.settimeout(timeout)
+    connection.connect(str(path))
+    return connection
+
+
+def read_all(connection):
+    """All that comes until the worker closes."""
+    out = b""
+    try:
+        while part := connection.recv(65536):
+            out += part
+    except ConnectionResetError:
+        pass
+    return out
+
+
+def parse(data):
+    """(stdout, whether the request was ended) of what a worker sent."""
+    out, ended = b"", False
+    while len(data) >= 8:
+        _, kind, _, length, padding = struct.unpack("!BBHHBx", data[:8])
+        if kind == STDOUT:
+            out += data[8:8 + length]
+        ended = ended or kind == END
+        data = data[8 + length + padding:]
+    return out, ended
+
+
+def raw(path, data, close=False):
+    """Sends bytes; returns what came back. close: says at once that no more
+    will come."""
+    with connect(path) as connection:
+        try:
+            connection.sendall(data)
+            if close:
+                connection.shutdown(socket.SHUT_WR)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+        return read_all(connection)
+
+
+def message(sent, body=b"", record_size=65535):
+    """The bytes of one request."""
+    return (begin() + stream(PARAMS, pairs(sent))
+            + stream(STDIN, body, record_size))
+
+
+def ask(path, target, method="GET", body=None, **changes):
+    """One request to the worker behind the socket; changes: parameters."""
+    sent = params(target, method, body, **changes)
+    out, ended = parse(raw(path, message(sent, body or b"")))
+    assert ended, "the worker left without an answer"
+    return Answer(out)

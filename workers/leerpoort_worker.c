@@ -1,0 +1,317 @@
+/*
+ * leerpoort-worker: answers what the edge hands on by FastCGI, one request at a
+ * time. Any number of them share one listening socket; something else starts
+ * them (spawn-fcgi and multiwatch, or systemd) and starts another where one has
+ * gone. A worker keeps nothing that outlives a request but its connection to
+ * Redis, so that a crash costs the request in hand and no more.
+ *
+ * It ends by itself after --requests, with 0, so that no leak of a library can
+ * grow for ever, and on SIGTERM, SIGINT or SIGUSR1 once its request has its
+ * answer.
+ *
+ * Before the first request it looks whether Redis keeps what it acknowledges.
+ * A Redis that answers and does not is a reason not to run. A Redis that can't
+ * be reached is not: workers that are started anew while Redis is away must be
+ * there when it is back. Until then they answer 503.
+ */
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "command_line.h"
+#include "input.h"
+#include "listener.h"
+#include "routes.h"
+#include "say.h"
+
+#define REDIS_DEFAULT    "unix:/run/redis/redis-server.sock"
+#define REQUESTS_DEFAULT 100000
+#define REQUESTS_MAX     1000000000
+#define TIMEOUT_DEFAULT  1000  /* ms */
+#define TIMEOUT_MAX      60000
+#define REPLICAS_MAX     16
+#define SECRET_FILE_MAX  4096 /* bytes, as core/user_key.h and seal.h take */
+
+static const lp_take_t takes[] = {
+    {LP_OPT_REDIS, LP_MAY},         {LP_OPT_USER, LP_MAY},
+    {LP_OPT_PASSWORD_FILE, LP_MAY}, {LP_OPT_PEPPER, LP_MUST},
+    {LP_OPT_SEAL, LP_MUST},         {LP_OPT_PARTIES, LP_MAY},
+    {LP_OPT_KEY_FOLDER, LP_MAY},    {LP_OPT_OVER_QUANTITY, LP_MAY},
+    {LP_OPT_LAST_DAY, LP_MAY},      {LP_OPT_REPLICAS, LP_MAY},
+    {LP_OPT_UNSAFE_REDIS, LP_MAY},  {LP_OPT_REQUESTS, LP_MAY},
+    {LP_OPT_TIMEOUT, LP_MAY},       {LP_OPT_END, LP_MAY},
+};
+
+static const lp_command_t program = {
+    "-worker", NULL, NULL,
+    "Answers the edge's FastCGI requests: activations, the APIs, tokens.",
+    "Standard input is the listening socket:\n"
+    "  spawn-fcgi -s /run/leerpoort/worker.sock -n -- /usr/bin/multiwatch \\\n"
+    "      -f 4 -- /usr/local/bin/leerpoort-worker --pepper FILE ...\n"
+    "Without --keys there is no token endpoint, without --parties nobody\n"
+    "who could ask for a token.",
+    takes, NULL,
+};
+
+typedef struct {
+    lp_service_t service;
+    int64_t      requests; /* that are left */
+    int          durable;  /* Redis was looked at */
+} worker_t;
+
+/* No core files: they would hold ids of persons and secrets. */
+static void
+guard_memory(void)
+{
+    struct rlimit none = {0, 0};
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+}
+
+/* Options that take one of two words; the second one sets something. */
+typedef struct {
+    lp_opt_t    option;
+    const char *name;
+    const char *words[2];
+} choice_t;
+
+static const choice_t over_quantity = {
+    LP_OPT_OVER_QUANTITY, "over-quantity", {"allow", "refuse"}};
+static const choice_t last_day = {
+    LP_OPT_LAST_DAY, "until", {"included", "excluded"}};
+
+static int
+read_choice(const lp_args_t *args, const choice_t *choice, int *second)
+{
+    const char *word = args->value[choice->option];
+
+    *second = word != NULL && strcmp(word, choice->words[1]) == 0;
+    if (word != NULL && !*second && strcmp(word, choice->words[0]) != 0) {
+        return lp_args_refuse(args, "--%s takes %s or %s", choice->name,
+                              choice->words[0], choice->words[1]);
+    }
+    return LP_YES;
+}
+
+static int
+read_options(worker_t *worker, const lp_args_t *args,
+             lp_store_options_t *options)
+{
+    int64_t timeout = TIMEOUT_DEFAULT, replicas = 0;
+    int     rc;
+
+    worker->requests = REQUESTS_DEFAULT;
+    rc = lp_args_number(args, LP_OPT_REQUESTS, REQUESTS_MAX,
+                        &worker->requests);
+    rc |= lp_args_number(args, LP_OPT_TIMEOUT, TIMEOUT_MAX, &timeout);
+    rc |= lp_args_number(args, LP_OPT_REPLICAS, REPLICAS_MAX, &replicas);
+    rc |= read_choice(args, &over_quantity, &worker->service.refuse_over);
+    rc |= read_choice(args, &last_day, &worker->service.until_excluded);
+    if (rc == LP_YES && (timeout == 0 || worker->requests == 0)) {
+        rc = lp_args_refuse(args, "--timeout and --requests are at least 1");
+    }
+    options->address = args->value[LP_OPT_REDIS];
+    if (options->address == NULL) {
+        options->address = getenv("LEERPOORT_REDIS");
+    }
+    if (options->address == NULL) {
+        options->address = REDIS_DEFAULT;
+    }
+    options->user = args->value[LP_OPT_USER];
+    options->password_file = args->value[LP_OPT_PASSWORD_FILE];
+    options->timeout_ms = (int) timeout;
+    options->replicas = (unsigned) replicas;
+    return rc;
+}
+
+/* The two secrets, which share a way of being read. */
+static int
+read_secrets(lp_service_t *service, const lp_args_t *args)
+{
+    const char *path[2] = {args->value[LP_OPT_PEPPER],
+                           args->value[LP_OPT_SEAL]};
+    lp_input_t  file;
+    int         i;
+
+    for (i = 0; i < 2; i++) {
+        if (lp_input_file(&file, path[i], SECRET_FILE_MAX) != 0) {
+            return -1;
+        }
+        lp_input_warn_open(path[i], i == 0 ? "pepper" : "seal");
+        if (i == 0) {
+            service->pepper = lp_pepper_create(lp_input_span(&file));
+        } else {
+            service->seal = lp_seal_create(lp_input_span(&file));
+        }
+        lp_input_free(&file);
+        if ((i == 0 && service->pepper == NULL)
+            || (i == 1 && service->seal == NULL)) {
+            lp_say("%s holds too little for a secret: openssl rand 32 makes "
+                   "one", path[i]);
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+open_service(lp_service_t *service, const lp_args_t *args,
+             const lp_store_options_t *options)
+{
+    const char *reason;
+
+    if (read_secrets(service, args) != 0) {
+        return -1;
+    }
+    service->parties = lp_parties_open(args->value[LP_OPT_PARTIES], &reason);
+    if (service->parties == NULL) {
+        lp_say("%s", reason);
+        return -1;
+    }
+    if (args->value[LP_OPT_KEY_FOLDER] != NULL) {
+        service->keys = lp_key_ring_open(args->value[LP_OPT_KEY_FOLDER],
+                                         &reason);
+        if (service->keys == NULL) {
+            lp_say("%s", reason);
+            return -1;
+        }
+    }
+    service->store = lp_store_create(options);
+    if (service->store == NULL) {
+        lp_say("out of memory");
+        return -1;
+    }
+    return 0;
+}
+
+/* In reverse order; what is not there is NULL. */
+static void
+close_service(lp_service_t *service)
+{
+    lp_store_destroy(service->store);
+    if (service->keys != NULL) {
+        lp_key_ring_close(service->keys);
+    }
+    if (service->parties != NULL) {
+        lp_parties_close(service->parties);
+    }
+    lp_seal_destroy(service->seal);
+    if (service->pepper != NULL) {
+        lp_pepper_destroy(service->pepper);
+    }
+}
+
+/* Redis is away, or not yet itself: that passes. */
+static int
+may_pass(const lp_store_t *store)
+{
+    return lp_store_status(store) == LP_STORE_DOWN
+           || strcmp(lp_store_error(store), "LOADING") == 0;
+}
+
+/* 1: Redis may be used; 0: not now; -1 after saying why it never may. */
+static int
+check_redis(worker_t *worker)
+{
+    const char *reason;
+
+    if (worker->durable) {
+        return 1;
+    }
+    if (lp_store_durable(worker->service.store, &reason) == 0) {
+        worker->durable = 1;
+        return 1;
+    }
+    if (may_pass(worker->service.store)) {
+        return 0;
+    }
+    lp_say("%s", reason);
+    return -1;
+}
+
+static void
+refuse_for_now(FCGX_Request *connection)
+{
+    lp_request_t request;
+
+    lp_request_open(&request, connection);
+    lp_answer_unavailable(&request);
+}
+
+static int
+serve(worker_t *worker, lp_listener_t *listener)
+{
+    int ready, usable = 1;
+
+    while (worker->requests > 0 && usable != -1) {
+        ready = lp_listener_next(listener);
+        if (ready != 1) {
+            return ready == 0 ? LP_YES : LP_NO;
+        }
+        usable = check_redis(worker);
+        if (usable == 1) {
+            lp_route(&worker->service, &listener->connection);
+        } else {
+            refuse_for_now(&listener->connection);
+        }
+        lp_listener_finish(listener);
+        worker->requests--;
+    }
+    return usable == -1 ? LP_NO : LP_YES;
+}
+
+/* Looks at Redis, then serves. */
+static int
+start(worker_t *worker, lp_listener_t *listener)
+{
+    int usable = check_redis(worker);
+
+    if (usable == -1) {
+        return LP_NO;
+    }
+    if (usable == 0) {
+        lp_say("Redis cannot be reached yet; 503 until it can");
+    }
+    return serve(worker, listener);
+}
+
+static int
+run(worker_t *worker, const lp_args_t *args)
+{
+    lp_store_options_t options;
+    lp_listener_t      listener;
+    int                rc;
+
+    rc = read_options(worker, args, &options);
+    if (rc != LP_YES) {
+        return rc;
+    }
+    rc = LP_NO;
+    worker->durable = args->value[LP_OPT_UNSAFE_REDIS] != NULL;
+    if (lp_listener_open(&listener) == 0
+        && open_service(&worker->service, args, &options) == 0) {
+        rc = start(worker, &listener);
+    }
+    lp_listener_close(&listener);
+    close_service(&worker->service);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    static worker_t worker;
+    lp_args_t       args;
+    int             rc;
+
+    guard_memory();
+    rc = lp_args_read(&args, &program, argc - 1, argv + 1);
+    if (rc == -1) {
+        lp_args_help(&program);
+        return LP_YES;
+    }
+    return rc == LP_YES ? run(&worker, &args) : rc;
+}

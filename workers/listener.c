@@ -1,0 +1,173 @@
+/*
+ * Waiting for requests, without ever missing a signal to stop.
+ *
+ * The signals are blocked for good and come as bytes of a signalfd, which is
+ * polled beside the socket and looked at first: a request in hand is never
+ * disturbed, a busy socket can't hide a signal, and there is no moment between
+ * looking and waiting in which one could be lost, as there is in libfcgi's own
+ * accept ("There's a window here").
+ *
+ * The connection is accepted here rather than by libfcgi, because each gets a
+ * time limit for every read and write before its first byte is read. The
+ * socket is shared by all workers, so it is made non-blocking: who comes second
+ * waits on.
+ */
+
+#include "listener.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "say.h"
+
+#define SILENCE 10 /* seconds that a peer may be silent, or not read */
+
+static int
+is_listening(int fd)
+{
+    int       listens = 0;
+    socklen_t len = sizeof(listens);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0
+           && listens;
+}
+
+static int
+open_signals(void)
+{
+    sigset_t set;
+
+    signal(SIGPIPE, SIG_IGN);
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGUSR1);
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
+        return -1;
+    }
+    return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+int
+lp_listener_open(lp_listener_t *listener)
+{
+    int flags;
+
+    listener->signals = -1;
+    /* -1: libfcgi has no socket that it could wait for by itself */
+    if (FCGX_Init() != 0
+        || FCGX_InitRequest(&listener->connection, -1, 0) != 0) {
+        lp_say("libfcgi could not be set up");
+        return -1;
+    }
+    if (!is_listening(STDIN_FILENO)) {
+        lp_say("standard input is not a listening socket. Start it so: "
+               "spawn-fcgi -s /run/leerpoort/worker.sock -n -- "
+               "/usr/bin/multiwatch -f 4 -- /usr/local/bin/leerpoort-worker "
+               "...; or by systemd, with a .socket and StandardInput=socket");
+        return -1;
+    }
+    flags = fcntl(STDIN_FILENO, F_GETFL);
+    if (flags == -1
+        || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) == -1) {
+        lp_say("the socket cannot be made non-blocking");
+        return -1;
+    }
+    /* after FCGX_Init(), which sets handlers of its own */
+    listener->signals = open_signals();
+    if (listener->signals == -1) {
+        lp_say("signals cannot be waited for");
+        return -1;
+    }
+    return 0;
+}
+
+/* A connection; -1: asked to stop; -2 after saying why. */
+static int
+wait_for_connection(const lp_listener_t *listener)
+{
+    struct pollfd fds[2] = {{listener->signals, POLLIN, 0},
+                            {STDIN_FILENO, POLLIN, 0}};
+    int           fd;
+
+    for (;;) {
+        if (poll(fds, 2, -1) == -1 && errno != EINTR) {
+            lp_say("poll failed");
+            return -2;
+        }
+        if (fds[0].revents != 0) {
+            return -1;
+        }
+        fd = accept4(STDIN_FILENO, NULL, NULL, SOCK_CLOEXEC);
+        if (fd != -1) {
+            return fd;
+        }
+        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED
+            && errno != EPROTO) {
+            lp_say("no connection can be accepted any more");
+            return -2;
+        }
+    }
+}
+
+static void
+limit_silence(int fd)
+{
+    struct timeval limit = {SILENCE, 0};
+
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
+}
+
+/*
+ * Gives libfcgi a connection that is open already, as if it were one kept from
+ * a request before. Where what comes is no request, libfcgi closes it, asks
+ * its own socket for another, and fails, because it has none.
+ */
+static int
+read_request(lp_listener_t *listener, int fd)
+{
+    listener->connection.ipcFd = fd;
+    listener->connection.keepConnection = 1;
+    return FCGX_Accept_r(&listener->connection) == 0 ? 0 : -1;
+}
+
+int
+lp_listener_next(lp_listener_t *listener)
+{
+    int fd;
+
+    for (;;) {
+        fd = wait_for_connection(listener);
+        if (fd < 0) {
+            return fd == -1 ? 0 : -1;
+        }
+        limit_silence(fd);
+        if (read_request(listener, fd) == 0) {
+            return 1;
+        }
+    }
+}
+
+void
+lp_listener_finish(lp_listener_t *listener)
+{
+    /* one request a connection, whatever the peer asked for: a connection
+       that is kept would pin this process to one nginx worker */
+    listener->connection.keepConnection = 0;
+    FCGX_Finish_r(&listener->connection);
+}
+
+void
+lp_listener_close(lp_listener_t *listener)
+{
+    if (listener->signals != -1) {
+        close(listener->signals);
+    }
+}

@@ -1,0 +1,588 @@
+/*
+ * One transaction makes a code used, the licence, the right and the journal
+ * entry; everything that it was decided on is watched: of two people who type
+ * the same code at the same moment one gets the licence, and the other hears
+ * that it is used. A worker that dies has done all of it or nothing.
+ *
+ * The licence is a record of its own, made from the code's entitlement (where
+ * one came with the code) and the person, as with an open right: a code has no
+ * home before somebody uses it. It lies at the person's school; a code that was
+ * sold to a private customer stays with the person, whatever the school. The
+ * entitlement itself becomes licensed, so that it can't be cancelled.
+ */
+
+#include "code_redeem.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/licence.h"
+#include "../core/right.h"
+#include "code_tries.h"
+#include "journal.h"
+
+#define ATTEMPTS   20 /* others that were quicker */
+#define DIGITS_MAX 24
+#define WORDS_MAX  32
+
+/* The replies of read_rest(), in the order in which it asks. */
+#define REPLY_PLACE   2
+#define REPLY_PARENT  3
+#define REPLY_LICENCE 4
+#define REPLY_PRODUCT 5
+#define REPLY_RIGHTS  6
+
+static const char *const user_fields[LP_TOKEN_USERS] = {"user", "user2",
+                                                        "user3"};
+
+typedef struct {
+    char      bytes[LP_KEY_MAX];
+    lp_span_t span;
+} name_t;
+
+typedef struct {
+    lp_service_t        *service;
+    const lp_click_by_t *by;
+    lp_span_t            canonical;
+    char                 hash[LP_CODE_HASH_LEN];
+    name_t               code;  /* keys */
+    name_t               rights[LP_TOKEN_USERS];
+    lp_field_t           party; /* of the code, or of its entitlement */
+    lp_field_t           product;
+    lp_field_t           contract;
+    int                  has_parent;
+    char                 parent_id[LP_ENTITLEMENT_LEN];
+    lp_record_t          parent; /* the code's entitlement, as it is now */
+    lp_span_t            school; /* where the licence will lie; len 0: none */
+    lp_record_t          licence;
+    lp_record_t          before; /* what lies there */
+    lp_right_t           held;
+    int                  has_held;
+} redeem_t;
+
+typedef struct {
+    lp_span_t list[WORDS_MAX];
+    unsigned  n;
+} row_t;
+
+static lp_codes_result_t attempt(redeem_t *redeem, lp_redeemed_t *redeemed);
+static lp_codes_result_t read_code(redeem_t *redeem, lp_redeemed_t *redeemed);
+static int is_ours(const redeem_t *redeem, const redisReply *reply);
+static lp_codes_result_t used_before(const redisReply *reply,
+                                     const redeem_t *redeem,
+                                     lp_redeemed_t *redeemed);
+static lp_codes_result_t find_home(redeem_t *redeem);
+static int prepare(redeem_t *redeem);
+static lp_codes_result_t read_rest(redeem_t *redeem);
+static lp_codes_result_t judge_parent(const redeem_t *redeem);
+static void read_held(redeem_t *redeem);
+static void set_days(redeem_t *redeem);
+static lp_codes_result_t judge_held(const redeem_t *redeem);
+static lp_store_status_t write_all(redeem_t *redeem);
+static void add_code(redeem_t *redeem);
+static void add_parent(redeem_t *redeem);
+static void add_rights(redeem_t *redeem);
+static int add_entry(redeem_t *redeem);
+static void word(row_t *row, const char *name, lp_span_t value);
+static uint32_t read_day(lp_span_t text);
+
+lp_codes_result_t
+lp_code_redeem(lp_service_t *service, const lp_click_by_t *by,
+               lp_span_t canonical, lp_redeemed_t *redeemed)
+{
+    lp_codes_result_t result;
+    redeem_t          redeem;
+    int64_t           wait;
+    unsigned          i;
+
+    memset(&redeem, 0, sizeof(redeem));
+    redeem.service = service;
+    redeem.by = by;
+    redeem.canonical = canonical;
+    redeem.code.span.data = redeem.code.bytes;
+    if (lp_code_hash(redeem.hash, service->pepper, canonical) != 0) {
+        return LP_CODES_FAILED;
+    }
+    redeem.code.span.len = lp_key_code(redeem.code.bytes, redeem.hash);
+    wait = lp_tries_count(service->store, by->users[0], by->school);
+    if (wait != 0) {
+        redeemed->retry_after = wait;
+        return wait > 0 ? LP_CODES_TOO_OFTEN : LP_CODES_FAILED;
+    }
+    for (i = 0; i < ATTEMPTS; i++) {
+        result = attempt(&redeem, redeemed);
+        if (result != LP_CODES_CONFLICT) {
+            return result;
+        }
+    }
+    return LP_CODES_FAILED;
+}
+
+static lp_codes_result_t
+attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
+{
+    lp_store_t       *store = redeem->service->store;
+    lp_codes_result_t result;
+    lp_store_status_t status;
+
+    result = read_code(redeem, redeemed);
+    if (result == LP_CODES_NEW) {
+        result = find_home(redeem);
+    }
+    if (result == LP_CODES_NEW) {
+        result = read_rest(redeem);
+    }
+    if (result == LP_CODES_NEW) {
+        redeemed->product = redeem->product;
+        redeemed->until = redeem->licence.expires;
+        status = write_all(redeem);
+        return status == LP_STORE_OK         ? LP_CODES_OK
+               : status == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
+                                             : LP_CODES_FAILED;
+    }
+    lp_store_unwatch(store);
+    if (result != LP_CODES_UNKNOWN && result != LP_CODES_USED
+        && result != LP_CODES_REVOKED && result != LP_CODES_FAILED) {
+        /* a right code, whatever becomes of it */
+        lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
+        lp_store_run(store);
+    }
+    return result;
+}
+
+/* Watches the code; what it says is copied. */
+static lp_codes_result_t
+read_code(redeem_t *redeem, lp_redeemed_t *redeemed)
+{
+    lp_store_t       *store = redeem->service->store;
+    const redisReply *reply;
+    lp_span_t         state, entitlement;
+
+    lp_store_add(store, LP_WORDS(lp_span("WATCH"), redeem->code.span));
+    lp_store_add(store, LP_WORDS(lp_span("HGETALL"), redeem->code.span));
+    if (lp_store_run(store) != LP_STORE_OK) {
+        return LP_CODES_FAILED;
+    }
+    reply = lp_store_reply(store, 1);
+    state = lp_codes_field(reply, "state");
+    if (lp_span_equal(state, lp_span("used"))) {
+        return used_before(reply, redeem, redeemed);
+    }
+    if (lp_span_equal(state, lp_span("revoked"))) {
+        return LP_CODES_REVOKED;
+    }
+    entitlement = lp_codes_field(reply, "entitlement");
+    if (!lp_span_equal(state, lp_span("new"))
+        || !lp_product_valid(lp_codes_field(reply, "product"))
+        || lp_field_set(&redeem->product, lp_codes_field(reply, "product"))
+        || lp_field_set(&redeem->party, lp_codes_field(reply, "party"))
+        || lp_field_set(&redeem->contract, lp_codes_field(reply, "contract"))
+        || (entitlement.len != 0 && entitlement.len != LP_ENTITLEMENT_LEN)) {
+        return LP_CODES_UNKNOWN;
+    }
+    redeem->has_parent = entitlement.len > 0;
+    if (redeem->has_parent) {
+        memcpy(redeem->parent_id, entitlement.data, LP_ENTITLEMENT_LEN);
+    }
+    return LP_CODES_NEW;
+}
+
+/* The person who used it gets the same answer again. */
+static lp_codes_result_t
+used_before(const redisReply *reply, const redeem_t *redeem,
+            lp_redeemed_t *redeemed)
+{
+    if (!is_ours(redeem, reply)
+        || lp_field_set(&redeemed->product, lp_codes_field(reply, "product"))
+               != 0) {
+        return LP_CODES_USED;
+    }
+    redeemed->until = read_day(lp_codes_field(reply, "until"));
+    return LP_CODES_OK;
+}
+
+static int
+is_ours(const redeem_t *redeem, const redisReply *reply)
+{
+    lp_span_t user;
+    unsigned  i, j;
+
+    for (i = 0; i < LP_TOKEN_USERS; i++) {
+        user = lp_codes_field(reply, user_fields[i]);
+        for (j = 0; j < redeem->by->n_users; j++) {
+            if (user.len > 0 && lp_span_equal(user, redeem->by->users[j])) {
+                return 1;
+            }
+        }
+    }
+    return 0;
+}
+
+static uint32_t
+read_day(lp_span_t text)
+{
+    uint32_t day = 0;
+    size_t   i;
+
+    for (i = 0; i < text.len && i < 8; i++) {
+        day = day * 10 + (uint32_t) (text.data[i] - '0');
+    }
+    return day;
+}
+
+/* Where the code's entitlement is, and with it where the licence will be. */
+static lp_codes_result_t
+find_home(redeem_t *redeem)
+{
+    lp_span_t school = redeem->by->school;
+
+    if (redeem->has_parent) {
+        if (lp_record_find(redeem->service->store, &redeem->parent,
+                           redeem->parent_id) != LP_STORE_OK) {
+            return LP_CODES_FAILED;
+        }
+        if (!redeem->parent.exists) {
+            return LP_CODES_UNKNOWN;
+        }
+        /* a code of another school's is no code here */
+        if (redeem->parent.type == LP_TYPE_SCHOOL_CODE
+            && !lp_span_equal(lp_field(&redeem->parent.school), school)) {
+            return LP_CODES_UNKNOWN;
+        }
+        if (redeem->parent.type == LP_TYPE_CUSTOMER_CODE) {
+            school = lp_span("");
+        }
+    }
+    redeem->school = school;
+    return prepare(redeem) == 0 ? LP_CODES_NEW : LP_CODES_FAILED;
+}
+
+/* The licence's name, home and owner, and the keys of the rights. */
+static int
+prepare(redeem_t *redeem)
+{
+    lp_record_t *licence = &redeem->licence;
+    char         text[LP_ENTITLEMENT_LEN + 1 + LP_USER_KEY_LEN];
+    unsigned     i;
+
+    memset(licence, 0, sizeof(*licence));
+    memcpy(text, redeem->has_parent ? redeem->parent_id : redeem->hash,
+           LP_ENTITLEMENT_LEN);
+    text[LP_ENTITLEMENT_LEN] = '|';
+    memcpy(text + LP_ENTITLEMENT_LEN + 1, redeem->by->users[0].data,
+           LP_USER_KEY_LEN);
+    if (lp_ref_id(licence->entitlement, (lp_span_t) {text, sizeof(text)}) != 0
+        || lp_field_set(&licence->school, redeem->school) != 0) {
+        return -1;
+    }
+    licence->n_users = redeem->by->n_users;
+    for (i = 0; i < licence->n_users; i++) {
+        memcpy(licence->users[i], redeem->by->users[i].data, LP_USER_KEY_LEN);
+        redeem->rights[i].span.data = redeem->rights[i].bytes;
+        redeem->rights[i].span.len = lp_key_user(
+            redeem->rights[i].bytes, redeem->school, redeem->by->users[i]);
+    }
+    licence->shard = lp_record_home(licence);
+    return 0;
+}
+
+/* Watches and reads what the decision needs, and takes it. */
+static lp_codes_result_t
+read_rest(redeem_t *redeem)
+{
+    lp_store_t       *store = redeem->service->store;
+    lp_record_t      *licence = &redeem->licence;
+    lp_codes_result_t result;
+    char              parent[LP_KEY_MAX], name[LP_KEY_MAX];
+    char              product[LP_KEY_MAX];
+    lp_span_t         parent_key, key;
+    row_t             watch = {.n = 0};
+    unsigned          i;
+
+    key.data = name;
+    key.len = lp_key_entitlement(name, licence->shard, licence->entitlement);
+    parent_key = key;
+    if (redeem->has_parent) {
+        parent_key.data = parent;
+        parent_key.len = lp_key_entitlement(parent, redeem->parent.shard,
+                                            redeem->parent_id);
+    }
+    watch.list[watch.n++] = lp_span("WATCH");
+    watch.list[watch.n++] = key;
+    watch.list[watch.n++] = parent_key;
+    for (i = 0; i < licence->n_users; i++) {
+        watch.list[watch.n++] = redeem->rights[i].span;
+    }
+    lp_store_add(store, (lp_words_t) {watch.list, watch.n});
+    lp_place_claim(store, licence);
+    lp_store_add(store, LP_WORDS(lp_span("HGETALL"), parent_key));
+    lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
+    key.data = product;
+    key.len = lp_key_product(product, lp_field(&redeem->product));
+    lp_store_add(store, LP_WORDS(lp_span("HGET"), key, lp_span("licence")));
+    for (i = 0; i < licence->n_users; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("HGET"), redeem->rights[i].span,
+                                     lp_field(&redeem->product)));
+    }
+    if (lp_store_run(store) != LP_STORE_OK
+        || lp_place_read(lp_store_reply(store, REPLY_PLACE))
+               != (int) licence->shard
+        || lp_record_read(&redeem->before, licence->entitlement,
+                          licence->shard,
+                          lp_store_reply(store, REPLY_LICENCE)) != 0
+        || (redeem->has_parent
+            && lp_record_read(&redeem->parent, redeem->parent_id,
+                              redeem->parent.shard,
+                              lp_store_reply(store, REPLY_PARENT)) != 0)) {
+        return LP_CODES_FAILED;
+    }
+    read_held(redeem);
+    result = judge_parent(redeem);
+    if (result == LP_CODES_NEW) {
+        set_days(redeem);
+        result = judge_held(redeem);
+    }
+    return result;
+}
+
+static lp_codes_result_t
+judge_parent(const redeem_t *redeem)
+{
+    const lp_record_t *parent = &redeem->parent;
+
+    if (!redeem->has_parent) {
+        return LP_CODES_NEW;
+    }
+    if (!parent->exists) {
+        return LP_CODES_UNKNOWN;
+    }
+    switch (parent->status) {
+    case LP_STATUS_CANCELLED:
+        return LP_CODES_REVOKED;
+    case LP_STATUS_BLOCKED:
+        return LP_CODES_BLOCKED;
+    default:
+        break;
+    }
+    if (parent->from != 0 && redeem->by->today < parent->from) {
+        return LP_CODES_NOT_YET;
+    }
+    if (parent->until != 0 && redeem->by->today > parent->until) {
+        return LP_CODES_ENDED;
+    }
+    return LP_CODES_NEW;
+}
+
+/* The right that the person has by one of the ids: the first that is there. */
+static void
+read_held(redeem_t *redeem)
+{
+    lp_store_t *store = redeem->service->store;
+    unsigned    i;
+
+    redeem->has_held = 0;
+    for (i = 0; i < redeem->by->n_users && !redeem->has_held; i++) {
+        redeem->has_held
+            = lp_right_parse(&redeem->held,
+                             lp_store_text(lp_store_reply(
+                                 store, REPLY_RIGHTS + i)))
+              == 0;
+    }
+}
+
+/* The licence, from the code's entitlement where there is one. */
+static void
+set_days(redeem_t *redeem)
+{
+    const lp_record_t *parent = &redeem->parent;
+    lp_record_t       *licence = &redeem->licence;
+    lp_span_t          period;
+
+    period = lp_store_text(lp_store_reply(redeem->service->store,
+                                          REPLY_PRODUCT));
+    licence->type = redeem->school.len > 0 ? LP_TYPE_SCHOOL_CODE
+                                           : LP_TYPE_CUSTOMER_CODE;
+    licence->party = redeem->party;
+    licence->product = redeem->product;
+    licence->contract = redeem->contract;
+    licence->from = redeem->by->today;
+    licence->until = redeem->by->today;
+    if (redeem->has_parent) {
+        licence->type = parent->type;
+        licence->party = parent->party;
+        licence->product = parent->product;
+        licence->contract = parent->contract;
+        licence->order = parent->order;
+        licence->from = parent->from;
+        licence->until = parent->until;
+        licence->minimum = parent->minimum;
+        licence->has_open = 1;
+        memcpy(licence->open, redeem->parent_id, LP_ENTITLEMENT_LEN);
+    }
+    licence->status = LP_STATUS_LICENSED;
+    licence->licensed = redeem->by->today;
+    licence->expires = lp_licence_until(period, redeem->by->today,
+                                        licence->minimum);
+    if (redeem->has_held
+        && memcmp(redeem->held.entitlement, licence->entitlement,
+                  LP_ENTITLEMENT_LEN) != 0) {
+        /* what the person had before stays behind it */
+        licence->has_next = 1;
+        memcpy(licence->next, redeem->held.entitlement, LP_ENTITLEMENT_LEN);
+    }
+}
+
+/* A code is not spent on what the person has already, nor against a block. */
+static lp_codes_result_t
+judge_held(const redeem_t *redeem)
+{
+    const lp_right_t *held = &redeem->held;
+
+    if (!redeem->has_held
+        || (held->until != 0 && held->until < redeem->by->today)) {
+        return LP_CODES_NEW;
+    }
+    if (held->state == LP_BLOCKED) {
+        return LP_CODES_BLOCKED;
+    }
+    if (held->state == LP_LICENSED
+        && (held->until == 0 || held->until >= redeem->licence.expires)) {
+        return LP_CODES_HELD;
+    }
+    return LP_CODES_NEW;
+}
+
+static lp_store_status_t
+write_all(redeem_t *redeem)
+{
+    lp_store_t *store = redeem->service->store;
+
+    lp_store_begin(store);
+    lp_record_write(store, &redeem->licence, &redeem->before);
+    add_parent(redeem);
+    add_rights(redeem);
+    add_code(redeem);
+    if (add_entry(redeem) != 0) {
+        lp_store_add(store, LP_WORDS(lp_span("DISCARD")));
+        lp_store_run(store);
+        return LP_STORE_REFUSED;
+    }
+    lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
+    return lp_store_commit(store);
+}
+
+static void
+add_parent(redeem_t *redeem)
+{
+    lp_record_t changed = redeem->parent;
+
+    if (!redeem->has_parent) {
+        return;
+    }
+    changed.status = LP_STATUS_LICENSED;
+    changed.licensed = redeem->licence.licensed;
+    changed.expires = redeem->licence.expires;
+    changed.used = 1;
+    lp_record_write(redeem->service->store, &changed, &redeem->parent);
+}
+
+static void
+add_rights(redeem_t *redeem)
+{
+    lp_right_t right;
+    char       text[LP_RIGHT_MAX];
+    lp_span_t  value = {text, 0};
+    unsigned   i;
+
+    if (!lp_record_right(&redeem->licence, &right)) {
+        return;
+    }
+    value.len = lp_right_format(text, &right);
+    for (i = 0; i < redeem->by->n_users; i++) {
+        lp_store_add(redeem->service->store,
+                     LP_WORDS(lp_span("HSET"), redeem->rights[i].span,
+                              lp_field(&redeem->product), value));
+    }
+}
+
+static void
+add_code(redeem_t *redeem)
+{
+    char     at[DIGITS_MAX], until[DIGITS_MAX];
+    row_t    row = {.n = 2};
+    unsigned i;
+
+    snprintf(at, sizeof(at), "%" PRId64, lp_service_now());
+    snprintf(until, sizeof(until), "%08" PRIu32, redeem->licence.expires);
+    row.list[0] = lp_span("HSET");
+    row.list[1] = redeem->code.span;
+    word(&row, "state", lp_span("used"));
+    for (i = 0; i < redeem->by->n_users; i++) {
+        word(&row, user_fields[i], redeem->by->users[i]);
+    }
+    word(&row, "school", redeem->school);
+    word(&row, "licence",
+         (lp_span_t) {redeem->licence.entitlement, LP_ENTITLEMENT_LEN});
+    word(&row, "used", lp_span_of(at));
+    word(&row, "until", lp_span_of(until));
+    lp_store_add(redeem->service->store, (lp_words_t) {row.list, row.n});
+}
+
+/* What is empty is left out. */
+static void
+word(row_t *row, const char *name, lp_span_t value)
+{
+    if (value.len > 0) {
+        row->list[row->n++] = lp_span_of(name);
+        row->list[row->n++] = value;
+    }
+}
+
+/*
+ * The journal entry of an activation, and the code with it. It names what the
+ * seller knows: the code's entitlement, or where none came with it the licence.
+ */
+static int
+add_entry(redeem_t *redeem)
+{
+    lp_seal_t         *seal = redeem->service->seal;
+    const lp_record_t *licence = &redeem->licence;
+    static char        person[LP_SEAL_SEALED_MAX], code[LP_SEAL_SEALED_MAX];
+    char               key[LP_KEY_MAX], day[DIGITS_MAX], until[DIGITS_MAX];
+    char               shown[LP_CODE_SHOWN_MAX];
+    row_t              row = {.n = 3};
+    size_t             len, sealed = 0;
+
+    if (licence->party.len == 0) {
+        return 0;
+    }
+    len = lp_code_show(shown, redeem->canonical);
+    len = lp_seal_close(seal, code, "code", (lp_span_t) {shown, len});
+    if (redeem->by->person.len > 0) {
+        sealed = lp_seal_close(seal, person, "person", redeem->by->person);
+    }
+    if (len == 0 || (sealed == 0 && redeem->by->person.len > 0)) {
+        return -1;
+    }
+    snprintf(day, sizeof(day), "%08" PRIu32, licence->licensed);
+    snprintf(until, sizeof(until), "%08" PRIu32, licence->expires);
+    row.list[0] = lp_span("XADD");
+    row.list[1] = (lp_span_t) {key, lp_key_journal(key, licence->shard)};
+    row.list[2] = lp_span("*");
+    word(&row, "kind", lp_span("activation"));
+    word(&row, "party", lp_field(&licence->party));
+    word(&row, "entitlement",
+         (lp_span_t) {redeem->has_parent ? redeem->parent_id
+                                         : licence->entitlement,
+                      LP_ENTITLEMENT_LEN});
+    word(&row, "product", lp_field(&licence->product));
+    word(&row, "type", lp_span_of(lp_type_name(licence->type)));
+    word(&row, "school", lp_field(&licence->school));
+    word(&row, "day", lp_span_of(day));
+    word(&row, "until", lp_span_of(until));
+    word(&row, "person", (lp_span_t) {person, sealed});
+    word(&row, "code", (lp_span_t) {code, len});
+    lp_store_add(redeem->service->store, (lp_words_t) {row.list, row.n});
+    return 0;
+}

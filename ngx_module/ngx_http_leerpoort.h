@@ -79,12 +79,21 @@ typedef struct {
 
 
 typedef struct {
+    ngx_uint_t       on;
+    ngx_str_t        spool;    /* folder; len 0: none */
+    off_t            spool_size; /* bytes, of all workers together */
+    ngx_uint_t       seen;     /* the directive stood somewhere */
+} ngx_http_leerpoort_usage_conf_t;
+
+
+typedef struct {
     ngx_array_t      issuers;  /* ngx_http_leerpoort_issuer_t */
     ngx_http_leerpoort_redis_conf_t  redis;
     lp_pepper_t     *pepper;
     uint64_t         pepper_print;
     ngx_http_complex_value_t  cookie; /* $cookie_leerpoort */
     ngx_shm_zone_t  *shm_zone;
+    ngx_http_leerpoort_usage_conf_t  usage;
 
     ngx_str_t        click_file;   /* where leerpoort_click stands first */
     ngx_uint_t       click_line;   /* 0: nowhere */
@@ -120,14 +129,26 @@ typedef enum {
     NGX_HTTP_LEERPOORT_LINK_TRUSTED   /* ... and may read the mirror */
 } ngx_http_leerpoort_link_state_e;
 
-/* One nginx worker as the others see it. Times: CLOCK_MONOTONIC, ns. */
+/* Usage that has not reached Redis. */
 typedef struct {
+    uint64_t         events;      /* in memory: lost if the worker dies */
+    uint64_t         batches;     /* ... that wait for a reply or the spool */
+    uint64_t         spool_bytes; /* in files that this worker has locked */
+} ngx_http_leerpoort_held_t;
+
+/*
+ * One nginx worker as the others see it. Times: CLOCK_MONOTONIC, ns. On a cache
+ * line of its own, because each click writes `held`.
+ */
+typedef struct {
+    _Alignas(64)
     ngx_pid_t        pid;        /* 0: free */
     uint64_t         started;    /* tells a reused pid apart */
     uint32_t         link;       /* ngx_http_leerpoort_link_state_e */
     uint32_t         redis_up;
     uint64_t         armed_at;
     uint64_t         confirmed_at; /* everything before has been heard */
+    ngx_http_leerpoort_held_t  held;
 } ngx_http_leerpoort_slot_t;
 
 /* What the workers agree on about an issuer's keys. */
@@ -179,6 +200,11 @@ typedef struct {
     ngx_atomic_t     unreadable;
     ngx_atomic_t     jwks_loaded;
     ngx_atomic_t     jwks_broken;
+    ngx_atomic_t     usage_produced;
+    ngx_atomic_t     usage_stored;
+    ngx_atomic_t     usage_spooled;
+    ngx_atomic_t     usage_dropped;
+    ngx_atomic_t     usage_lost;
     ngx_http_leerpoort_histogram_t  own_hit;
     ngx_http_leerpoort_histogram_t  own_miss;
     ngx_http_leerpoort_histogram_t  round_trip;
@@ -221,6 +247,9 @@ void ngx_http_leerpoort_slot_confirmed(ngx_http_leerpoort_zone_t *zone,
 void ngx_http_leerpoort_slot_lost(ngx_http_leerpoort_zone_t *zone);
 void ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone);
 ngx_uint_t ngx_http_leerpoort_slot_trusted(uint64_t now);
+ngx_http_leerpoort_held_t *ngx_http_leerpoort_slot_held(void);
+ngx_http_leerpoort_held_t ngx_http_leerpoort_slots_held(
+    ngx_http_leerpoort_zone_t *zone);
 
 
 /* ---- a connection to Redis ---- */
@@ -393,6 +422,7 @@ struct ngx_http_leerpoort_ctx_s {
     unsigned                      suspended:1;
     unsigned                      kept:1;
     unsigned                      queued:1;
+    unsigned                      counted:1;  /* as usage */
     ngx_http_leerpoort_key_t      keys[NGX_HTTP_LEERPOORT_KEYS];
 };
 
@@ -429,6 +459,17 @@ ngx_int_t ngx_http_leerpoort_prepare(ngx_http_leerpoort_ctx_t *ctx,
 ngx_int_t ngx_http_leerpoort_answer(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome);
 ngx_int_t ngx_http_leerpoort_bad_method(ngx_http_leerpoort_ctx_t *ctx);
+
+
+/* ---- usage ---- */
+
+char *ngx_http_leerpoort_usage(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_leerpoort_usage_init(ngx_cycle_t *cycle,
+    ngx_http_leerpoort_main_conf_t *mcf);
+void ngx_http_leerpoort_usage_exit(void);
+void ngx_http_leerpoort_usage_tick(void);
+void ngx_http_leerpoort_usage_click(ngx_http_leerpoort_ctx_t *ctx);
 
 
 /* ---- issuers, variables, metrics ---- */

@@ -134,6 +134,10 @@ ngx_http_leerpoort_answer(ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    if (outcome == LP_REDIRECT) {
+        ngx_http_leerpoort_usage_click(ctx);
+    }
+
     ngx_http_leerpoort_observe(ctx->missed
                                ? &ngx_http_leerpoort_counters->own_miss
                                : &ngx_http_leerpoort_counters->own_hit,

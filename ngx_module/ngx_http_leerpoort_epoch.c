@@ -45,6 +45,7 @@
 static ngx_uint_t ngx_http_leerpoort_slot_alive(
     const ngx_http_leerpoort_slot_t *slot);
 static uint64_t ngx_http_leerpoort_started(ngx_pid_t pid);
+static void ngx_http_leerpoort_slot_bury(ngx_http_leerpoort_slot_t *slot);
 static void ngx_http_leerpoort_epoch_check(ngx_http_leerpoort_zone_t *zone);
 
 /* This worker's slot; NULL: none was free, and the mirror is not used. */
@@ -206,7 +207,7 @@ ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone)
         ngx_http_leerpoort_lock(zone);
 
         if (slot->pid == seen.pid && slot->started == seen.started) {
-            ngx_memzero(slot, sizeof(ngx_http_leerpoort_slot_t));
+            ngx_http_leerpoort_slot_bury(slot);
         }
 
         ngx_http_leerpoort_unlock(zone);
@@ -215,6 +216,52 @@ ngx_http_leerpoort_slot_sweep(ngx_http_leerpoort_zone_t *zone)
     ngx_http_leerpoort_lock(zone);
     ngx_http_leerpoort_epoch_check(zone);
     ngx_http_leerpoort_unlock(zone);
+}
+
+
+/* What a dead worker had in memory is counted before its slot is free. */
+static void
+ngx_http_leerpoort_slot_bury(ngx_http_leerpoort_slot_t *slot)
+{
+    (void) ngx_atomic_fetch_add(&ngx_http_leerpoort_counters->usage_lost,
+                                slot->held.events);
+
+    ngx_memzero(slot, sizeof(ngx_http_leerpoort_slot_t));
+}
+
+
+/* Where this worker says what usage it holds. */
+ngx_http_leerpoort_held_t *
+ngx_http_leerpoort_slot_held(void)
+{
+    static ngx_http_leerpoort_held_t  nobody_looks;
+
+    return ngx_http_leerpoort_slot ? &ngx_http_leerpoort_slot->held
+                                   : &nobody_looks;
+}
+
+
+/* What all workers hold together, as it was a moment ago. */
+ngx_http_leerpoort_held_t
+ngx_http_leerpoort_slots_held(ngx_http_leerpoort_zone_t *zone)
+{
+    ngx_uint_t                        i;
+    ngx_http_leerpoort_held_t         sum;
+    const ngx_http_leerpoort_slot_t  *slot;
+
+    ngx_memzero(&sum, sizeof(ngx_http_leerpoort_held_t));
+
+    for (i = 0; i < NGX_HTTP_LEERPOORT_SLOTS; i++) {
+        slot = &zone->sh->slots[i];
+
+        if (slot->pid) {
+            sum.events += slot->held.events;
+            sum.batches += slot->held.batches;
+            sum.spool_bytes += slot->held.spool_bytes;
+        }
+    }
+
+    return sum;
 }
 
 

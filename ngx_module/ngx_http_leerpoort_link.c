@@ -244,6 +244,7 @@ static void
 ngx_http_leerpoort_link_tick(ngx_event_t *ev)
 {
     ngx_http_leerpoort_link_pulse();
+    ngx_http_leerpoort_usage_tick();
 
     if (ngx_current_msec - ngx_http_leerpoort_link.swept
         >= NGX_HTTP_LEERPOORT_SWEEP)

@@ -31,6 +31,8 @@ static u_char *ngx_http_leerpoort_metrics_histogram(u_char *p, u_char *last,
     size_t offset, ngx_uint_t own_time);
 static u_char *ngx_http_leerpoort_metrics_state(u_char *p, u_char *last,
     ngx_http_leerpoort_zone_t *zone);
+static u_char *ngx_http_leerpoort_metrics_held(u_char *p, u_char *last,
+    ngx_http_leerpoort_zone_t *zone);
 static ngx_atomic_uint_t ngx_http_leerpoort_sum(
     ngx_http_leerpoort_shared_t *sh, size_t offset);
 
@@ -89,7 +91,19 @@ static const ngx_http_leerpoort_metric_t  ngx_http_leerpoort_simple[] = {
       ngx_http_leerpoort_at(jwks_loaded),
       "JWKS files that were read again." },
     { "leerpoort_jwks_loads_total", "result", "broken",
-      ngx_http_leerpoort_at(jwks_broken), NULL }
+      ngx_http_leerpoort_at(jwks_broken), NULL },
+
+    { "leerpoort_usage_events_total", "state", "produced",
+      ngx_http_leerpoort_at(usage_produced),
+      "Redirects counted as usage, and what became of them." },
+    { "leerpoort_usage_events_total", "state", "stored",
+      ngx_http_leerpoort_at(usage_stored), NULL },
+    { "leerpoort_usage_events_total", "state", "spooled",
+      ngx_http_leerpoort_at(usage_spooled), NULL },
+    { "leerpoort_usage_events_total", "state", "dropped",
+      ngx_http_leerpoort_at(usage_dropped), NULL },
+    { "leerpoort_usage_events_total", "state", "lost",
+      ngx_http_leerpoort_at(usage_lost), NULL }
 };
 
 /* Upper bounds. Own time in ns, round trips in us; both are shown in us. */
@@ -180,6 +194,7 @@ ngx_http_leerpoort_metrics_handler(ngx_http_request_t *r)
     p = ngx_http_leerpoort_metrics_simple(p, last, zone->sh);
     p = ngx_http_leerpoort_metrics_histograms(p, last, zone->sh);
     p = ngx_http_leerpoort_metrics_state(p, last, zone);
+    p = ngx_http_leerpoort_metrics_held(p, last, zone);
 
     b->last = p;
     b->last_buf = (r == r->main);
@@ -405,6 +420,31 @@ ngx_http_leerpoort_metrics_state(u_char *p, u_char *last,
         "# TYPE leerpoort_zone_bytes gauge\n"
         "leerpoort_zone_bytes %uL\n",
         workers, up, armed, epoch, evicted, live, live_size, size);
+}
+
+
+/* Usage that has not reached Redis. */
+static u_char *
+ngx_http_leerpoort_metrics_held(u_char *p, u_char *last,
+    ngx_http_leerpoort_zone_t *zone)
+{
+    ngx_http_leerpoort_held_t  held;
+
+    held = ngx_http_leerpoort_slots_held(zone);
+
+    return ngx_slprintf(p, last,
+        "# HELP leerpoort_usage_waiting_events Redirects in the workers' "
+        "memory, on their way to Redis.\n"
+        "# TYPE leerpoort_usage_waiting_events gauge\n"
+        "leerpoort_usage_waiting_events %uL\n"
+        "# HELP leerpoort_usage_waiting_batches Batches of them that are "
+        "complete.\n"
+        "# TYPE leerpoort_usage_waiting_batches gauge\n"
+        "leerpoort_usage_waiting_batches %uL\n"
+        "# HELP leerpoort_usage_spool_bytes Bytes in spool files.\n"
+        "# TYPE leerpoort_usage_spool_bytes gauge\n"
+        "leerpoort_usage_spool_bytes %uL\n",
+        held.events, held.batches, held.spool_bytes);
 }
 
 

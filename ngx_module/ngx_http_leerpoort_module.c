@@ -75,6 +75,13 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
       0,
       NULL },
 
+    { ngx_string("leerpoort_usage"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
+      ngx_http_leerpoort_usage,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("leerpoort_click"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_leerpoort_click,
@@ -398,6 +405,7 @@ ngx_http_leerpoort_init_process(ngx_cycle_t *cycle)
 
     ngx_http_leerpoort_mirror_init(cycle, mcf);
     ngx_http_leerpoort_link_init(cycle, mcf);
+    ngx_http_leerpoort_usage_init(cycle, mcf);
 
     return NGX_OK;
 }
@@ -412,6 +420,7 @@ ngx_http_leerpoort_exit_process(ngx_cycle_t *cycle)
                                               ngx_http_leerpoort_module);
 
     if (ngx_http_leerpoort_zone_here && mcf && mcf->click_line) {
+        ngx_http_leerpoort_usage_exit();
         ngx_http_leerpoort_link_exit();
         ngx_http_leerpoort_mirror_exit();
     }

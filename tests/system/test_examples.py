@@ -91,7 +91,10 @@ def test_redis_user_edge_reads_and_no_more(redis):
     number = edge("CLIENT", "ID")
     assert edge("HGETALL", "u:{00}:S/x") == []
     assert edge("GET", "a:{00}:BP_ID:1") is None
+    assert edge("XADD", "usage:{00}", "*", "p", "x", "n", 0, "b", "y")
     for command in (("HSET", "u:{00}:S/x", "a", "b"), ("DEL", "u:{00}:S/x"),
+                    ("XADD", "journal:{00}", "*", "a", "b"),
+                    ("GET", "usage:{00}"), ("XADD", "u:{00}:S/x", "*", 1, 2),
                     ("GET", "journal:{00}"), ("KEYS", "*"), ("FLUSHALL",),
                     ("CONFIG", "GET", "*"), ("CLIENT", "LIST"),
                     ("EVAL", "return 1", 0), ("SUBSCRIBE", "other")):
@@ -116,6 +119,7 @@ def nginx_conf(folder, redis):
     (folder / "jwks").mkdir()
     (folder / "tls").mkdir()
     (folder / "cache").mkdir()
+    (folder / "spool").mkdir(0o700)
     for name, content in (("pepper", b"pepper" * 6),
                           ("redis-edge.password", PASSWORDS["edge"].encode())):
         (folder / name).touch(0o600)
@@ -135,6 +139,7 @@ def nginx_conf(folder, redis):
         (r"/run/nginx\.pid", f"{folder}/nginx.pid"),
         (r"/var/log/nginx/", f"{folder}/"),
         (r"/etc/leerpoort/", f"{folder}/"),
+        (r"/var/spool/leerpoort ", f"{folder}/spool "),
         (r"/run/redis/redis-server\.sock", redis),
         (r"listen 443 ", f"listen 127.0.0.1:{ports['tls']} "),
         (r"listen 127\.0\.0\.1:9145", f"listen 127.0.0.1:{ports['metrics']}"),

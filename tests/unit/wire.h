@@ -36,7 +36,7 @@ void wire_hang_up(wire_t *wire);
 /* What the store will read. */
 void wire_answer(wire_t *wire, const char *bytes);
 
-/* The next command that the store has sent, to be freed; NULL: there is none. */
+/* The next command that was sent, to be freed; NULL: there is none. */
 redisReply *wire_command(wire_t *wire);
 
 /* The value behind a word of a command; NULL: no such word. */

@@ -104,6 +104,10 @@ static const option_t options[LP_OPTS] = {
                          "for each answer of a party (30)"},
     [LP_OPT_DEAD] = {"dead", NULL, "put its dead letters back as well"},
     [LP_OPT_DRY_RUN] = {"dry-run", NULL, "say what would change, write nothing"},
+    [LP_OPT_YES] = {"yes", NULL, "do it without asking"},
+    [LP_OPT_FORCE] = {"force", NULL, "also where messages or clicks wait"},
+    [LP_OPT_REWRITE] = {"rewrite", NULL,
+                        "rewrite Redis' append-only file, and wait"},
 };
 
 static const lp_take_t *

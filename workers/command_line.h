@@ -76,6 +76,9 @@ typedef enum {
     LP_OPT_PATIENCE,
     LP_OPT_DEAD,
     LP_OPT_DRY_RUN,
+    LP_OPT_YES,
+    LP_OPT_FORCE,
+    LP_OPT_REWRITE,
     LP_OPTS
 } lp_opt_t;
 

@@ -1,0 +1,234 @@
+/*
+ * leerpoort-relay: tells other parties what the workers wrote into the journal.
+ * It reads its options and secrets, sees that Redis can be trusted, and hands
+ * over to relay.c. SIGTERM and SIGINT end it with 0 once what is on its way has
+ * an answer.
+ */
+
+#include <math.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "input.h"
+#include "relay.h"
+#include "say.h"
+#include "store_args.h"
+
+#define STORE_TIMEOUT_MS 3000 /* more than the relay sleeps in Redis */
+#define SECRET_FILE_MAX  4096
+#define SECONDS_MIN      0.01
+#define SECONDS_MAX      (31 * 86400.0)
+#define LOCK_DEFAULT_S   10.0
+#define LOCK_MIN_S       1.0
+#define PATIENCE_DEFAULT 30.0
+#define RETRY_DEFAULT    "60,300,3600,86400"
+
+static const lp_take_t takes[] = {
+    {LP_OPT_REDIS, LP_MAY},         {LP_OPT_USER, LP_MAY},
+    {LP_OPT_PASSWORD_FILE, LP_MAY}, {LP_OPT_SEAL, LP_MUST},
+    {LP_OPT_PARTIES, LP_MUST},      {LP_OPT_RETRY, LP_MAY},
+    {LP_OPT_PATIENCE, LP_MAY},      {LP_OPT_LOCK, LP_MAY},
+    {LP_OPT_CA, LP_MAY},            {LP_OPT_UNSAFE_REDIS, LP_MAY},
+    {LP_OPT_ONCE, LP_MAY},          {LP_OPT_END, LP_MAY},
+};
+
+static const lp_command_t program = {
+    "-relay", NULL, NULL,
+    "Sends confirmations and activations to the other parties.",
+    "One process works at a time; another that is started waits for its end.\n"
+    "With --once it ends when nothing more can be delivered now.",
+    takes, NULL,
+};
+
+static volatile sig_atomic_t stop;
+
+static void
+on_signal(int number)
+{
+    (void) number;
+    stop = 1;
+}
+
+/* No core files: they would hold ids of persons and secrets. */
+static void
+guard_process(void)
+{
+    struct rlimit    none = {0, 0};
+    struct sigaction action;
+
+    setrlimit(RLIMIT_CORE, &none);
+    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+    memset(&action, 0, sizeof(action));
+    action.sa_handler = on_signal;
+    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Seconds at text, with or without a fraction, up to a comma or the end. */
+static int
+read_seconds(const char **text, double least, int64_t *ms)
+{
+    char  *end;
+    double seconds;
+
+    if (**text < '0' || **text > '9') {
+        return -1;
+    }
+    seconds = strtod(*text, &end);
+    if ((*end != '\0' && *end != ',') || !isfinite(seconds) || seconds < least
+        || seconds > SECONDS_MAX) {
+        return -1;
+    }
+    *text = end;
+    *ms = (int64_t) (seconds * 1000);
+    return 0;
+}
+
+static int
+read_pauses(lp_relay_options_t *options, const lp_args_t *args)
+{
+    const char *text = args->value[LP_OPT_RETRY];
+
+    if (text == NULL) {
+        text = RETRY_DEFAULT;
+    }
+    for (;;) {
+        if (options->n_pauses == LP_PAUSES_MAX
+            || read_seconds(&text, SECONDS_MIN,
+                            &options->pauses_ms[options->n_pauses]) != 0) {
+            return lp_args_refuse(args, "--retry takes up to %d numbers of "
+                                        "seconds with commas between them",
+                                  LP_PAUSES_MAX);
+        }
+        options->n_pauses++;
+        if (*text == '\0') {
+            return LP_YES;
+        }
+        text++;
+    }
+}
+
+static int
+read_time(const lp_args_t *args, lp_opt_t option, double least, double absent,
+          int64_t *ms)
+{
+    const char *text = args->value[option];
+
+    *ms = (int64_t) (absent * 1000);
+    if (text != NULL
+        && (read_seconds(&text, least, ms) != 0 || *text != '\0')) {
+        return lp_args_refuse(args, "--%s takes seconds, at least %g",
+                              option == LP_OPT_LOCK ? "lock" : "patience",
+                              least);
+    }
+    return LP_YES;
+}
+
+static int
+read_options(lp_relay_options_t *options, const lp_args_t *args)
+{
+    int rc;
+
+    options->once = args->value[LP_OPT_ONCE] != NULL;
+    options->ca = args->value[LP_OPT_CA];
+    rc = read_pauses(options, args);
+    rc |= read_time(args, LP_OPT_LOCK, LOCK_MIN_S, LOCK_DEFAULT_S,
+                    &options->lock_ms);
+    rc |= read_time(args, LP_OPT_PATIENCE, SECONDS_MIN, PATIENCE_DEFAULT,
+                    &options->patience_ms);
+    return rc;
+}
+
+static int
+open_seal(lp_relay_options_t *options, const char *path)
+{
+    lp_input_t file;
+
+    if (lp_input_file(&file, path, SECRET_FILE_MAX) != 0) {
+        return -1;
+    }
+    lp_input_warn_open(path, "seal");
+    options->seal = lp_seal_create(lp_input_span(&file));
+    lp_input_free(&file);
+    if (options->seal == NULL) {
+        lp_say("%s holds too little for a secret: openssl rand 32 makes one",
+               path);
+        return -1;
+    }
+    return 0;
+}
+
+/* A Redis that can't be reached is waited for; one that loses is refused. */
+static int
+check_redis(lp_store_t *store, const lp_args_t *args)
+{
+    const char *reason;
+
+    if (args->value[LP_OPT_UNSAFE_REDIS] != NULL
+        || lp_store_durable(store, &reason) == 0
+        || lp_store_status(store) == LP_STORE_DOWN
+        || strcmp(lp_store_error(store), "LOADING") == 0) {
+        return 0;
+    }
+    lp_say("%s", reason);
+    return -1;
+}
+
+static int
+open_all(lp_relay_options_t *options, const lp_args_t *args)
+{
+    const char *reason;
+
+    if (open_seal(options, args->value[LP_OPT_SEAL]) != 0) {
+        return -1;
+    }
+    options->parties = lp_parties_open(args->value[LP_OPT_PARTIES], &reason);
+    if (options->parties == NULL) {
+        lp_say("%s", reason);
+        return -1;
+    }
+    return check_redis(options->store, args);
+}
+
+static int
+run(const lp_args_t *args)
+{
+    lp_relay_options_t options;
+    int                rc;
+
+    memset(&options, 0, sizeof(options));
+    rc = read_options(&options, args);
+    if (rc != LP_YES) {
+        return rc;
+    }
+    rc = lp_store_of_args(&options.store, args, STORE_TIMEOUT_MS);
+    if (rc == LP_YES) {
+        rc = open_all(&options, args) == 0
+                     && lp_relay_run(&options, &stop) == 0
+                 ? LP_YES
+                 : LP_NO;
+    }
+    if (options.parties != NULL) {
+        lp_parties_close(options.parties);
+    }
+    lp_seal_destroy(options.seal);
+    lp_store_destroy(options.store);
+    return rc;
+}
+
+int
+main(int argc, char **argv)
+{
+    lp_args_t args;
+    int       rc;
+
+    guard_process();
+    rc = lp_args_read(&args, &program, argc - 1, argv + 1);
+    if (rc == -1) {
+        lp_args_help(&program);
+        return LP_YES;
+    }
+    return rc == LP_YES ? run(&args) : rc;
+}

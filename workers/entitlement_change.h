@@ -18,8 +18,8 @@ typedef struct {
  * wanted: the message's record, its school resolved; before: what is stored
  * (exists 0: nothing). *after becomes what is to be stored, which differs from
  * before only where 1 is returned; *at is when what is confirmed took effect.
- * The verdict's result, code, reason and status are set in any case: LP_APPLIED,
- * LP_REPEATED, LP_STALE or LP_REFUSED_STATE.
+ * The verdict's result, code, reason and status are set in any case: applied,
+ * repeated, stale or refused.
  */
 int lp_entitlement_change(const lp_message_t *message,
                           const lp_record_t *wanted, const lp_record_t *before,

@@ -79,4 +79,18 @@ void lp_entitlements_apply(lp_service_t *service, lp_span_t party,
                            const lp_message_t *messages,
                            lp_verdict_t *verdicts, unsigned n, int confirm);
 
+/*
+ * The same for many calls: one per import or bulk request. max: messages of one
+ * transaction, of which there are 256 at most; remember: seconds for which
+ * products and schools that are there are not asked for again (0: always
+ * asked). NULL: out of memory, or party is too long.
+ */
+typedef struct lp_applier_s lp_applier_t;
+
+lp_applier_t *lp_applier_create(lp_service_t *service, lp_span_t party,
+                                int confirm, unsigned max, int64_t remember);
+void lp_applier_destroy(lp_applier_t *applier);
+void lp_applier_run(lp_applier_t *applier, const lp_message_t *messages,
+                    lp_verdict_t *verdicts, unsigned n);
+
 #endif

@@ -1,0 +1,79 @@
+/*
+ * Several entitlements of one user to one product. Redis has one right record
+ * for a user and a product, of the entitlement that serves the user best; the
+ * others follow it by the field "next" of their records.
+ */
+
+#ifndef LP_CHAIN_H
+#define LP_CHAIN_H
+
+#include "record.h"
+
+/* Whose right: a user's hash u:, or the school's s: for an open right. */
+typedef struct {
+    char        key[LP_KEY_MAX];
+    size_t      key_len;
+    const char *user;  /* LP_USER_KEY_LEN characters; NULL: the whole school */
+    int         any;   /* something is stored */
+    int         has;   /* and it is this right */
+    lp_right_t  right;
+} lp_holder_t;
+
+/* An entitlement of the chain other than the one in hand. */
+typedef struct {
+    lp_record_t before; /* exists 0: an operator's right, without a record */
+    lp_record_t after;
+    int         read;
+    int         sought; /* in other homes */
+} lp_member_t;
+
+typedef struct {
+    lp_holder_t  holders[LP_TOKEN_USERS];
+    unsigned     n_holders;
+    lp_member_t *members; /* room for LP_CHAIN_MAX; NULL: none */
+    unsigned     n_members;
+} lp_chain_t;
+
+/*
+ * Which of two rights serves a user better today: less than 0 where a does. A
+ * licence that is valid; a block that has not ended; a right that is valid, the
+ * one that ends first; one to come; one that has ended.
+ */
+int lp_chain_compare(const lp_right_t *a, const lp_right_t *b, uint32_t today);
+
+/* Fills in the holders of a record's right: none for a code's. */
+void lp_chain_holders(lp_chain_t *chain, const lp_record_t *record);
+
+/* Frees the members. */
+void lp_chain_clear(lp_chain_t *chain);
+
+/* Notes that the record's chain has to be known: what the holders' rights and
+   the record itself lead to. -1: out of memory. */
+int lp_chain_seek(lp_chain_t *chain, const lp_record_t *record);
+
+/*
+ * Adds WATCH and HGETALL for each member that was not read yet, in the home of
+ * record; returns the number of members. lp_chain_take() reads their replies
+ * from index *at on and notes what they lead to; until there is nothing more to
+ * ask. A member whose home is elsewhere stays unread: lp_chain_find().
+ */
+unsigned lp_chain_ask(lp_chain_t *chain, lp_store_t *store,
+                      const lp_record_t *record);
+void lp_chain_take(lp_chain_t *chain, const lp_store_t *store,
+                   const lp_record_t *record, unsigned *at);
+lp_store_status_t lp_chain_find(lp_chain_t *chain, lp_store_t *store,
+                                const lp_record_t *record);
+
+/*
+ * Puts the chain in order for today, with record in it, and adds what is to be
+ * written to the transaction: the members that changed and the rights of the
+ * holders. record->next is set; the caller writes the record afterwards.
+ */
+void lp_chain_write(lp_chain_t *chain, lp_store_t *store, lp_record_t *record,
+                    uint32_t today);
+
+/* 1 where so many live entitlements are in the chain that record, a new one,
+   can't be added. */
+int lp_chain_full(const lp_chain_t *chain, uint32_t today);
+
+#endif

@@ -14,6 +14,8 @@ int lp_command_token_explain(const lp_args_t *args);
 int lp_command_token_mint(const lp_args_t *args);
 int lp_command_token_jwks(const lp_args_t *args);
 int lp_command_key_new(const lp_args_t *args);
+int lp_command_key_rotate(const lp_args_t *args);
+int lp_command_key_list(const lp_args_t *args);
 int lp_command_user_key(const lp_args_t *args);
 int lp_command_right_show(const lp_args_t *args);
 int lp_command_right_set(const lp_args_t *args);

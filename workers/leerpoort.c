@@ -46,6 +46,11 @@ TAKES(token_jwks, {LP_OPT_KEYS, LP_MUST_REPEAT}, {LP_OPT_SIGN_ALG, LP_MAY},
 
 TAKES(key_new, {LP_OPT_NEW_ALG, LP_MUST}, {LP_OPT_KID, LP_MAY});
 
+TAKES(key_rotate, {LP_OPT_KEY_FOLDER, LP_MUST}, {LP_OPT_RING_ALG, LP_MAY},
+      {LP_OPT_OVERLAP, LP_MAY});
+
+TAKES(key_list, {LP_OPT_KEY_FOLDER, LP_MUST}, {LP_OPT_JSON, LP_MAY});
+
 TAKES(user_key, {LP_OPT_PEPPER, LP_MUST}, {LP_OPT_ID_TYPE, LP_MUST});
 
 TAKES(right_show, {LP_OPT_PRODUCT, LP_MAY}, {LP_OPT_OPEN, LP_MAY}, HOLDER,
@@ -104,6 +109,13 @@ static const lp_command_t commands[] = {
     {"key new", NULL, NULL, "Makes a private key and prints it as a JWK.",
      "Without --kid the name is the key's thumbprint (RFC 7638).", key_new,
      lp_command_key_new},
+    {"key rotate", NULL, NULL,
+     "Adds a key that our own tokens will be signed with.",
+     "It is published at once, in jwks.json, and signs after the overlap; the\n"
+     "first key signs at once. Keys that no token needs any more are removed.",
+     key_rotate, lp_command_key_rotate},
+    {"key list", NULL, NULL, "Shows which keys sign and are published.", NULL,
+     key_list, lp_command_key_list},
     {"user-key", NULL, "ID", "Prints the user key of a person's id.", NULL,
      user_key, lp_command_user_key},
     {"right show", NULL, "ID", "Shows what a person or a school may use.",

@@ -199,9 +199,8 @@ seconds(void)
     return at.tv_sec;
 }
 
-/* The whole body into dst, at most max bytes; -1 after answering. */
-static int
-read_body(lp_request_t *request, char *dst, size_t max, size_t *len)
+int
+lp_request_body(lp_request_t *request, char *dst, size_t max, size_t *len)
 {
     int64_t until = seconds() + BODY_TIME;
     char    more;
@@ -209,27 +208,17 @@ read_body(lp_request_t *request, char *dst, size_t max, size_t *len)
 
     *len = 0;
     if (request->length > (int64_t) max) {
-        lp_answer_refuse(request, 413, LP_CODE_SCHEMA,
-                         "body: more than %zu bytes", max);
-        return -1;
+        return 413;
     }
     while (n > 0 && seconds() <= until) {
         n = *len < max ? lp_request_read(request, dst + *len, max - *len)
                        : lp_request_read(request, &more, 1);
         if (n > 0 && *len == max) {
-            lp_answer_refuse(request, 413, LP_CODE_SCHEMA,
-                             "body: more than %zu bytes", max);
-            return -1;
+            return 413;
         }
         *len += n > 0 ? (size_t) n : 0;
     }
-    if (n != 0) {
-        lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
-                         "body: cut off, too slow, or not as long as its "
-                         "Content-Length says");
-        return -1;
-    }
-    return 0;
+    return n == 0 ? 0 : 400;
 }
 
 /* A document that its reader may keep and change; NULL after answering. */
@@ -263,14 +252,23 @@ lp_request_json(lp_request_t *request, size_t max)
     json_t *body = NULL;
     char   *bytes;
     size_t  len;
+    int     refusal;
 
     bytes = malloc(max);
     if (bytes == NULL) {
         lp_answer_unavailable(request);
         return NULL;
     }
-    if (read_body(request, bytes, max, &len) == 0) {
+    refusal = lp_request_body(request, bytes, max, &len);
+    if (refusal == 0) {
         body = read_document(request, (lp_span_t) {bytes, len});
+    } else if (refusal == 413) {
+        lp_answer_refuse(request, 413, LP_CODE_SCHEMA,
+                         "body: more than %zu bytes", max);
+    } else {
+        lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
+                         "body: cut off, too slow, or not as long as its "
+                         "Content-Length says");
     }
     free(bytes);
     return body;
@@ -278,9 +276,8 @@ lp_request_json(lp_request_t *request, size_t max)
 
 /* The query string. */
 
-/* Percent-decodes into dst with a NUL; -1: badly encoded, too long, a NUL. */
-static int
-decode(char *dst, size_t size, lp_span_t text)
+int
+lp_request_decode(char *dst, size_t size, lp_span_t text)
 {
     const unsigned char *p = (const unsigned char *) text.data;
     const unsigned char *end = p + text.len;
@@ -322,7 +319,8 @@ lp_request_query(const lp_request_t *request, const char *name, char *dst,
         pair.len = end == NULL ? rest.len : (size_t) (end - rest.data);
         if (pair.len > len && pair.data[len] == '='
             && memcmp(pair.data, name, len) == 0) {
-            return decode(dst, size, (lp_span_t) {pair.data + len + 1,
+            return lp_request_decode(dst, size,
+                                     (lp_span_t) {pair.data + len + 1,
                                                   pair.len - len - 1});
         }
         if (end == NULL) {

@@ -82,6 +82,7 @@ add_key(lp_ring_t *ring, const char *folder, const char *name)
     int            n;
 
     n = snprintf(path, sizeof(path), "%s/%s", folder, name);
+    ring->left_out++;
     if (n < 0 || (size_t) n >= sizeof(path)) {
         return;
     }
@@ -92,6 +93,7 @@ add_key(lp_ring_t *ring, const char *folder, const char *name)
     if (lp_private_key_load(&key->key, path, LP_ALG_UNKNOWN, NULL) == 0
         && check_key(&key->key, path, name) == 0) {
         ring->n++;
+        ring->left_out--;
         return;
     }
     lp_private_key_free(&key->key);
@@ -114,7 +116,7 @@ lp_ring_read(lp_ring_t *ring, const char *folder)
     struct dirent *entry;
     DIR           *dir;
 
-    ring->n = 0;
+    memset(ring, 0, sizeof(*ring));
     ring->keys = calloc(LP_RING_KEYS_MAX, sizeof(lp_ring_key_t));
     dir = opendir(folder);
     if (ring->keys == NULL || dir == NULL) {
@@ -124,7 +126,13 @@ lp_ring_read(lp_ring_t *ring, const char *folder)
         return -1;
     }
     while ((entry = readdir(dir)) != NULL) {
-        if (is_key_name(entry->d_name) && ring->n < LP_RING_KEYS_MAX) {
+        if (!is_key_name(entry->d_name)) {
+            continue;
+        }
+        if (ring->n == LP_RING_KEYS_MAX) {
+            lp_say("%s holds more than %d keys", folder, LP_RING_KEYS_MAX);
+            ring->left_out++;
+        } else {
             add_key(ring, folder, entry->d_name);
         }
     }

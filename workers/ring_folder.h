@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     lp_ring_key_t *keys; /* by from, then by kid */
     unsigned       n;
+    unsigned       left_out; /* files that hold no key that can be used */
 } lp_ring_t;
 
 /*

@@ -71,11 +71,24 @@ uint32_t lp_service_today(void);
 int lp_request_read(lp_request_t *request, char *dst, size_t max);
 
 /*
+ * Reads the whole body, at most max bytes, into dst. Returns 0, or without
+ * having answered the HTTP status of the refusal: 413 where it is longer, 400
+ * where it was cut off, slow, or not as long as was said.
+ */
+int lp_request_body(lp_request_t *request, char *dst, size_t max, size_t *len);
+
+/*
  * Reads the whole body, at most max bytes, as one JSON object (UTF-8, no member
  * twice, at most 16 levels). NULL after answering 400 or 413 in Edu-V's form.
  * json_decref() it.
  */
 json_t *lp_request_json(lp_request_t *request, size_t max);
+
+/*
+ * Percent-decodes text into dst (NUL-terminated; "+" is a blank). -1: badly
+ * encoded, a NUL, or too long for size.
+ */
+int lp_request_decode(char *dst, size_t size, lp_span_t text);
 
 /* A parameter of the query string, percent-decoded, into dst (NUL-terminated);
    -1: absent, too long, badly encoded. */

@@ -82,6 +82,10 @@ TAKES(school_set, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
 TAKES(school_drop, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
       REDIS);
 
+TAKES(relay_status, REDIS, {LP_OPT_JSON, LP_MAY});
+
+TAKES(relay_retry, {LP_OPT_DEAD, LP_MAY}, REDIS);
+
 TAKES(check, REDIS, {LP_OPT_NGINX_CONF, LP_MAY}, {LP_OPT_NGINX, LP_MAY},
       {LP_OPT_JSON, LP_MAY});
 
@@ -143,6 +147,12 @@ static const lp_command_t commands[] = {
      school_set, lp_command_school_set},
     {"school drop", NULL, NULL, "Forgets which school an id means.", NULL,
      school_drop, lp_command_school_drop},
+    {"relay status", NULL, NULL, "Shows what waits for other parties.",
+     "Exit 1 where something is stuck: a party that fails, dead letters, a\n"
+     "message older than a quarter of an hour, or no relay while some wait.",
+     relay_status, lp_command_relay_status},
+    {"relay retry", "OIN", NULL, "Ends the pause of a party.", NULL,
+     relay_retry, lp_command_relay_retry},
     {"check", NULL, NULL, "Checks Redis and nginx, and says what to do.", NULL,
      check, lp_command_check},
 };

@@ -8,16 +8,14 @@
 
 #include <jansson.h>
 
-#include "../core/day.h"
 #include "../core/keys.h"
-#include "../core/product.h"
 #include "commands.h"
+#include "product_field.h"
 #include "redis_link.h"
 #include "say.h"
 
-#define NAME_LEN_MAX 200 /* bytes */
-#define DATE_PREFIX  "date:"
-#define SET_WORDS    (2 + 2 * 6) /* a command, the key, all the fields */
+/* a command, the key, all the fields */
+#define SET_WORDS (2 + 2 * LP_PRODUCT_FIELDS)
 
 typedef struct {
     lp_redis_t redis;
@@ -25,136 +23,11 @@ typedef struct {
     lp_span_t  key;
 } entry_t;
 
-typedef struct {
-    const char *name; /* of the hash field, and of the option */
-    lp_opt_t    option;
-    int (*check)(const lp_args_t *args, lp_span_t value);
-} field_t;
-
-static int check_url(const lp_args_t *args, lp_span_t value);
-static int check_deep(const lp_args_t *args, lp_span_t value);
-static int check_free(const lp_args_t *args, lp_span_t value);
-static int check_sets(const lp_args_t *args, lp_span_t value);
-static int check_name(const lp_args_t *args, lp_span_t value);
-static int check_licence(const lp_args_t *args, lp_span_t value);
-
-static const field_t fields[] = {
-    {"name", LP_OPT_NAME, check_name},
-    {"url", LP_OPT_URL, check_url},
-    {"deep", LP_OPT_DEEP, check_deep},
-    {"free", LP_OPT_FREE, check_free},
-    {"in", LP_OPT_IN, check_sets},
-    {"licence", LP_OPT_LICENCE, check_licence},
+/* The options that set lp_product_fields. */
+static const lp_opt_t options[LP_PRODUCT_FIELDS] = {
+    LP_OPT_NAME, LP_OPT_URL, LP_OPT_DEEP,
+    LP_OPT_FREE, LP_OPT_IN,  LP_OPT_LICENCE,
 };
-
-#define N_FIELDS (sizeof(fields) / sizeof(fields[0]))
-
-static int
-check_target(lp_span_t value, int deep)
-{
-    lp_hosts_t  any = {NULL, 0};
-    lp_target_t target = lp_target_check(value, deep, &any);
-
-    if (target != LP_TARGET_OK) {
-        lp_say("%s: %s", deep ? "--deep" : "--url", lp_target_text(target));
-        return LP_USAGE;
-    }
-    return LP_YES;
-}
-
-static int
-check_url(const lp_args_t *args, lp_span_t value)
-{
-    (void) args;
-    return check_target(value, 0);
-}
-
-static int
-check_deep(const lp_args_t *args, lp_span_t value)
-{
-    (void) args;
-    return check_target(value, 1);
-}
-
-static int
-check_free(const lp_args_t *args, lp_span_t value)
-{
-    if (value.len != 1 || (value.data[0] != '0' && value.data[0] != '1')) {
-        return lp_args_refuse(args, "--free is 0 or 1");
-    }
-    return LP_YES;
-}
-
-static int
-check_sets(const lp_args_t *args, lp_span_t value)
-{
-    const char *comma;
-    lp_span_t   set;
-    unsigned    n = 0;
-
-    while (value.data != NULL) {
-        comma = memchr(value.data, ',', value.len);
-        set.data = value.data;
-        set.len = comma == NULL ? value.len : (size_t) (comma - value.data);
-        value.len -= comma == NULL ? value.len : set.len + 1;
-        value.data = comma == NULL ? NULL : comma + 1;
-        if (!lp_product_valid(set) || ++n > LP_SETS_MAX) {
-            return lp_args_refuse(args, "--in takes up to %d product ids with "
-                                        "commas between them", LP_SETS_MAX);
-        }
-    }
-    return LP_YES;
-}
-
-static int
-check_name(const lp_args_t *args, lp_span_t value)
-{
-    json_t *text = json_stringn(value.data, value.len); /* NULL: not UTF-8 */
-    size_t  i;
-    int     ok = text != NULL && value.len <= NAME_LEN_MAX;
-
-    json_decref(text);
-    for (i = 0; ok && i < value.len; i++) {
-        ok = (unsigned char) value.data[i] >= 0x20 && value.data[i] != 0x7f;
-    }
-    if (!ok) {
-        return lp_args_refuse(args, "--name is text in UTF-8 of at most %d "
-                                    "bytes on one line", NAME_LEN_MAX);
-    }
-    return LP_YES;
-}
-
-static int
-is_date(lp_span_t value)
-{
-    size_t   prefix = strlen(DATE_PREFIX), i;
-    uint32_t day = 0;
-
-    if (value.len != prefix + 8
-        || memcmp(value.data, DATE_PREFIX, prefix) != 0) {
-        return 0;
-    }
-    for (i = prefix; i < value.len; i++) {
-        if (value.data[i] < '0' || value.data[i] > '9') {
-            return 0;
-        }
-        day = day * 10 + (uint32_t) (value.data[i] - '0');
-    }
-    return lp_day_valid(day);
-}
-
-static int
-check_licence(const lp_args_t *args, lp_span_t value)
-{
-    if (lp_span_equal(value, lp_span("schoolyear"))
-        || lp_span_equal(value, lp_span("month"))
-        || lp_span_equal(value, lp_span("quarter"))
-        || lp_span_equal(value, lp_span("year")) || is_date(value)) {
-        return LP_YES;
-    }
-    return lp_args_refuse(args, "--licence is schoolyear, month, quarter, "
-                                "year or date:YYYYMMDD");
-}
 
 static int
 open_entry(entry_t *entry, const lp_args_t *args)
@@ -218,17 +91,17 @@ print_product(const redisReply *reply, const char *id, int as_json)
     lp_span_t value;
     size_t    i;
 
-    for (i = 0; i < N_FIELDS; i++) {
-        value = lp_redis_text(find_value(reply, fields[i].name));
+    for (i = 0; i < LP_PRODUCT_FIELDS; i++) {
+        value = lp_redis_text(find_value(reply, lp_product_fields[i]));
         if (value.data == NULL) {
             continue;
         }
         text = json_stringn(value.data, value.len);
         if (!as_json) {
-            printf("%-8s ", fields[i].name);
+            printf("%-8s ", lp_product_fields[i]);
             print_json(text, JSON_ENCODE_ANY);
         }
-        json_object_set_new(product, fields[i].name, text);
+        json_object_set_new(product, lp_product_fields[i], text);
     }
     if (as_json) {
         print_json(product, JSON_INDENT(2));
@@ -274,23 +147,36 @@ lp_command_product_show(const lp_args_t *args)
 
 /* set */
 
+/* A link's fault is said as it is, others with where to look. */
+static int
+refuse_field(const lp_args_t *args, const char *field, const char *wrong)
+{
+    if (strcmp(field, "url") == 0 || strcmp(field, "deep") == 0) {
+        lp_say("--%s: %s", field, wrong);
+        return LP_USAGE;
+    }
+    return lp_args_refuse(args, "--%s %s", field, wrong);
+}
+
 static int
 check_fields(const lp_args_t *args)
 {
-    const char *value;
+    const char *value, *wrong;
     unsigned    i, given = 0;
-    int         rc;
 
-    for (i = 0; i < N_FIELDS; i++) {
-        value = args->value[fields[i].option];
+    for (i = 0; i < LP_PRODUCT_FIELDS; i++) {
+        value = args->value[options[i]];
         if (value == NULL) {
             continue;
         }
         given++;
-        rc = value[0] == '\0' ? LP_YES
-                              : fields[i].check(args, lp_span_of(value));
-        if (rc != LP_YES) {
-            return rc;
+        if (value[0] == '\0') {
+            continue;
+        }
+        wrong = lp_product_field_wrong(lp_product_fields[i],
+                                       lp_span_of(value));
+        if (wrong != NULL) {
+            return refuse_field(args, lp_product_fields[i], wrong);
         }
     }
     if (given == 0) {
@@ -309,12 +195,12 @@ send_fields(entry_t *entry, const lp_args_t *args, int removing)
 
     words[0] = removing ? lp_span("HDEL") : lp_span("HSET");
     words[1] = entry->key;
-    for (i = 0; i < N_FIELDS; i++) {
-        value = args->value[fields[i].option];
+    for (i = 0; i < LP_PRODUCT_FIELDS; i++) {
+        value = args->value[options[i]];
         if (value == NULL || (value[0] == '\0') != removing) {
             continue;
         }
-        words[n++] = lp_span_of(fields[i].name);
+        words[n++] = lp_span_of(lp_product_fields[i]);
         if (!removing) {
             words[n++] = lp_span_of(value);
         }

@@ -402,7 +402,8 @@ struct ngx_http_leerpoort_ctx_s {
     lp_span_t                     client;   /* of an API; len 0: none */
     lp_span_t                     scope;    /* likewise */
     ngx_str_t                     uri, args; /* of the click, for its return */
-    lp_outcome_t                  said;     /* by the worker; activate: none */
+    ngx_array_t                  *error_pages; /* that lead back to it */
+    lp_outcome_t                  said;     /* by the worker, once fresh */
     lp_outcome_t                  outcome;
     ngx_str_t                     location; /* of a redirect */
     uint64_t                      began;    /* this stretch of work, ns */
@@ -451,6 +452,10 @@ lp_jose_error_t ngx_http_leerpoort_identity_of(
 ngx_int_t ngx_http_leerpoort_person(ngx_http_leerpoort_ctx_t *ctx,
     ngx_str_t *json);
 
+ngx_int_t ngx_http_leerpoort_activate(ngx_http_leerpoort_ctx_t *ctx);
+ngx_int_t ngx_http_leerpoort_activation_handler(ngx_http_request_t *r);
+void ngx_http_leerpoort_activation_back(ngx_http_leerpoort_ctx_t *ctx);
+
 ngx_int_t ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx);
 ngx_uint_t ngx_http_leerpoort_may_complain(const char *what, lp_span_t of);
 
@@ -459,6 +464,31 @@ ngx_int_t ngx_http_leerpoort_prepare(ngx_http_leerpoort_ctx_t *ctx,
 ngx_int_t ngx_http_leerpoort_answer(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome);
 ngx_int_t ngx_http_leerpoort_bad_method(ngx_http_leerpoort_ctx_t *ctx);
+ngx_int_t ngx_http_leerpoort_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, const ngx_str_t *body);
+ngx_uint_t ngx_http_leerpoort_has_error_page(ngx_http_request_t *r,
+    ngx_uint_t status);
+ngx_table_elt_t *ngx_http_leerpoort_header(ngx_http_request_t *r,
+    const char *name, size_t name_len, const char *value, size_t value_len);
+
+#define ngx_http_leerpoort_header_literal(r, name, value)                     \
+    ngx_http_leerpoort_header(r, name, sizeof(name) - 1,                      \
+                              value, sizeof(value) - 1)
+
+
+/* ---- APIs ---- */
+
+char *ngx_http_leerpoort_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
+ngx_int_t ngx_http_leerpoort_auth_init(ngx_conf_t *cf,
+    ngx_http_leerpoort_main_conf_t *mcf);
+void ngx_http_leerpoort_auth_start(ngx_cycle_t *cycle,
+    ngx_http_leerpoort_main_conf_t *mcf);
+ngx_int_t ngx_http_leerpoort_auth_handler(ngx_http_request_t *r);
+ngx_uint_t ngx_http_leerpoort_is_scope(const char *text, size_t len,
+    ngx_uint_t blanks);
+ngx_int_t ngx_http_leerpoort_refuse(ngx_http_request_t *r,
+    const ngx_http_leerpoort_auth_t *auth,
+    ngx_http_leerpoort_api_result_e result, lp_jose_error_t error);
 
 
 /* ---- usage ---- */

@@ -12,14 +12,6 @@ static ngx_int_t ngx_http_leerpoort_send_redirect(ngx_http_request_t *r,
     const ngx_str_t *location);
 static ngx_int_t ngx_http_leerpoort_send_page(ngx_http_request_t *r,
     ngx_uint_t status, const ngx_str_t *page);
-static ngx_uint_t ngx_http_leerpoort_has_error_page(ngx_http_request_t *r,
-    ngx_uint_t status);
-static ngx_table_elt_t *ngx_http_leerpoort_header(ngx_http_request_t *r,
-    const char *name, size_t name_len, const char *value, size_t value_len);
-
-#define ngx_http_leerpoort_header_literal(r, name, value)                     \
-    ngx_http_leerpoort_header(r, name, sizeof(name) - 1,                      \
-                              value, sizeof(value) - 1)
 
 #define NGX_HTTP_LEERPOORT_PAGE(title_nl, text_nl, title_en, text_en)         \
     ngx_string(                                                               \
@@ -293,21 +285,31 @@ static ngx_int_t
 ngx_http_leerpoort_send_page(ngx_http_request_t *r, ngx_uint_t status,
     const ngx_str_t *page)
 {
-    ngx_int_t    rc;
-    ngx_buf_t   *b;
-    ngx_chain_t  out;
-
     if (ngx_http_leerpoort_has_error_page(r, status)) {
         return status;
     }
+
+    return ngx_http_leerpoort_send(r, status, "text/html; charset=utf-8",
+                                   page);
+}
+
+
+/* Sends a whole answer; the body must live as long as the request. */
+ngx_int_t
+ngx_http_leerpoort_send(ngx_http_request_t *r, ngx_uint_t status,
+    const char *type, const ngx_str_t *body)
+{
+    ngx_int_t    rc;
+    ngx_buf_t   *b;
+    ngx_chain_t  out;
 
     b = ngx_calloc_buf(r->pool);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->pos = page->data;
-    b->last = page->data + page->len;
+    b->pos = body->data;
+    b->last = body->data + body->len;
     b->memory = 1;
     b->last_buf = 1;
     b->last_in_chain = 1;
@@ -316,8 +318,9 @@ ngx_http_leerpoort_send_page(ngx_http_request_t *r, ngx_uint_t status,
     out.next = NULL;
 
     r->headers_out.status = status;
-    r->headers_out.content_length_n = page->len;
-    ngx_str_set(&r->headers_out.content_type, "text/html; charset=utf-8");
+    r->headers_out.content_length_n = body->len;
+    r->headers_out.content_type.data = (u_char *) type;
+    r->headers_out.content_type.len = ngx_strlen(type);
     r->headers_out.content_type_len = r->headers_out.content_type.len;
     r->headers_out.content_type_lowcase = NULL;
 
@@ -332,7 +335,7 @@ ngx_http_leerpoort_send_page(ngx_http_request_t *r, ngx_uint_t status,
 
 
 /* The page is served by an internal redirect that needs the context. */
-static ngx_uint_t
+ngx_uint_t
 ngx_http_leerpoort_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 {
     ngx_uint_t                 i;
@@ -359,7 +362,7 @@ ngx_http_leerpoort_has_error_page(ngx_http_request_t *r, ngx_uint_t status)
 }
 
 
-static ngx_table_elt_t *
+ngx_table_elt_t *
 ngx_http_leerpoort_header(ngx_http_request_t *r, const char *name,
     size_t name_len, const char *value, size_t value_len)
 {

@@ -14,9 +14,9 @@
  *
  * A request can vanish while it waits (ngx_http_leerpoort_ctx_detach).
  *
- * When the outcome is activate, the request goes to the worker by an internal
- * redirect and comes back by another. The context is found again through
- * the pool's cleanup list, because nginx clears r->ctx in between.
+ * When the outcome is activate, the request goes to the worker and comes back
+ * (ngx_http_leerpoort_activation.c). The context is found again through the
+ * pool's cleanup list, because nginx clears r->ctx in between.
  */
 
 #include "ngx_http_leerpoort.h"
@@ -36,7 +36,6 @@ static ngx_int_t ngx_http_leerpoort_advance(ngx_http_leerpoort_ctx_t *ctx);
 static ngx_int_t ngx_http_leerpoort_suspend(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_resume(ngx_event_t *ev);
 static ngx_int_t ngx_http_leerpoort_finish(ngx_http_leerpoort_ctx_t *ctx);
-static ngx_int_t ngx_http_leerpoort_activate(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_detached(void *data);
 static void ngx_http_leerpoort_kept(void *data);
 
@@ -179,7 +178,12 @@ ngx_http_leerpoort_ctx_again(ngx_http_leerpoort_ctx_t *ctx)
     ngx_http_leerpoort_ctx_detach(ctx);
 
     ngx_http_set_ctx(ctx->request, ctx, ngx_http_leerpoort_module);
-    ctx->fresh = ctx->activating;
+
+    if (ctx->activating && !ctx->fresh) {
+        ngx_http_leerpoort_activation_back(ctx);
+    }
+
+    ctx->api = 0;
     ctx->decided = 0;
     ctx->identified = 0;
     ctx->school_known = 0;
@@ -549,54 +553,4 @@ ngx_http_leerpoort_finish(ngx_http_leerpoort_ctx_t *ctx)
     }
 
     return ngx_http_leerpoort_answer(ctx, ctx->outcome);
-}
-
-
-/*
- * Hands the request to the worker. One that comes back and would have to go
- * again has not been activated: the worker said that it was.
- */
-static ngx_int_t
-ngx_http_leerpoort_activate(ngx_http_leerpoort_ctx_t *ctx)
-{
-    ngx_str_t                       uri, args;
-    ngx_uint_t                      flags;
-    ngx_http_request_t             *r;
-    ngx_http_leerpoort_loc_conf_t  *llcf;
-
-    r = ctx->request;
-    llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
-
-    if (llcf->activate.len == 0 || ctx->fresh) {
-        return ngx_http_leerpoort_answer(ctx, LP_UNAVAILABLE);
-    }
-
-    ngx_http_leerpoort_ctx_keep(ctx);
-    if (!ctx->kept) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ctx->activating = 1;
-    if (ngx_http_leerpoort_prepare(ctx, LP_ACTIVATE) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    ngx_http_leerpoort_ctx_detach(ctx);
-
-    if (llcf->activate.data[0] == '@') {
-        (void) ngx_http_named_location(r, &llcf->activate);
-        return NGX_DONE;
-    }
-
-    uri = llcf->activate;
-    ngx_str_null(&args);
-    flags = 0;
-
-    if (ngx_http_parse_unsafe_uri(r, &uri, &args, &flags) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    (void) ngx_http_internal_redirect(r, &uri, &args);
-
-    return NGX_DONE;
 }

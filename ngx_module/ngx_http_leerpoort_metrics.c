@@ -22,6 +22,8 @@ typedef struct {
 static ngx_int_t ngx_http_leerpoort_metrics_handler(ngx_http_request_t *r);
 static u_char *ngx_http_leerpoort_metrics_clicks(u_char *p, u_char *last,
     ngx_http_leerpoort_shared_t *sh);
+static u_char *ngx_http_leerpoort_metrics_api(u_char *p, u_char *last,
+    ngx_http_leerpoort_shared_t *sh);
 static u_char *ngx_http_leerpoort_metrics_simple(u_char *p, u_char *last,
     ngx_http_leerpoort_shared_t *sh);
 static u_char *ngx_http_leerpoort_metrics_histograms(u_char *p, u_char *last,
@@ -249,6 +251,38 @@ ngx_http_leerpoort_metrics_clicks(u_char *p, u_char *last,
                          ngx_http_leerpoort_sum(sh,
                                   ngx_http_leerpoort_at(refused)
                                   + i * sizeof(ngx_atomic_t)));
+    }
+
+    return ngx_http_leerpoort_metrics_api(p, last, sh);
+}
+
+
+static u_char *
+ngx_http_leerpoort_metrics_api(u_char *p, u_char *last,
+    ngx_http_leerpoort_shared_t *sh)
+{
+    ngx_uint_t  i;
+
+    static const char  *const  names[NGX_HTTP_LEERPOORT_API_RESULTS] = {
+        [NGX_HTTP_LEERPOORT_API_PASSED] = "passed",
+        [NGX_HTTP_LEERPOORT_API_NO_TOKEN] = "no-token",
+        [NGX_HTTP_LEERPOORT_API_EXPIRED] = "expired",
+        [NGX_HTTP_LEERPOORT_API_BAD_TOKEN] = "bad-token",
+        [NGX_HTTP_LEERPOORT_API_NO_SCOPE] = "no-scope",
+        [NGX_HTTP_LEERPOORT_API_UNAVAILABLE] = "unavailable"
+    };
+
+    p = ngx_slprintf(p, last,
+                     "# HELP leerpoort_api_requests_total Requests that "
+                     "leerpoort_auth checked.\n"
+                     "# TYPE leerpoort_api_requests_total counter\n");
+
+    for (i = 0; i < NGX_HTTP_LEERPOORT_API_RESULTS; i++) {
+        p = ngx_slprintf(p, last,
+                         "leerpoort_api_requests_total{result=\"%s\"} %uA\n",
+                         names[i],
+                         ngx_http_leerpoort_sum(sh, ngx_http_leerpoort_at(api)
+                                                + i * sizeof(ngx_atomic_t)));
     }
 
     return p;

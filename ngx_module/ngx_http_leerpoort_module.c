@@ -11,8 +11,11 @@
 static ngx_int_t ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf);
 static void *ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_leerpoort_init_main_conf(ngx_conf_t *cf, void *conf);
+static ngx_int_t ngx_http_leerpoort_add_activation(ngx_conf_t *cf);
 static ngx_int_t ngx_http_leerpoort_check_issuers(ngx_conf_t *cf,
     ngx_http_leerpoort_main_conf_t *mcf);
+static ngx_uint_t ngx_http_leerpoort_names_users(
+    const ngx_http_leerpoort_main_conf_t *mcf);
 static void *ngx_http_leerpoort_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
@@ -145,6 +148,13 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
       offsetof(ngx_http_leerpoort_loc_conf_t, stale),
       NULL },
 
+    { ngx_string("leerpoort_auth"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_leerpoort_auth,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("leerpoort_metrics"),
       NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
       ngx_http_leerpoort_metrics,
@@ -200,7 +210,10 @@ ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf)
     /* room for all: their addresses must not change */
     if (ngx_array_init(&mcf->issuers, cf->pool, NGX_HTTP_LEERPOORT_ISSUERS,
                        sizeof(ngx_http_leerpoort_issuer_t))
-        != NGX_OK)
+        != NGX_OK
+        || ngx_array_init(&mcf->auths, cf->pool, 4,
+                          sizeof(ngx_http_leerpoort_auth_t *))
+           != NGX_OK)
     {
         return NULL;
     }
@@ -239,7 +252,9 @@ ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf)
 
     mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
 
-    if (ngx_http_leerpoort_check_issuers(cf, mcf) != NGX_OK) {
+    if (ngx_http_leerpoort_auth_init(cf, mcf) != NGX_OK
+        || ngx_http_leerpoort_check_issuers(cf, mcf) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -258,13 +273,41 @@ ngx_http_leerpoort_postconfiguration(ngx_conf_t *cf)
     missing = mcf->shm_zone == NULL ? "leerpoort_zone"
               : mcf->redis.sockaddr == NULL ? "leerpoort_redis"
               : mcf->pepper == NULL ? "leerpoort_pepper"
-              : mcf->issuers.nelts == 0 ? "leerpoort_issuer" : NULL;
+              : !ngx_http_leerpoort_names_users(mcf) ? "leerpoort_issuer"
+              : NULL;
 
     if (missing) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                       "\"leerpoort_click\" needs \"%s\" in the http block in "
                       "%V:%ui", missing, &mcf->click_file, mcf->click_line);
         return NGX_ERROR;
+    }
+
+    return ngx_http_leerpoort_add_activation(cf);
+}
+
+
+/* Clicks on their way to the worker are met in two phases. */
+static ngx_int_t
+ngx_http_leerpoort_add_activation(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *handler;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    static const ngx_uint_t  phases[] = {
+        NGX_HTTP_REWRITE_PHASE, NGX_HTTP_PREACCESS_PHASE
+    };
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = 0; i < sizeof(phases) / sizeof(phases[0]); i++) {
+        handler = ngx_array_push(&cmcf->phases[phases[i]].handlers);
+        if (handler == NULL) {
+            return NGX_ERROR;
+        }
+
+        *handler = ngx_http_leerpoort_activation_handler;
     }
 
     return NGX_OK;
@@ -276,21 +319,50 @@ static ngx_int_t
 ngx_http_leerpoort_check_issuers(ngx_conf_t *cf,
     ngx_http_leerpoort_main_conf_t *mcf)
 {
-    ngx_uint_t                    i;
-    ngx_http_leerpoort_issuer_t  *issuer;
+    uint32_t                       named;
+    ngx_uint_t                     i;
+    ngx_http_leerpoort_auth_t    **auth;
+    ngx_http_leerpoort_issuer_t   *issuer;
+
+    named = 0;
+    auth = mcf->auths.elts;
+
+    for (i = 0; i < mcf->auths.nelts; i++) {
+        named |= auth[i]->issuers;
+    }
 
     issuer = mcf->issuers.elts;
 
     for (i = 0; i < mcf->issuers.nelts; i++) {
-        if (issuer[i].rules.n_users == 0) {
+        if (issuer[i].rules.n_users == 0 && !(named & (uint32_t) 1 << i)) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                          "no \"user\" in leerpoort_issuer \"%V\" in %V:%ui",
+                          "no \"user\" in leerpoort_issuer \"%V\", which no "
+                          "\"leerpoort_auth\" names either, in %V:%ui",
                           &issuer[i].name, &issuer[i].file, issuer[i].line);
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+/* Does any issuer say whose click it is? */
+static ngx_uint_t
+ngx_http_leerpoort_names_users(const ngx_http_leerpoort_main_conf_t *mcf)
+{
+    ngx_uint_t                    i;
+    ngx_http_leerpoort_issuer_t  *issuer;
+
+    issuer = mcf->issuers.elts;
+
+    for (i = 0; i < mcf->issuers.nelts; i++) {
+        if (issuer[i].rules.n_users > 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 
@@ -331,6 +403,10 @@ ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_sec_value(conf->mirror_time, prev->mirror_time, 60);
     ngx_conf_merge_sec_value(conf->stale, prev->stale, 3600);
 
+    if (conf->auth == NULL) {
+        conf->auth = prev->auth; /* also in "if" and "limit_except" */
+    }
+
     if (conf->content_hosts) {
         conf->hosts.list = conf->content_hosts->elts;
         conf->hosts.n = conf->content_hosts->nelts;
@@ -355,6 +431,14 @@ ngx_http_leerpoort_check_click(ngx_conf_t *cf,
                       "another directive answers the requests of the location "
                       "with \"leerpoort_click\" (proxy_pass, "
                       "leerpoort_metrics ...) in %V:%ui",
+                      &conf->click_file, conf->click_line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->auth) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"leerpoort_click\" checks its tokens itself, without "
+                      "\"leerpoort_auth\", in %V:%ui",
                       &conf->click_file, conf->click_line);
         return NGX_CONF_ERROR;
     }
@@ -398,6 +482,7 @@ ngx_http_leerpoort_init_process(ngx_cycle_t *cycle)
                                              % NGX_HTTP_LEERPOORT_COUNTERS];
 
     if (mcf->click_line == 0) {
+        ngx_http_leerpoort_auth_start(cycle, mcf);
         return NGX_OK;
     }
 

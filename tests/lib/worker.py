@@ -8,8 +8,9 @@ from lib.process import free_port
 
 class Worker:
     """Answers every request with what answer(headers) returns: a dict of
-    response headers, or None for a plain 200. headers: what nginx sent, where
-    the configuration puts user, school, product and entitlement."""
+    response headers, or None for a plain 200; "Status" in it is the status, and
+    None instead of a number means: close without an answer. headers: what nginx
+    sent, where the configuration puts user, school, product and entitlement."""
 
     def __init__(self, answer):
         self.answer = answer
@@ -20,15 +21,20 @@ class Worker:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 headers = dict(self.headers.items())
+                self.rfile.read(int(headers.get("Content-Length", 0)))
                 worker.seen.append(headers)
-                reply = worker.answer(headers) or {}
-                self.send_response(200)
+                reply = dict(worker.answer(headers) or {})
+                status = reply.pop("Status", 200)
+                if status is None:
+                    self.close_connection = True
+                    return
+                self.send_response(status)
                 for name, value in reply.items():
                     self.send_header(name, value)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            do_HEAD = do_GET
+            do_HEAD = do_POST = do_PUT = do_GET
 
             def log_message(self, *args):
                 pass
@@ -44,6 +50,7 @@ class Worker:
         return f"""
         location = /activate {{
             internal;
+            proxy_read_timeout 2s;
             proxy_pass http://127.0.0.1:{self.port}/;
             proxy_set_header X-User $leerpoort_user;
             proxy_set_header X-School $leerpoort_school;

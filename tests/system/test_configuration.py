@@ -301,8 +301,15 @@ MISTAKES = {
                                    ["activate"]),
     "metrics with a value": ("leerpoort_metrics;", "leerpoort_metrics on;",
                              ["leerpoort_metrics"]),
-    "leerpoort_auth is not there yet": (
-        "leerpoort_metrics;", "leerpoort_auth school;", ["leerpoort_auth"]),
+    "an employee without a value": ("leeway", "employee role; leeway",
+                                    ["arguments", "employee"]),
+    "an employee twice": ("leeway", "employee role x y; employee role y; "
+                          "leeway", ["duplicate", "employee", '"y"']),
+    "an employee of nothing": ("leeway", "employee '' x; leeway",
+                               ["empty", "employee"]),
+    "too many values of employees": (
+        "leeway", "employee role 1 2 3 4 5 6 7 8 9; "
+        "employee kind 1 2 3 4 5 6 7 8; leeway", ["16", "employee"]),
 }
 
 

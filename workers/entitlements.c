@@ -39,7 +39,7 @@ struct lp_applier_s {
 };
 
 static unsigned fitting(lp_applier_t *applier, const lp_message_t *messages,
-                        unsigned n);
+                        const lp_verdict_t *verdicts, unsigned n);
 static void apply_batch(lp_applier_t *applier, const lp_message_t *messages,
                         lp_verdict_t *verdicts, unsigned n);
 static lp_store_status_t attempt(lp_applier_t *applier,
@@ -91,9 +91,9 @@ lp_entitlements_apply(lp_service_t *service, lp_span_t party,
     if (n == 0) {
         return;
     }
+    memset(verdicts, 0, n * sizeof(*verdicts));
     applier = lp_applier_create(service, party, confirm, n, 0);
     if (applier == NULL) {
-        memset(verdicts, 0, n * sizeof(*verdicts));
         for (i = 0; i < n; i++) {
             verdicts[i].result = LP_FAILED;
         }
@@ -110,7 +110,7 @@ lp_applier_run(lp_applier_t *applier, const lp_message_t *messages,
     unsigned i, fits;
 
     for (i = 0; i < n; i += fits) {
-        fits = fitting(applier, messages + i, n - i);
+        fits = fitting(applier, messages + i, verdicts + i, n - i);
         apply_batch(applier, messages + i, verdicts + i, fits);
     }
 }
@@ -172,13 +172,15 @@ saw_message(seen_t *seen, const lp_message_t *message)
 
 /* How many messages from the first on make a batch; at least one. */
 static unsigned
-fitting(lp_applier_t *applier, const lp_message_t *messages, unsigned n)
+fitting(lp_applier_t *applier, const lp_message_t *messages,
+        const lp_verdict_t *verdicts, unsigned n)
 {
     unsigned i;
 
     memset(&applier->seen, 0, sizeof(applier->seen));
     for (i = 0; i < n && i < applier->max; i++) {
-        if (saw_message(&applier->seen, &messages[i]) && i > 0) {
+        if (verdicts[i].result != LP_REFUSED_FIELD
+            && saw_message(&applier->seen, &messages[i]) && i > 0) {
             break;
         }
     }
@@ -222,7 +224,9 @@ fail(lp_applier_t *applier, lp_verdict_t *verdicts, unsigned n)
 
     lp_store_unwatch(applier->service->store);
     for (i = 0; i < n; i++) {
-        verdicts[i].result = LP_FAILED;
+        if (verdicts[i].result != LP_REFUSED_FIELD) {
+            verdicts[i].result = LP_FAILED;
+        }
     }
 }
 
@@ -249,13 +253,18 @@ attempt(lp_applier_t *applier, const lp_message_t *messages,
 {
     lp_intake_t       intake = {applier->service, applier->known,
                                 applier->confirm, lp_service_today(),
-                                lp_service_now(), applier->items, n};
+                                lp_service_now(), applier->items, 0};
     lp_store_status_t status;
     unsigned          i;
 
     for (i = 0; i < n; i++) {
-        begin_item(applier, &applier->items[i], &messages[i], &verdicts[i],
-                   intake.now);
+        if (verdicts[i].result != LP_REFUSED_FIELD) {
+            begin_item(applier, &applier->items[intake.n++], &messages[i],
+                       &verdicts[i], intake.now);
+        }
+    }
+    if (intake.n == 0) {
+        return LP_STORE_OK;
     }
     status = lp_intake_look_up(&intake);
     if (status == LP_STORE_OK) {

@@ -29,6 +29,15 @@ typedef struct {
 
 static const route_t routes[] = {
     {"POST", "/oauth/token", BY_ANYBODY, {NULL}, lp_route_token},
+    {"PUT", "/v1/entitlements", BY_CLIENT, {"entitlement.licensor"},
+     lp_route_entitlement},
+    {"POST", "/v1/entitlements/bulk", BY_CLIENT, {"entitlement.licensor"},
+     lp_route_entitlements_bulk},
+    {"PUT", "/v1/activationcodes", BY_CLIENT, {"activationcode"},
+     lp_route_codes},
+    {"PUT", "/v1/activationcodes/revoke", BY_CLIENT, {"activationcode"},
+     lp_route_codes_revoke},
+    {"POST", "/activate/code", BY_PERSON, {NULL}, lp_route_code_redeem},
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))

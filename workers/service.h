@@ -122,6 +122,7 @@ int lp_answer_write(lp_request_t *request, lp_span_t bytes);
 int lp_answer_header(lp_request_t *request, const char *name, lp_span_t value);
 
 /* Edu-V status codes (research: W-ERR) and those of SEM for entitlements. */
+#define LP_CODE_ACCEPTED        2  /* 202 */
 #define LP_CODE_SCHEMA          11 /* 400: a field is missing or wrong */
 #define LP_CODE_SCOPE           21 /* 401, 403 */
 #define LP_CODE_CONSENT         22 /* 403 */

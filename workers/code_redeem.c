@@ -20,7 +20,7 @@
 #include "../core/licence.h"
 #include "../core/right.h"
 #include "code_tries.h"
-#include "journal.h"
+#include "pairs.h"
 
 #define ATTEMPTS   20 /* others that were quicker */
 #define DIGITS_MAX 24
@@ -165,19 +165,19 @@ read_code(redeem_t *redeem, lp_redeemed_t *redeemed)
         return LP_CODES_FAILED;
     }
     reply = lp_store_reply(store, 1);
-    state = lp_codes_field(reply, "state");
+    state = lp_pairs_find(reply, "state");
     if (lp_span_equal(state, lp_span("used"))) {
         return used_before(reply, redeem, redeemed);
     }
     if (lp_span_equal(state, lp_span("revoked"))) {
         return LP_CODES_REVOKED;
     }
-    entitlement = lp_codes_field(reply, "entitlement");
+    entitlement = lp_pairs_find(reply, "entitlement");
     if (!lp_span_equal(state, lp_span("new"))
-        || !lp_product_valid(lp_codes_field(reply, "product"))
-        || lp_field_set(&redeem->product, lp_codes_field(reply, "product"))
-        || lp_field_set(&redeem->party, lp_codes_field(reply, "party"))
-        || lp_field_set(&redeem->contract, lp_codes_field(reply, "contract"))
+        || !lp_product_valid(lp_pairs_find(reply, "product"))
+        || lp_field_set(&redeem->product, lp_pairs_find(reply, "product"))
+        || lp_field_set(&redeem->party, lp_pairs_find(reply, "party"))
+        || lp_field_set(&redeem->contract, lp_pairs_find(reply, "contract"))
         || (entitlement.len != 0 && entitlement.len != LP_ENTITLEMENT_LEN)) {
         return LP_CODES_UNKNOWN;
     }
@@ -194,11 +194,11 @@ used_before(const redisReply *reply, const redeem_t *redeem,
             lp_redeemed_t *redeemed)
 {
     if (!is_ours(redeem, reply)
-        || lp_field_set(&redeemed->product, lp_codes_field(reply, "product"))
+        || lp_field_set(&redeemed->product, lp_pairs_find(reply, "product"))
                != 0) {
         return LP_CODES_USED;
     }
-    redeemed->until = read_day(lp_codes_field(reply, "until"));
+    redeemed->until = read_day(lp_pairs_find(reply, "until"));
     return LP_CODES_OK;
 }
 
@@ -209,7 +209,7 @@ is_ours(const redeem_t *redeem, const redisReply *reply)
     unsigned  i, j;
 
     for (i = 0; i < LP_TOKEN_USERS; i++) {
-        user = lp_codes_field(reply, user_fields[i]);
+        user = lp_pairs_find(reply, user_fields[i]);
         for (j = 0; j < redeem->by->n_users; j++) {
             if (user.len > 0 && lp_span_equal(user, redeem->by->users[j])) {
                 return 1;
@@ -263,16 +263,13 @@ static int
 prepare(redeem_t *redeem)
 {
     lp_record_t *licence = &redeem->licence;
-    char         text[LP_ENTITLEMENT_LEN + 1 + LP_USER_KEY_LEN];
     unsigned     i;
 
     memset(licence, 0, sizeof(*licence));
-    memcpy(text, redeem->has_parent ? redeem->parent_id : redeem->hash,
-           LP_ENTITLEMENT_LEN);
-    text[LP_ENTITLEMENT_LEN] = '|';
-    memcpy(text + LP_ENTITLEMENT_LEN + 1, redeem->by->users[0].data,
-           LP_USER_KEY_LEN);
-    if (lp_ref_id(licence->entitlement, (lp_span_t) {text, sizeof(text)}) != 0
+    if (lp_licence_id(licence->entitlement,
+                      redeem->has_parent ? redeem->parent_id : redeem->hash,
+                      redeem->by->users[0])
+            != 0
         || lp_field_set(&licence->school, redeem->school) != 0) {
         return -1;
     }

@@ -18,6 +18,7 @@
 #include <openssl/crypto.h>
 
 #include "../core/chars.h"
+#include "pairs.h"
 
 #define ATTEMPTS   20  /* others that were quicker */
 #define CHUNK      400 /* codes of one transaction */
@@ -152,23 +153,6 @@ lp_code_name(char *dst, lp_span_t party, lp_span_t reference, unsigned i)
     return n < 0 || n >= LP_CODE_NAME_MAX ? 0 : (size_t) n;
 }
 
-lp_span_t
-lp_codes_field(const redisReply *reply, const char *name)
-{
-    lp_span_t wanted = lp_span_of(name);
-    size_t    i;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        return (lp_span_t) {NULL, 0};
-    }
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        if (lp_span_equal(lp_store_text(reply->element[i]), wanted)) {
-            return lp_store_text(reply->element[i + 1]);
-        }
-    }
-    return (lp_span_t) {NULL, 0};
-}
-
 /* make */
 
 lp_codes_result_t
@@ -239,17 +223,17 @@ static lp_codes_result_t
 compare(const redisReply *reply, const lp_codes_request_t *request,
         stored_t *stored)
 {
-    lp_span_t at = lp_codes_field(reply, "at");
+    lp_span_t at = lp_pairs_find(reply, "at");
 
-    if (!lp_span_equal(lp_codes_field(reply, "product"),
+    if (!lp_span_equal(lp_pairs_find(reply, "product"),
                        lp_field(&request->product))
-        || !lp_span_equal(lp_codes_field(reply, "contract"),
+        || !lp_span_equal(lp_pairs_find(reply, "contract"),
                           lp_field(&request->contract))
-        || !same_number(lp_codes_field(reply, "quantity"),
+        || !same_number(lp_pairs_find(reply, "quantity"),
                         request->quantity)) {
         return LP_CODES_OTHER;
     }
-    stored->made = (unsigned) read_number(lp_codes_field(reply, "made"));
+    stored->made = (unsigned) read_number(lp_pairs_find(reply, "made"));
     snprintf(stored->at, sizeof(stored->at), "%.*s", (int) at.len, at.data);
     return LP_CODES_OK;
 }
@@ -433,16 +417,16 @@ find_code(lp_store_t *store, lp_span_t party, revoked_t *code)
         return LP_CODES_FAILED;
     }
     reply = lp_store_reply(store, 1);
-    if (!lp_span_equal(lp_codes_field(reply, "party"), party)
-        || lp_field_set(&code->product, lp_codes_field(reply, "product"))
+    if (!lp_span_equal(lp_pairs_find(reply, "party"), party)
+        || lp_field_set(&code->product, lp_pairs_find(reply, "product"))
                != 0) {
         return LP_CODES_UNKNOWN;
     }
-    state = lp_codes_field(reply, "state");
+    state = lp_pairs_find(reply, "state");
     if (lp_span_equal(state, lp_span("used"))) {
         return LP_CODES_USED;
     }
-    at = lp_codes_field(reply, "revoked");
+    at = lp_pairs_find(reply, "revoked");
     code->revoked = lp_span_equal(state, lp_span("revoked")) && at.len > 0;
     if (code->revoked) {
         snprintf(code->at, sizeof(code->at), "%.*s", (int) at.len, at.data);

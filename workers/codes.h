@@ -88,7 +88,4 @@ lp_codes_result_t lp_codes_make(lp_service_t *service,
 lp_codes_result_t lp_codes_revoke(lp_service_t *service, lp_span_t party,
                                   lp_span_t reference, lp_span_t canonical);
 
-/* The fields of a hash that HGETALL gave; data NULL: there is none such. */
-lp_span_t lp_codes_field(const redisReply *reply, const char *name);
-
 #endif

@@ -29,6 +29,9 @@ int lp_command_school_set(const lp_args_t *args);
 int lp_command_school_drop(const lp_args_t *args);
 int lp_command_relay_status(const lp_args_t *args);
 int lp_command_relay_retry(const lp_args_t *args);
+int lp_command_school_erase(const lp_args_t *args);
+int lp_command_privacy_show(const lp_args_t *args);
+int lp_command_privacy_erase(const lp_args_t *args);
 int lp_command_check(const lp_args_t *args);
 
 #endif

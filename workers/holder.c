@@ -23,8 +23,8 @@ type_valid(const char *type)
     return n > 0 && n <= LP_ID_TYPE_MAX && type[n] == '\0';
 }
 
-static lp_pepper_t *
-load_pepper(const char *path)
+lp_pepper_t *
+lp_holder_pepper(const char *path)
 {
     lp_input_t   file;
     lp_pepper_t *pepper;
@@ -82,30 +82,45 @@ read_id(lp_input_t *id)
 }
 
 int
+lp_holder_hash(char *user, const lp_args_t *args, lp_pepper_t *pepper,
+               const char *id_type)
+{
+    lp_input_t id;
+    int        rc;
+
+    if (!type_valid(id_type)) {
+        return lp_args_refuse(args, "--type is a name such as ECK, of at most "
+                                    "%d letters and digits", LP_ID_TYPE_MAX);
+    }
+    rc = read_id(&id);
+    if (rc != LP_YES) {
+        return rc;
+    }
+    if (lp_user_key(user, pepper, lp_span_of(id_type), lp_input_span(&id))
+        != 0) {
+        lp_say("OpenSSL could not hash the id");
+        rc = LP_NO;
+    }
+    lp_input_free(&id);
+    return rc;
+}
+
+int
 lp_holder_user(char *user, const lp_args_t *args, const char *path,
                const char *id_type)
 {
     lp_pepper_t *pepper;
-    lp_input_t   id;
     int          rc;
 
     if (!type_valid(id_type)) {
         return lp_args_refuse(args, "--type is a name such as ECK, of at most "
                                     "%d letters and digits", LP_ID_TYPE_MAX);
     }
-    pepper = load_pepper(path);
+    pepper = lp_holder_pepper(path);
     if (pepper == NULL) {
         return LP_NO;
     }
-    rc = read_id(&id);
-    if (rc == LP_YES) {
-        if (lp_user_key(user, pepper, lp_span_of(id_type),
-                        lp_input_span(&id)) != 0) {
-            lp_say("OpenSSL could not hash the id");
-            rc = LP_NO;
-        }
-        lp_input_free(&id);
-    }
+    rc = lp_holder_hash(user, args, pepper, id_type);
     lp_pepper_destroy(pepper);
     return rc;
 }

@@ -10,6 +10,14 @@
 #include "../core/user_key.h"
 #include "command_line.h"
 
+/* Reads a pepper file; NULL after saying why. */
+lp_pepper_t *lp_holder_pepper(const char *path);
+
+/* Writes the user key of the id on standard input. LP_YES, LP_NO after saying
+   why, LP_USAGE. */
+int lp_holder_hash(char *user, const lp_args_t *args, lp_pepper_t *pepper,
+                   const char *id_type);
+
 /* Writes the user key of the id on standard input, hashed with the pepper
    file at path. Returns LP_YES, LP_NO after saying why, LP_USAGE. */
 int lp_holder_user(char *user, const lp_args_t *args, const char *path,

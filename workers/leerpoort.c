@@ -86,6 +86,16 @@ TAKES(relay_status, REDIS, {LP_OPT_JSON, LP_MAY});
 
 TAKES(relay_retry, {LP_OPT_DEAD, LP_MAY}, REDIS);
 
+TAKES(school_erase, {LP_OPT_ALIAS_SCHOOL, LP_MUST}, {LP_OPT_YES, LP_MAY},
+      {LP_OPT_FORCE, LP_MAY}, {LP_OPT_REWRITE, LP_MAY}, REDIS);
+
+TAKES(privacy_show, {LP_OPT_HOLDER_PEPPER, LP_MUST}, {LP_OPT_ID_TYPE, LP_MAY},
+      {LP_OPT_SEAL, LP_MAY}, REDIS, {LP_OPT_JSON, LP_MAY});
+
+TAKES(privacy_erase, {LP_OPT_HOLDER_PEPPER, LP_MUST}, {LP_OPT_SEAL, LP_MUST},
+      {LP_OPT_ID_TYPE, LP_MAY}, {LP_OPT_YES, LP_MAY}, {LP_OPT_REWRITE, LP_MAY},
+      REDIS);
+
 TAKES(check, REDIS, {LP_OPT_NGINX_CONF, LP_MAY}, {LP_OPT_NGINX, LP_MAY},
       {LP_OPT_JSON, LP_MAY});
 
@@ -153,6 +163,17 @@ static const lp_command_t commands[] = {
      relay_status, lp_command_relay_status},
     {"relay retry", "OIN", NULL, "Ends the pause of a party.", NULL,
      relay_retry, lp_command_relay_retry},
+    {"school erase", NULL, NULL,
+     "Erases all that is held of a school and its people.",
+     "Refused while messages to sellers or clicks of the school wait.",
+     school_erase, lp_command_school_erase},
+    {"privacy show", NULL, "ID", "Shows all that is held of a person.",
+     "Goes through all of Redis. Without --type the id is an ECK iD.",
+     privacy_show, lp_command_privacy_show},
+    {"privacy erase", NULL, "ID", "Erases all that is held of a person.",
+     "Totals stay. Messages that wait are sent without the person. May be\n"
+     "repeated; broken off, the same command does the rest.",
+     privacy_erase, lp_command_privacy_erase},
     {"check", NULL, NULL, "Checks Redis and nginx, and says what to do.", NULL,
      check, lp_command_check},
 };

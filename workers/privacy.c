@@ -1,0 +1,558 @@
+/*
+ * Where a person can be: in the name of a key (rights u:, a private customer's
+ * list i:, tries), in the fields user, user2, user3 of a record e: and of a code,
+ * sealed in a message that waits (journal, outbox, dead letters), in a click
+ * that waits to be counted (usage). Every key is looked at: a record whose right
+ * was withdrawn is in no other place.
+ *
+ * A message that waits goes on without the person: the seller still has to hear
+ * of the licence. A click that waits is counted without its reader, under the
+ * same number of its producer, so that it counts once. The readers of a week
+ * are HyperLogLogs, which nobody can read a person from or take one out of;
+ * they expire.
+ */
+
+#include "privacy.h"
+
+#include <stdlib.h>
+
+#include <jansson.h>
+#include <openssl/crypto.h>
+
+#include "../core/keys.h"
+#include "pairs.h"
+#include "record.h"
+
+#define TAG_LEN    5    /* "{NN}:" */
+#define USAGE_MAX  (1 << 20) /* bytes of the lines of an entry */
+#define ASK_MAX    4096 /* records of one batch of keys */
+
+/* An entry of usage: that is being changed. */
+typedef struct {
+    lp_person_t *person;
+    char        *lines;
+} click_change_t;
+
+static int visit_keys(void *owner, const lp_span_t *keys, unsigned n);
+static int after(lp_span_t key, const char *kind, lp_span_t *rest);
+static void sort_key(lp_person_t *person, lp_span_t key);
+static void add(lp_person_t *person, lp_names_t *names, lp_span_t text);
+static int is_user(const lp_person_t *person, lp_span_t text);
+static int ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n);
+static void judge_hash(lp_person_t *person, lp_span_t key,
+                       const redisReply *users);
+static int find_streams(lp_person_t *person);
+static int visit_letter(void *owner, lp_span_t key, lp_span_t id,
+                        const redisReply *fields);
+static int is_about(lp_person_t *person, lp_span_t sealed);
+static int is_person(lp_person_t *person, const json_t *reference);
+static int is_id(lp_person_t *person, const char *type, const json_t *id);
+static int visit_clicks(void *owner, lp_span_t key, lp_span_t id,
+                        const redisReply *fields);
+static uint64_t count_clicks(const lp_person_t *person, lp_span_t lines);
+static void note(lp_person_t *person, lp_names_t *names, lp_span_t key,
+                 lp_span_t id);
+static int erase_found(lp_person_t *person, lp_person_counts_t *counts);
+static int erase_keys(lp_store_t *store, const lp_names_t *keys);
+static int erase_users(lp_store_t *store, const lp_names_t *keys);
+static int replace_all(lp_person_t *person, const lp_names_t *entries,
+                       lp_entry_change_t change, void *owner, uint64_t *n);
+static int without_person(void *owner, const redisReply *fields,
+                          lp_span_t *words);
+static int without_reader(void *owner, const redisReply *fields,
+                          lp_span_t *words);
+
+int
+lp_person_find(lp_person_t *person)
+{
+    uint32_t known;
+
+    do {
+        known = person->users.n;
+        lp_person_reset(person);
+        if (lp_keys_walk(person->store, visit_keys, person) != 0
+            || find_streams(person) != 0 || person->failed) {
+            return -1;
+        }
+    } while (person->users.n > known);
+    return 0;
+}
+
+int
+lp_person_is_unknown(const lp_person_t *person)
+{
+    return person->rights.n + person->lists.n + person->tries.n
+               + person->codes.n + person->records.n + person->letters.n
+               + person->clicks.n
+           == 0;
+}
+
+void
+lp_person_reset(lp_person_t *person)
+{
+    lp_names_reset(&person->rights);
+    lp_names_reset(&person->lists);
+    lp_names_reset(&person->tries);
+    lp_names_reset(&person->codes);
+    lp_names_reset(&person->records);
+    lp_names_reset(&person->letters);
+    lp_names_reset(&person->clicks);
+    lp_names_reset(&person->streams);
+    person->sealed = 0;
+    person->n_clicks = 0;
+}
+
+void
+lp_person_free(lp_person_t *person)
+{
+    lp_names_free(&person->users);
+    lp_names_free(&person->rights);
+    lp_names_free(&person->lists);
+    lp_names_free(&person->tries);
+    lp_names_free(&person->codes);
+    lp_names_free(&person->records);
+    lp_names_free(&person->letters);
+    lp_names_free(&person->clicks);
+    lp_names_free(&person->streams);
+}
+
+/* Keys. */
+
+static int
+visit_keys(void *owner, const lp_span_t *keys, unsigned n)
+{
+    lp_person_t *person = owner;
+    lp_span_t    asked[ASK_MAX], rest;
+    unsigned     i, n_asked = 0;
+
+    for (i = 0; i < n; i++) {
+        if (after(keys[i], "e", &rest) || after(keys[i], "code", &rest)) {
+            asked[n_asked++] = keys[i];
+        } else {
+            sort_key(person, keys[i]);
+        }
+        if (n_asked == ASK_MAX || i + 1 == n) {
+            if (ask_about(person, asked, n_asked) != 0) {
+                return -1;
+            }
+            n_asked = 0;
+        }
+    }
+    return 0;
+}
+
+/* 1 where key is "<kind>:{NN}:<rest>". */
+static int
+after(lp_span_t key, const char *kind, lp_span_t *rest)
+{
+    size_t len = strlen(kind);
+
+    if (key.len <= len + 1 + TAG_LEN || memcmp(key.data, kind, len) != 0
+        || memcmp(key.data + len, ":{", 2) != 0) {
+        return 0;
+    }
+    rest->data = key.data + len + 1 + TAG_LEN;
+    rest->len = key.len - len - 1 - TAG_LEN;
+    return 1;
+}
+
+static void
+sort_key(lp_person_t *person, lp_span_t key)
+{
+    lp_span_t rest, user;
+
+    if (after(key, "u", &rest) || after(key, "i", &rest)) {
+        if (rest.len <= LP_USER_KEY_LEN) {
+            return;
+        }
+        user.data = rest.data + rest.len - LP_USER_KEY_LEN;
+        user.len = LP_USER_KEY_LEN;
+        if (user.data[-1] == '/' && is_user(person, user)) {
+            add(person, key.data[0] == 'u' ? &person->rights : &person->lists,
+                key);
+        }
+    } else if (after(key, "tries", &rest)) {
+        user = (lp_span_t) {rest.data, LP_USER_KEY_LEN};
+        if (rest.len >= LP_USER_KEY_LEN && is_user(person, user)) {
+            add(person, &person->tries, key);
+        }
+    } else if ((key.len > 7 && memcmp(key.data, "outbox:", 7) == 0)
+               || (key.len > 5 && memcmp(key.data, "dead:", 5) == 0)) {
+        add(person, &person->streams, key);
+    }
+}
+
+static void
+add(lp_person_t *person, lp_names_t *names, lp_span_t text)
+{
+    if (lp_names_add(names, text) == LP_NAMES_FULL) {
+        person->failed = 1;
+    }
+}
+
+static int
+is_user(const lp_person_t *person, lp_span_t text)
+{
+    uint32_t i;
+
+    for (i = 0; i < person->users.n; i++) {
+        if (lp_span_equal(lp_name(&person->users, i), text)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* Whose records and codes these are. A key of another type is nobody's. */
+static int
+ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n)
+{
+    const redisReply *reply;
+    unsigned          i;
+
+    for (i = 0; i < n; i++) {
+        lp_store_add(person->store,
+                     LP_WORDS(lp_span("HMGET"), keys[i], lp_span("user"),
+                              lp_span("user2"), lp_span("user3")));
+    }
+    if (n > 0 && lp_store_run(person->store) == LP_STORE_DOWN) {
+        return -1;
+    }
+    for (i = 0; i < n; i++) {
+        reply = lp_store_reply(person->store, i);
+        if (reply == NULL
+            || (reply->type == REDIS_REPLY_ERROR
+                && strncmp(reply->str, "WRONGTYPE", 9) != 0)) {
+            return -1;
+        }
+        judge_hash(person, keys[i], reply);
+    }
+    return person->failed ? -1 : 0;
+}
+
+/* The users of one record are ids of one person. */
+static void
+judge_hash(lp_person_t *person, lp_span_t key, const redisReply *users)
+{
+    lp_span_t user;
+    size_t    i;
+    int       ours = 0;
+
+    if (users == NULL || users->type != REDIS_REPLY_ARRAY) {
+        return;
+    }
+    for (i = 0; i < users->elements; i++) {
+        ours |= is_user(person, lp_store_text(users->element[i]));
+    }
+    if (!ours) {
+        return;
+    }
+    add(person, key.data[0] == 'e' ? &person->records : &person->codes, key);
+    for (i = 0; i < users->elements; i++) {
+        user = lp_store_text(users->element[i]);
+        if (user.len == LP_USER_KEY_LEN) {
+            add(person, &person->users, user);
+        }
+    }
+}
+
+/* Streams. */
+
+static int
+find_streams(lp_person_t *person)
+{
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, 0};
+    uint32_t  i;
+
+    for (i = 0; i < LP_SHARDS; i++) {
+        key.len = lp_key_journal(name, i);
+        if (lp_stream_walk(person->store, key, visit_letter, person) != 0) {
+            return -1;
+        }
+        key.len = lp_key_usage(name, i);
+        if (lp_stream_walk(person->store, key, visit_clicks, person) != 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < person->streams.n; i++) {
+        if (lp_stream_walk(person->store, lp_name(&person->streams, i),
+                           visit_letter, person) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+visit_letter(void *owner, lp_span_t key, lp_span_t id,
+             const redisReply *fields)
+{
+    lp_person_t *person = owner;
+    lp_span_t    sealed = lp_pairs_find(fields, "person");
+
+    if (sealed.len == 0) {
+        return 0;
+    }
+    switch (is_about(person, sealed)) {
+    case 1:
+        note(person, &person->letters, key, id);
+        break;
+    case -1:
+        person->sealed++;
+        break;
+    default:
+        break;
+    }
+    return person->failed ? -1 : 0;
+}
+
+/* 1: it is this person; -1: it can't be opened. */
+static int
+is_about(lp_person_t *person, lp_span_t sealed)
+{
+    char    text[LP_SEAL_TEXT_MAX];
+    size_t  len;
+    json_t *reference;
+    int     rc;
+
+    if (person->seal == NULL
+        || lp_seal_open(person->seal, text, &len, "person", sealed) != 0) {
+        return -1;
+    }
+    reference = json_loadb(text, len, 0, NULL);
+    OPENSSL_cleanse(text, sizeof(text));
+    rc = reference == NULL ? -1 : is_person(person, reference);
+    json_decref(reference);
+    return rc;
+}
+
+/* A UserReference (Edu-V): an ECK iD, other ids, or both. */
+static int
+is_person(lp_person_t *person, const json_t *reference)
+{
+    const json_t *ids = json_object_get(reference, "userIds"), *id;
+    const char   *type;
+    size_t        i;
+
+    if (is_id(person, "ECK",
+              json_object_get(reference, "userMasterIdentifier"))) {
+        return 1;
+    }
+    for (i = 0; i < json_array_size(ids); i++) {
+        id = json_array_get(ids, i);
+        type = json_string_value(json_object_get(id, "userIdType"));
+        if (type != NULL && is_id(person, type,
+                                  json_object_get(id, "userId"))) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static int
+is_id(lp_person_t *person, const char *type, const json_t *id)
+{
+    lp_span_t text = {json_string_value(id), json_string_length(id)};
+    char      user[LP_USER_KEY_LEN];
+
+    return text.len > 0
+           && lp_user_key(user, person->pepper, lp_span_of(type), text) == 0
+           && is_user(person, (lp_span_t) {user, LP_USER_KEY_LEN});
+}
+
+static int
+visit_clicks(void *owner, lp_span_t key, lp_span_t id,
+             const redisReply *fields)
+{
+    lp_person_t *person = owner;
+    uint64_t     n = count_clicks(person, lp_pairs_find(fields, "b"));
+
+    if (n > 0) {
+        person->n_clicks += n;
+        note(person, &person->clicks, key, id);
+    }
+    return person->failed ? -1 : 0;
+}
+
+static uint64_t
+count_clicks(const lp_person_t *person, lp_span_t lines)
+{
+    const char *p, *end = lines.data + lines.len;
+    lp_span_t   user;
+    uint64_t    n = 0;
+    uint32_t    i;
+
+    for (i = 0; i < person->users.n && lines.len > 0; i++) {
+        user = lp_name(&person->users, i);
+        p = lines.data;
+        while ((p = memmem(p, (size_t) (end - p), user.data, user.len))
+               != NULL) {
+            p += user.len;
+            n++;
+        }
+    }
+    return n;
+}
+
+static void
+note(lp_person_t *person, lp_names_t *names, lp_span_t key, lp_span_t id)
+{
+    char      text[256];
+    lp_span_t both = {text, key.len + 1 + id.len};
+
+    if (both.len > sizeof(text)) {
+        return; /* no stream of ours has such a name */
+    }
+    memcpy(text, key.data, key.len);
+    text[key.len] = ' ';
+    memcpy(text + key.len + 1, id.data, id.len);
+    add(person, names, both);
+}
+
+/* Erasing. */
+
+int
+lp_person_erase(lp_person_t *person, lp_person_counts_t *counts)
+{
+    unsigned pass;
+
+    memset(counts, 0, sizeof(*counts));
+    for (pass = 0; pass < LP_ERASURE_PASSES; pass++) {
+        if (lp_person_is_unknown(person)) {
+            return 0;
+        }
+        if (erase_found(person, counts) != 0 || lp_person_find(person) != 0) {
+            return -1;
+        }
+    }
+    return lp_person_is_unknown(person) ? 0 : -1;
+}
+
+static int
+erase_found(lp_person_t *person, lp_person_counts_t *counts)
+{
+    click_change_t change = {person, NULL};
+    uint64_t       n = 0;
+    int            rc;
+
+    if (erase_keys(person->store, &person->rights) != 0
+        || erase_keys(person->store, &person->lists) != 0
+        || erase_keys(person->store, &person->tries) != 0
+        || erase_users(person->store, &person->codes) != 0
+        || replace_all(person, &person->letters, without_person, NULL,
+                       &counts->letters) != 0) {
+        return -1;
+    }
+    change.lines = malloc(USAGE_MAX);
+    rc = change.lines == NULL
+             ? -1
+             : replace_all(person, &person->clicks, without_reader, &change,
+                           &n);
+    free(change.lines);
+    if (rc != 0 || erase_users(person->store, &person->records) != 0) {
+        return -1;
+    }
+    counts->rights += person->rights.n;
+    counts->others += person->lists.n + person->tries.n;
+    counts->codes += person->codes.n;
+    counts->clicks += person->n_clicks;
+    counts->records += person->records.n;
+    return 0;
+}
+
+static int
+erase_keys(lp_store_t *store, const lp_names_t *keys)
+{
+    uint32_t i;
+
+    for (i = 0; i < keys->n; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("DEL"), lp_name(keys, i)));
+    }
+    return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
+}
+
+static int
+erase_users(lp_store_t *store, const lp_names_t *keys)
+{
+    uint32_t i;
+
+    for (i = 0; i < keys->n; i++) {
+        lp_store_add(store,
+                     LP_WORDS(lp_span("HDEL"), lp_name(keys, i),
+                              lp_span("user"), lp_span("user2"),
+                              lp_span("user3")));
+    }
+    return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
+}
+
+static int
+replace_all(lp_person_t *person, const lp_names_t *entries,
+            lp_entry_change_t change, void *owner, uint64_t *n)
+{
+    lp_span_t   both, key, id;
+    const char *space;
+    uint32_t    i;
+    int         changed;
+
+    for (i = 0; i < entries->n; i++) {
+        both = lp_name(entries, i);
+        space = memchr(both.data, ' ', both.len);
+        key = (lp_span_t) {both.data, (size_t) (space - both.data)};
+        id = (lp_span_t) {space + 1, both.len - key.len - 1};
+        changed = lp_stream_replace(person->store, key, id, change, owner);
+        if (changed < 0) {
+            return -1;
+        }
+        *n += (uint64_t) changed;
+    }
+    return 0;
+}
+
+static int
+without_person(void *owner, const redisReply *fields, lp_span_t *words)
+{
+    lp_span_t name;
+    size_t    i;
+    int       n = 0;
+
+    (void) owner;
+    for (i = 0; i + 1 < fields->elements && n + 2 <= LP_ENTRY_WORDS; i += 2) {
+        name = lp_store_text(fields->element[i]);
+        if (!lp_span_equal(name, lp_span("person"))) {
+            words[n++] = name;
+            words[n++] = lp_store_text(fields->element[i + 1]);
+        }
+    }
+    return n > 0 ? n : -1;
+}
+
+/* "-" in the place of the user key: the lines become shorter. */
+static int
+without_reader(void *owner, const redisReply *fields, lp_span_t *words)
+{
+    click_change_t *change = owner;
+    lp_span_t       lines = lp_pairs_find(fields, "b"), user;
+    size_t          i, at = 0, len = 0;
+
+    if (lines.len == 0 || lines.len > USAGE_MAX) {
+        return -1;
+    }
+    while (at < lines.len) {
+        user = (lp_span_t) {lines.data + at, LP_USER_KEY_LEN};
+        if (lines.len - at >= LP_USER_KEY_LEN
+            && is_user(change->person, user)) {
+            change->lines[len++] = '-';
+            at += LP_USER_KEY_LEN;
+        } else {
+            change->lines[len++] = lines.data[at++];
+        }
+    }
+    for (i = 0; i + 1 < fields->elements && i + 2 <= LP_ENTRY_WORDS; i += 2) {
+        words[i] = lp_store_text(fields->element[i]);
+        words[i + 1] = lp_span_equal(words[i], lp_span("b"))
+                           ? (lp_span_t) {change->lines, len}
+                           : lp_store_text(fields->element[i + 1]);
+    }
+    return (int) i;
+}

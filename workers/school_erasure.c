@@ -1,0 +1,606 @@
+/*
+ * First goes what lets the school in: its name, its aliases, its open rights.
+ * From then on no click and no message makes anything new. Last go the records,
+ * a hundred in a transaction with their totals: broken off and begun again,
+ * every total is written down once.
+ */
+
+#include "school_erasure.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/keys.h"
+#include "pairs.h"
+#include "record.h"
+
+#define TAG_LEN   5   /* "{NN}:" */
+#define BATCH     100 /* records of one transaction */
+#define USAGE_MAX (1 << 20)
+#define HEAD_LEN  7   /* "e:{NN}:" */
+#define PLACE_LEN 3   /* characters of an entitlement in the name of its x: */
+#define TOTALS    3   /* of each product */
+#define NAME_ROOM 96
+
+/* What the records of a batch add up to. */
+typedef struct {
+    char              names[LP_ERASED_COUNTS][NAME_ROOM];
+    lp_erased_count_t counts[LP_ERASED_COUNTS];
+    unsigned          n;
+} totals_t;
+
+typedef struct {
+    lp_school_data_t *data;
+    char             *lines;
+} click_change_t;
+
+static void reset(lp_school_data_t *data);
+static int visit_keys(void *owner, const lp_span_t *keys, unsigned n);
+static int ask_about(lp_school_data_t *data, lp_span_t key);
+static int sort_key(lp_school_data_t *data, lp_span_t key);
+static int judge(lp_school_data_t *data, lp_span_t key,
+                 const redisReply *reply);
+static int after(lp_span_t key, const char *kind, lp_span_t *rest);
+static int begins(lp_span_t rest, lp_span_t school, char joint);
+static void add(lp_school_data_t *data, lp_names_t *names, lp_span_t text);
+static int find_streams(lp_school_data_t *data);
+static int visit_letter(void *owner, lp_span_t key, lp_span_t id,
+                        const redisReply *fields);
+static int visit_clicks(void *owner, lp_span_t key, lp_span_t id,
+                        const redisReply *fields);
+static int is_line(const lp_school_data_t *data, lp_span_t line);
+static lp_span_t next_line(lp_span_t *rest);
+static void note(lp_school_data_t *data, lp_names_t *names, lp_span_t key,
+                 lp_span_t id);
+static int erase_found(lp_school_data_t *data, const char *receipt,
+                       lp_school_counts_t *counts);
+static int delete_keys(lp_store_t *store, const lp_names_t *keys);
+static int leave_weeks(lp_school_data_t *data);
+static int replace_all(lp_school_data_t *data, const lp_names_t *entries,
+                       lp_entry_change_t change, void *owner);
+static int drop_letter(void *owner, const redisReply *fields,
+                       lp_span_t *words);
+static int without_school(void *owner, const redisReply *fields,
+                          lp_span_t *words);
+static int erase_records(lp_school_data_t *data, const char *receipt,
+                         uint32_t from, uint32_t end);
+static void add_totals(totals_t *totals, const redisReply *reply);
+static void add_total(totals_t *totals, lp_span_t product, const char *what,
+                      uint64_t n);
+static void delete_record(lp_store_t *store, lp_span_t key);
+
+int
+lp_school_data_find(lp_school_data_t *data)
+{
+    reset(data);
+    if (lp_keys_walk(data->store, visit_keys, data) != 0 || data->failed) {
+        return -1;
+    }
+    data->n_ids = data->ids.n;
+    return find_streams(data) == 0 && !data->failed ? 0 : -1;
+}
+
+int
+lp_school_data_is_empty(const lp_school_data_t *data)
+{
+    return data->keys.n + data->aliases.n + data->weeks.n + data->records.n
+               + data->letters.n + data->clicks.n
+           == 0;
+}
+
+static void
+reset(lp_school_data_t *data)
+{
+    lp_names_reset(&data->keys);
+    lp_names_reset(&data->aliases);
+    lp_names_reset(&data->weeks);
+    lp_names_reset(&data->records);
+    lp_names_reset(&data->ids);
+    lp_names_reset(&data->letters);
+    lp_names_reset(&data->clicks);
+    lp_names_reset(&data->streams);
+    data->n_ids = 0;
+}
+
+void
+lp_school_data_free(lp_school_data_t *data)
+{
+    lp_names_free(&data->keys);
+    lp_names_free(&data->aliases);
+    lp_names_free(&data->weeks);
+    lp_names_free(&data->records);
+    lp_names_free(&data->ids);
+    lp_names_free(&data->letters);
+    lp_names_free(&data->clicks);
+    lp_names_free(&data->streams);
+}
+
+/* Keys. */
+
+static int
+visit_keys(void *owner, const lp_span_t *keys, unsigned n)
+{
+    lp_school_data_t *data = owner;
+    const redisReply *reply;
+    unsigned          i, asked = 0;
+
+    for (i = 0; i < n; i++) {
+        asked += (unsigned) ask_about(data, keys[i]);
+    }
+    if (asked > 0 && lp_store_run(data->store) == LP_STORE_DOWN) {
+        return -1;
+    }
+    asked = 0;
+    for (i = 0; i < n; i++) {
+        if (!sort_key(data, keys[i])) {
+            continue;
+        }
+        reply = lp_store_reply(data->store, asked++);
+        if (judge(data, keys[i], reply) != 0) {
+            return -1;
+        }
+    }
+    return data->failed ? -1 : 0;
+}
+
+/* Only the value says whose these are; sort_key() tells the same keys. */
+static int
+ask_about(lp_school_data_t *data, lp_span_t key)
+{
+    lp_span_t rest;
+
+    if (after(key, "a", &rest)) {
+        lp_store_add(data->store, LP_WORDS(lp_span("GET"), key));
+    } else if (after(key, "weeks", &rest)) {
+        lp_store_add(data->store,
+                     LP_WORDS(lp_span("SISMEMBER"), key, data->school));
+    } else if (after(key, "e", &rest) || after(key, "code", &rest)) {
+        lp_store_add(data->store,
+                     LP_WORDS(lp_span("HGET"), key, lp_span("school")));
+    } else {
+        return 0;
+    }
+    return 1;
+}
+
+/* Notes what is the school's by its name; 1: the value was asked for. */
+static int
+sort_key(lp_school_data_t *data, lp_span_t key)
+{
+    static const char *const whole[] = {"s", "school", "i"};
+    static const char *const parts[] = {"week", "readers"};
+    lp_span_t                rest, school = data->school;
+    unsigned                 i;
+    int                      ours = 0;
+
+    if (after(key, "a", &rest) || after(key, "weeks", &rest)
+        || after(key, "e", &rest) || after(key, "code", &rest)) {
+        return 1;
+    }
+    for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
+        ours |= after(key, whole[i], &rest) && lp_span_equal(rest, school);
+    }
+    for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        ours |= after(key, parts[i], &rest) && begins(rest, school, ':');
+    }
+    ours |= after(key, "u", &rest) && begins(rest, school, '/');
+    if (after(key, "tries", &rest) && rest.len > 7
+        && memcmp(rest.data, "school:", 7) == 0) {
+        rest.data += 7;
+        rest.len -= 7;
+        ours |= lp_span_equal(rest, school) || begins(rest, school, ':');
+    }
+    if (ours) {
+        add(data, &data->keys, key);
+    } else if ((key.len > 7 && memcmp(key.data, "outbox:", 7) == 0)
+               || (key.len > 5 && memcmp(key.data, "dead:", 5) == 0)) {
+        add(data, &data->streams, key);
+    }
+    return 0;
+}
+
+static int
+after(lp_span_t key, const char *kind, lp_span_t *rest)
+{
+    size_t len = strlen(kind);
+
+    if (key.len <= len + 1 + TAG_LEN || memcmp(key.data, kind, len) != 0
+        || memcmp(key.data + len, ":{", 2) != 0) {
+        return 0;
+    }
+    rest->data = key.data + len + 1 + TAG_LEN;
+    rest->len = key.len - len - 1 - TAG_LEN;
+    return 1;
+}
+
+static int
+begins(lp_span_t rest, lp_span_t school, char joint)
+{
+    return rest.len > school.len
+           && memcmp(rest.data, school.data, school.len) == 0
+           && rest.data[school.len] == joint;
+}
+
+/* A key of another type is no key of ours; other errors end it. */
+static int
+judge(lp_school_data_t *data, lp_span_t key, const redisReply *reply)
+{
+    if (reply == NULL
+        || (reply->type == REDIS_REPLY_ERROR
+            && strncmp(reply->str, "WRONGTYPE", 9) != 0)) {
+        return -1;
+    }
+    if (reply->type == REDIS_REPLY_INTEGER) {
+        if (reply->integer == 1) {
+            add(data, &data->weeks, key);
+        }
+        return 0;
+    }
+    if (!lp_span_equal(lp_store_text(reply), data->school)) {
+        return 0;
+    }
+    if (key.data[0] == 'a') {
+        add(data, &data->aliases, key);
+    } else if (key.data[0] == 'c') {
+        add(data, &data->keys, key);
+    } else if (key.len == HEAD_LEN + LP_ENTITLEMENT_LEN) {
+        add(data, &data->records, key);
+        add(data, &data->ids, (lp_span_t) {key.data + HEAD_LEN,
+                                           LP_ENTITLEMENT_LEN});
+    }
+    return 0;
+}
+
+static void
+add(lp_school_data_t *data, lp_names_t *names, lp_span_t text)
+{
+    if (lp_names_add(names, text) == LP_NAMES_FULL) {
+        data->failed = 1;
+    }
+}
+
+/* Streams. */
+
+static int
+find_streams(lp_school_data_t *data)
+{
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, 0};
+    uint32_t  i;
+
+    for (i = 0; i < LP_SHARDS; i++) {
+        key.len = lp_key_journal(name, i);
+        if (lp_stream_walk(data->store, key, visit_letter, data) != 0) {
+            return -1;
+        }
+        key.len = lp_key_usage(name, i);
+        if (lp_stream_walk(data->store, key, visit_clicks, data) != 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < data->streams.n; i++) {
+        if (lp_stream_walk(data->store, lp_name(&data->streams, i),
+                           visit_letter, data) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+/* A confirmation names no school, but one of its entitlements. */
+static int
+visit_letter(void *owner, lp_span_t key, lp_span_t id,
+             const redisReply *fields)
+{
+    lp_school_data_t *data = owner;
+    lp_span_t         entitlement = lp_pairs_find(fields, "entitlement");
+    int               ours;
+
+    ours = lp_span_equal(lp_pairs_find(fields, "school"), data->school);
+    if (!ours && entitlement.len == LP_ENTITLEMENT_LEN) {
+        /* one that is new to the list is none of the school's */
+        ours = lp_names_add(&data->ids, entitlement) < data->n_ids;
+    }
+    if (ours) {
+        note(data, &data->letters, key, id);
+    }
+    return data->failed ? -1 : 0;
+}
+
+static int
+visit_clicks(void *owner, lp_span_t key, lp_span_t id,
+             const redisReply *fields)
+{
+    lp_school_data_t *data = owner;
+    lp_span_t         rest = lp_pairs_find(fields, "b");
+
+    while (rest.len > 0) {
+        if (is_line(data, next_line(&rest))) {
+            note(data, &data->clicks, key, id);
+            break;
+        }
+    }
+    return data->failed ? -1 : 0;
+}
+
+/* "<unix> <school> ...": the second part. */
+static int
+is_line(const lp_school_data_t *data, lp_span_t line)
+{
+    const char *space = memchr(line.data, ' ', line.len);
+    lp_span_t   rest;
+
+    if (space == NULL) {
+        return 0;
+    }
+    rest.data = space + 1;
+    rest.len = line.len - (size_t) (rest.data - line.data);
+    return begins(rest, data->school, ' ');
+}
+
+static lp_span_t
+next_line(lp_span_t *rest)
+{
+    const char *end = memchr(rest->data, '\n', rest->len);
+    lp_span_t   line = {rest->data, rest->len};
+
+    if (end != NULL) {
+        line.len = (size_t) (end + 1 - rest->data);
+    }
+    rest->data += line.len;
+    rest->len -= line.len;
+    return line;
+}
+
+static void
+note(lp_school_data_t *data, lp_names_t *names, lp_span_t key, lp_span_t id)
+{
+    char      text[256];
+    lp_span_t both = {text, key.len + 1 + id.len};
+
+    if (both.len > sizeof(text)) {
+        return; /* no stream of ours has such a name */
+    }
+    memcpy(text, key.data, key.len);
+    text[key.len] = ' ';
+    memcpy(text + key.len + 1, id.data, id.len);
+    add(data, names, both);
+}
+
+/* Erasing. */
+
+int
+lp_school_data_erase(lp_school_data_t *data, const char *receipt,
+                     lp_school_counts_t *counts)
+{
+    unsigned pass;
+
+    memset(counts, 0, sizeof(*counts));
+    for (pass = 0; pass < LP_ERASURE_PASSES; pass++) {
+        if (lp_school_data_is_empty(data)) {
+            return 0;
+        }
+        if (erase_found(data, receipt, counts) != 0
+            || lp_school_data_find(data) != 0) {
+            return -1;
+        }
+    }
+    return lp_school_data_is_empty(data) ? 0 : -1;
+}
+
+static int
+erase_found(lp_school_data_t *data, const char *receipt,
+            lp_school_counts_t *counts)
+{
+    click_change_t change = {data, NULL};
+    uint32_t       i;
+    int            rc;
+
+    if (delete_keys(data->store, &data->aliases) != 0
+        || delete_keys(data->store, &data->keys) != 0
+        || leave_weeks(data) != 0
+        || replace_all(data, &data->letters, drop_letter, NULL) != 0) {
+        return -1;
+    }
+    change.lines = malloc(USAGE_MAX);
+    rc = change.lines == NULL
+             ? -1
+             : replace_all(data, &data->clicks, without_school, &change);
+    free(change.lines);
+    for (i = 0; i < data->records.n && rc == 0; i += BATCH) {
+        rc = erase_records(data, receipt, i,
+                           data->records.n - i > BATCH ? i + BATCH
+                                                       : data->records.n);
+    }
+    counts->keys += data->keys.n + data->weeks.n;
+    counts->aliases += data->aliases.n;
+    counts->letters += data->letters.n;
+    counts->clicks += data->clicks.n;
+    counts->records += data->records.n;
+    return rc;
+}
+
+static int
+delete_keys(lp_store_t *store, const lp_names_t *keys)
+{
+    uint32_t i;
+
+    for (i = 0; i < keys->n; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("DEL"), lp_name(keys, i)));
+        if (i % 1000 == 999 && lp_store_run(store) != LP_STORE_OK) {
+            return -1;
+        }
+    }
+    return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
+}
+
+static int
+leave_weeks(lp_school_data_t *data)
+{
+    uint32_t i;
+
+    for (i = 0; i < data->weeks.n; i++) {
+        lp_store_add(data->store,
+                     LP_WORDS(lp_span("SREM"), lp_name(&data->weeks, i),
+                              data->school));
+    }
+    return lp_store_run(data->store) == LP_STORE_OK ? 0 : -1;
+}
+
+static int
+replace_all(lp_school_data_t *data, const lp_names_t *entries,
+            lp_entry_change_t change, void *owner)
+{
+    lp_span_t   both, key, id;
+    const char *space;
+    uint32_t    i;
+
+    for (i = 0; i < entries->n; i++) {
+        both = lp_name(entries, i);
+        space = memchr(both.data, ' ', both.len);
+        key = (lp_span_t) {both.data, (size_t) (space - both.data)};
+        id = (lp_span_t) {space + 1, both.len - key.len - 1};
+        if (lp_stream_replace(data->store, key, id, change, owner) < 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+static int
+drop_letter(void *owner, const redisReply *fields, lp_span_t *words)
+{
+    (void) owner;
+    (void) fields;
+    (void) words;
+    return 0;
+}
+
+/* The entry stays, with its number: the tally expects each. */
+static int
+without_school(void *owner, const redisReply *fields, lp_span_t *words)
+{
+    click_change_t *change = owner;
+    lp_span_t       rest = lp_pairs_find(fields, "b"), line;
+    size_t          i, len = 0;
+
+    if (rest.len == 0 || rest.len > USAGE_MAX) {
+        return -1;
+    }
+    while (rest.len > 0) {
+        line = next_line(&rest);
+        if (!is_line(change->data, line)) {
+            memcpy(change->lines + len, line.data, line.len);
+            len += line.len;
+        }
+    }
+    for (i = 0; i + 1 < fields->elements && i + 2 <= LP_ENTRY_WORDS; i += 2) {
+        words[i] = lp_store_text(fields->element[i]);
+        words[i + 1] = lp_span_equal(words[i], lp_span("b"))
+                           ? (lp_span_t) {change->lines, len}
+                           : lp_store_text(fields->element[i + 1]);
+    }
+    return (int) i;
+}
+
+/* Records. */
+
+static int
+erase_records(lp_school_data_t *data, const char *receipt, uint32_t from,
+              uint32_t end)
+{
+    totals_t *totals;
+    uint32_t  i;
+    int       rc = -1;
+
+    totals = calloc(1, sizeof(totals_t));
+    if (totals == NULL) {
+        return -1;
+    }
+    for (i = from; i < end; i++) {
+        lp_store_add(data->store,
+                     LP_WORDS(lp_span("HMGET"), lp_name(&data->records, i),
+                              lp_span("product"), lp_span("licensed"),
+                              lp_span("count")));
+    }
+    if (lp_store_run(data->store) == LP_STORE_OK) {
+        for (i = from; i < end; i++) {
+            add_totals(totals, lp_store_reply(data->store, i - from));
+        }
+        lp_store_begin(data->store);
+        for (i = from; i < end; i++) {
+            delete_record(data->store, lp_name(&data->records, i));
+        }
+        lp_erasure_add(data->store, "school-totals", receipt, totals->counts,
+                       totals->n);
+        rc = lp_store_commit(data->store) == LP_STORE_OK ? 0 : -1;
+    }
+    free(totals);
+    return rc;
+}
+
+static void
+add_totals(totals_t *totals, const redisReply *reply)
+{
+    lp_span_t product, count;
+    uint64_t  uses = 0;
+    size_t    i;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 3) {
+        return;
+    }
+    product = lp_store_text(reply->element[0]);
+    count = lp_store_text(reply->element[2]);
+    for (i = 0; i < count.len && i < 18; i++) {
+        uses = uses * 10 + (uint64_t) (count.data[i] - '0');
+    }
+    add_total(totals, product, "entitlements", 1);
+    add_total(totals, product, "licences",
+              lp_store_text(reply->element[1]).len > 0);
+    add_total(totals, product, "uses", uses);
+}
+
+/* Beyond the room for products what is left is added up together. */
+static void
+add_total(totals_t *totals, lp_span_t product, const char *what, uint64_t n)
+{
+    char     name[NAME_ROOM];
+    unsigned i = 0;
+
+    if (n == 0) {
+        return;
+    }
+    if (!lp_product_valid(product)
+        || totals->n > LP_ERASED_COUNTS - 2 * TOTALS) {
+        product = lp_span("others");
+    }
+    snprintf(name, sizeof(name), "%.*s %s", (int) product.len, product.data,
+             what);
+    while (i < totals->n && strcmp(totals->names[i], name) != 0) {
+        i++;
+    }
+    if (i == LP_ERASED_COUNTS) {
+        return;
+    }
+    if (i == totals->n) {
+        memcpy(totals->names[i], name, sizeof(name));
+        totals->counts[i].name = totals->names[i];
+        totals->n++;
+    }
+    totals->counts[i].n += n;
+}
+
+static void
+delete_record(lp_store_t *store, lp_span_t key)
+{
+    const char *entitlement = key.data + HEAD_LEN;
+    char        place[LP_KEY_MAX];
+    lp_span_t   rest = {entitlement + PLACE_LEN,
+                        LP_ENTITLEMENT_LEN - PLACE_LEN};
+
+    lp_store_add(store, LP_WORDS(lp_span("DEL"), key));
+    lp_store_add(store, LP_WORDS(lp_span("HDEL"),
+                                 {place, lp_key_place(place, entitlement)},
+                                 rest));
+}

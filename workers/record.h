@@ -165,6 +165,12 @@ int lp_ref_id(char *dst, lp_span_t reference);
  */
 int lp_receive_id(char *dst, lp_span_t reference, lp_span_t entitlement);
 
+/*
+ * The entitlement of the licence that a user gets by an open right: the same
+ * every time. open: LP_ENTITLEMENT_LEN characters; dst likewise. 0, or -1.
+ */
+int lp_licence_id(char *dst, const char *open, lp_span_t user);
+
 /* NULL where the reference was never applied. */
 const lp_ref_t *lp_record_ref(const lp_record_t *record, const char *id);
 

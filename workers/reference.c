@@ -1,7 +1,9 @@
 /*
- * References: how a repeated message is known, and how its confirmation is the
- * same one again. Sellers choose references of any length; a record keeps 22
- * characters of a hash of each of the last few.
+ * Ids that come out the same every time, because they are hashes. References:
+ * how a repeated message is known, and how its confirmation is the same one
+ * again; sellers choose them of any length, and a record keeps 22 characters of
+ * a hash of each of the last few. Licences of open rights: a user has one of
+ * each, however often the click is repeated.
  */
 
 #include "record.h"
@@ -14,6 +16,8 @@
 
 #define HASH_SIZE 32
 #define ID_BYTES  16
+#define VERSION   0x80 /* of a uuid: 8, whose bits are ours (RFC 9562) */
+#define VARIANT   0x80
 
 static int hash(unsigned char *dst, const lp_span_t *parts, unsigned n);
 
@@ -31,7 +35,6 @@ lp_ref_id(char *dst, lp_span_t reference)
     return 0;
 }
 
-/* A uuid of version 8 (RFC 9562): its bits are ours, and say so. */
 int
 lp_receive_id(char *dst, lp_span_t reference, lp_span_t entitlement)
 {
@@ -48,10 +51,32 @@ lp_receive_id(char *dst, lp_span_t reference, lp_span_t entitlement)
         return -1;
     }
 
-    digest[6] = (digest[6] & 0x0f) | 0x80;
-    digest[8] = (digest[8] & 0x3f) | 0x80;
+    digest[6] = (digest[6] & 0x0f) | VERSION;
+    digest[8] = (digest[8] & 0x3f) | VARIANT;
     lp_base64url_encode(id, digest, ID_BYTES);
     lp_entitlement_uuid(dst, id);
+
+    return 0;
+}
+
+int
+lp_licence_id(char *dst, const char *open, lp_span_t user)
+{
+    unsigned char digest[HASH_SIZE];
+    lp_span_t     parts[4];
+
+    parts[0] = lp_span("licence|");
+    parts[1] = (lp_span_t) {open, LP_ENTITLEMENT_LEN};
+    parts[2] = lp_span("|");
+    parts[3] = user;
+
+    if (hash(digest, parts, 4) != 0) {
+        return -1;
+    }
+
+    digest[6] = (digest[6] & 0x0f) | VERSION;
+    digest[8] = (digest[8] & 0x3f) | VARIANT;
+    lp_base64url_encode(dst, digest, ID_BYTES);
 
     return 0;
 }

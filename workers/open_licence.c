@@ -1,0 +1,279 @@
+/*
+ * Open rights: a whole school may use a product, and each pupil who does gets
+ * a licence of their own, under an entitlement that follows from the open
+ * right and the user. The seller is told of the open right.
+ *
+ * Licences are counted in "used" of the open right's record. On the first
+ * morning of a school year a whole school activates at once, so that the
+ * record is not watched where it makes no difference how many are before us:
+ * without a limit, when the limit is passed already, and when it is more than
+ * CLICKS_AT_ONCE away. Only near the limit clicks wait for each other.
+ */
+
+#include "activation.h"
+
+#define CLICKS_AT_ONCE 128 /* more workers than there are */
+
+static lp_store_status_t read_both(lp_activation_t *a);
+static lp_store_status_t read_open(lp_activation_t *a, unsigned reply);
+static int near_limit(const lp_record_t *open);
+static void make_open(lp_activation_t *a);
+static void make_licence(lp_activation_t *a, lp_span_t user);
+static void follow(lp_activation_t *a);
+static lp_outcome_t write_again(lp_activation_t *a);
+static lp_outcome_t write_new(lp_activation_t *a);
+static void write_right(lp_activation_t *a);
+static void count_use(lp_activation_t *a);
+
+/* The user's hash at the school: of the first key, which is the ECK iD's. */
+static const lp_held_key_t *
+home_of_user(const lp_activation_t *a)
+{
+    return &a->held.keys[0];
+}
+
+lp_outcome_t
+lp_activate_open(lp_activation_t *a)
+{
+    if (a->by->n_users == 0 || !home_of_user(a)->is_hash) {
+        return LP_NO_RIGHT;
+    }
+
+    if (read_both(a) != LP_STORE_OK) {
+        return LP_UNAVAILABLE;
+    }
+
+    if (a->open.status == LP_STATUS_BLOCKED
+        || (a->before.exists && a->before.status == LP_STATUS_BLOCKED)) {
+        return LP_BLOCKED_OUT;
+    }
+
+    if (a->open.status == LP_STATUS_CANCELLED
+        || (a->before.exists && a->before.status == LP_STATUS_CANCELLED)) {
+        return LP_NO_RIGHT;
+    }
+
+    /* the licence is there, but the right is not: it is given back */
+    if (a->before.exists && a->before.expires >= a->by->today) {
+        return write_again(a);
+    }
+
+    return write_new(a);
+}
+
+/* The licence, if there is one from before, and the open right's record. */
+static lp_store_status_t
+read_both(lp_activation_t *a)
+{
+    lp_span_t user = home_of_user(a)->user;
+    char      id[LP_ENTITLEMENT_LEN], name[LP_KEY_MAX];
+    lp_span_t key = {name, lp_key_entitlement(name, a->key->shard,
+                                              a->right.entitlement)};
+
+    if (lp_licence_id(id, a->right.entitlement, user) != 0) {
+        return LP_STORE_DOWN;
+    }
+
+    lp_activation_ask(a, id, a->key->shard);
+    lp_store_add(a->store, LP_WORDS(lp_span("HGETALL"), key));
+    lp_activation_ask_set(a);
+
+    if (lp_store_run(a->store) != LP_STORE_OK) {
+        return lp_store_status(a->store);
+    }
+
+    if (lp_record_read(&a->before, id, a->key->shard,
+                       lp_store_reply(a->store, 1)) != 0
+        || read_open(a, 2) != LP_STORE_OK) {
+        return LP_STORE_REFUSED;
+    }
+
+    a->until = lp_activation_until(a, lp_store_reply(a->store, 3),
+                                   a->open.minimum);
+    a->licence = a->before;
+
+    if (a->open.exists && !near_limit(&a->open)) {
+        return LP_STORE_OK;
+    }
+
+    /* now nobody may come between */
+    lp_activation_ask(a, a->right.entitlement, a->key->shard);
+    if (lp_store_run(a->store) != LP_STORE_OK
+        || read_open(a, 1) != LP_STORE_OK) {
+        return LP_STORE_REFUSED;
+    }
+
+    if (!a->open.exists) {
+        make_open(a);
+    }
+
+    return LP_STORE_OK;
+}
+
+static lp_store_status_t
+read_open(lp_activation_t *a, unsigned reply)
+{
+    if (lp_record_read(&a->open_before, a->right.entitlement, a->key->shard,
+                       lp_store_reply(a->store, reply)) != 0) {
+        return LP_STORE_REFUSED;
+    }
+
+    a->open = a->open_before;
+
+    return LP_STORE_OK;
+}
+
+/* The next one may, or may not, be the first too many. */
+static int
+near_limit(const lp_record_t *open)
+{
+    return open->used < open->quantity
+           && open->quantity - open->used <= CLICKS_AT_ONCE;
+}
+
+/* An operator has set the right alone: without a limit, and without a party. */
+static void
+make_open(lp_activation_t *a)
+{
+    a->open.type = LP_TYPE_OPEN;
+    a->open.status = LP_STATUS_ENTITLED;
+    a->open.from = a->right.from;
+    a->open.until = a->right.until;
+    lp_field_set(&a->open.product, a->field);
+    lp_field_set(&a->open.school, a->key->school);
+}
+
+static lp_outcome_t
+write_again(lp_activation_t *a)
+{
+    lp_outcome_t outcome;
+
+    follow(a);
+
+    lp_store_begin(a->store);
+    write_right(a);
+    lp_record_write(a->store, &a->licence, &a->before);
+    outcome = lp_activation_commit(a, a->licence.expires);
+    a->licence.exists = outcome == LP_REDIRECT;
+
+    return outcome;
+}
+
+static lp_outcome_t
+write_new(lp_activation_t *a)
+{
+    lp_outcome_t outcome;
+    int          over;
+
+    over = a->open.quantity > 0 && a->open.used >= a->open.quantity;
+    if (over && a->service->refuse_over) {
+        return LP_NO_RIGHT;
+    }
+
+    make_licence(a, home_of_user(a)->user);
+    follow(a);
+
+    if (lp_activation_seal(a, &a->open) != 0) {
+        return LP_UNAVAILABLE;
+    }
+
+    /* their places, before them; both follow from the same school */
+    if (!a->before.exists) {
+        lp_place_claim(a->store, &a->licence);
+    }
+    if (!a->open_before.exists) {
+        lp_place_claim(a->store, &a->open);
+    }
+
+    lp_store_begin(a->store);
+    write_right(a);
+    lp_record_write(a->store, &a->licence, &a->before);
+    count_use(a);
+    lp_journal_activation(a->store, &a->open, a->licence.licensed,
+                          a->licence.expires, lp_activation_person(a), over);
+
+    outcome = lp_activation_commit(a, a->licence.expires);
+    a->licence.exists = outcome == LP_REDIRECT;
+
+    return outcome;
+}
+
+/* One that ended in an earlier year begins anew. */
+static void
+make_licence(lp_activation_t *a, lp_span_t user)
+{
+    lp_record_t *licence = &a->licence;
+
+    licence->type = LP_TYPE_SCHOOL_STUDENT;
+    licence->status = LP_STATUS_LICENSED;
+    licence->party = a->open.party;
+    licence->order = a->open.order;
+    licence->contract = a->open.contract;
+    licence->from = a->open.from;
+    licence->until = a->open.until;
+    licence->minimum = a->open.minimum;
+    licence->licensed = a->by->today;
+    licence->expires = a->until;
+    licence->has_open = 1;
+    licence->n_users = 1;
+    memcpy(licence->open, a->right.entitlement, LP_ENTITLEMENT_LEN);
+    memcpy(licence->users[0], user.data, LP_USER_KEY_LEN);
+    lp_field_set(&licence->product, a->field);
+    lp_field_set(&licence->school, a->key->school);
+}
+
+/* A right of the user's own that is of no use today must not be lost: it comes
+   next in the chain. */
+static void
+follow(lp_activation_t *a)
+{
+    const lp_right_t *right;
+    unsigned          i;
+
+    for (i = 0; i < a->held.rights.n; i++) {
+        right = &a->held.rights.list[i];
+
+        if (a->held.found[i].key == 0
+            && lp_span_equal(a->held.found[i].field, a->field)
+            && memcmp(right->entitlement, a->licence.entitlement,
+                      LP_ENTITLEMENT_LEN) != 0) {
+            a->licence.has_next = 1;
+            memcpy(a->licence.next, right->entitlement, LP_ENTITLEMENT_LEN);
+        }
+    }
+}
+
+static void
+write_right(lp_activation_t *a)
+{
+    char       text[LP_RIGHT_MAX];
+    lp_right_t right;
+    lp_span_t  value;
+
+    right.state = LP_LICENSED;
+    right.from = a->licence.licensed;
+    right.until = a->licence.expires;
+    memcpy(right.entitlement, a->licence.entitlement, LP_ENTITLEMENT_LEN);
+    value = (lp_span_t) {text, lp_right_format(text, &right)};
+
+    lp_store_add(a->store, LP_WORDS(lp_span("HSET"),
+                                    lp_held_key(home_of_user(a)), a->field,
+                                    value));
+}
+
+static void
+count_use(lp_activation_t *a)
+{
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, lp_key_entitlement(name, a->key->shard,
+                                              a->right.entitlement)};
+
+    if (!a->open_before.exists) {
+        a->open.used = 1;
+        lp_record_write(a->store, &a->open, &a->open_before);
+        return;
+    }
+
+    lp_store_add(a->store, LP_WORDS(lp_span("HINCRBY"), key, lp_span("used"),
+                                    lp_span("1")));
+}

@@ -1,0 +1,229 @@
+/*
+ * All hashes are asked for in one batch, with the product: which sets count is
+ * only known afterwards, so that whole hashes are read. A key of another type
+ * counts as none, here as at the edge; any other error means that nothing is
+ * known.
+ */
+
+#include "rights_held.h"
+
+static void name_keys(lp_rights_held_t *held, const lp_click_by_t *by);
+static void add_user(lp_rights_held_t *held, lp_span_t school, lp_span_t user);
+static void add_school(lp_rights_held_t *held, lp_span_t school);
+static lp_store_status_t ask(const lp_rights_held_t *held, lp_store_t *store,
+                             lp_span_t product);
+static void read_product(lp_rights_held_t *held, const redisReply *reply,
+                         lp_span_t product);
+static size_t keep_text(char *dst, size_t size, lp_span_t text);
+static void read_rights(lp_rights_held_t *held, unsigned key,
+                        const redisReply *reply);
+static lp_span_t value_of(const redisReply *reply, lp_span_t field);
+
+lp_store_status_t
+lp_rights_held_read(lp_rights_held_t *held, lp_store_t *store,
+                    const lp_click_by_t *by)
+{
+    lp_store_status_t status;
+    unsigned          i;
+    int               is_hash;
+
+    held->n_keys = 0;
+    held->rights.n = 0;
+    name_keys(held, by);
+
+    status = ask(held, store, by->product);
+    if (status == LP_STORE_DOWN) {
+        return status;
+    }
+
+    for (i = 0; i <= held->n_keys; i++) {
+        is_hash = lp_rights_held_is_hash(lp_store_reply(store, 1 + i));
+        if (is_hash == -1) {
+            return LP_STORE_REFUSED;
+        }
+        if (i > 0) {
+            held->keys[i - 1].is_hash = is_hash;
+        }
+    }
+
+    read_product(held, lp_store_reply(store, 1), by->product);
+    for (i = 0; i < held->n_keys; i++) {
+        read_rights(held, i, lp_store_reply(store, 2 + i));
+    }
+
+    return LP_STORE_OK;
+}
+
+void
+lp_rights_held_drop(lp_rights_held_t *held, const lp_right_t *right)
+{
+    size_t i, rest;
+
+    i = (size_t) (right - held->rights.list);
+    held->rights.n--;
+    rest = held->rights.n - i;
+
+    memmove(&held->rights.list[i], &held->rights.list[i + 1],
+            rest * sizeof(held->rights.list[0]));
+    memmove(&held->found[i], &held->found[i + 1],
+            rest * sizeof(held->found[0]));
+}
+
+int
+lp_rights_held_is_hash(const redisReply *reply)
+{
+    static const char wrong[] = "WRONGTYPE";
+
+    if (reply == NULL) {
+        return -1;
+    }
+    if (reply->type == REDIS_REPLY_ARRAY && reply->elements % 2 == 0) {
+        return 1;
+    }
+
+    return reply->type == REDIS_REPLY_ERROR
+                   && (size_t) reply->len >= sizeof(wrong) - 1
+                   && memcmp(reply->str, wrong, sizeof(wrong) - 1) == 0
+               ? 0 : -1;
+}
+
+/* User at the school, the school, the private customer: the edge's order. */
+static void
+name_keys(lp_rights_held_t *held, const lp_click_by_t *by)
+{
+    unsigned i;
+
+    for (i = 0; by->school.len > 0 && i < by->n_users; i++) {
+        add_user(held, by->school, by->users[i]);
+    }
+
+    if (by->school.len > 0 && !by->employee) {
+        add_school(held, by->school);
+    }
+
+    for (i = 0; i < by->n_users; i++) {
+        add_user(held, lp_span(""), by->users[i]);
+    }
+}
+
+static void
+add_user(lp_rights_held_t *held, lp_span_t school, lp_span_t user)
+{
+    lp_held_key_t *key = &held->keys[held->n_keys++];
+
+    key->school = school;
+    key->user = user;
+    key->shard = lp_shard(school.len > 0 ? school : user);
+    key->len = lp_key_user_in(key->name, key->shard, school, user);
+}
+
+static void
+add_school(lp_rights_held_t *held, lp_span_t school)
+{
+    lp_held_key_t *key = &held->keys[held->n_keys++];
+
+    key->school = school;
+    key->user = lp_span("");
+    key->shard = lp_shard(school);
+    key->len = lp_key_school_in(key->name, key->shard, school);
+}
+
+/* WATCH of all, HGETALL of the product, HGETALL of each hash. */
+static lp_store_status_t
+ask(const lp_rights_held_t *held, lp_store_t *store, lp_span_t product)
+{
+    char      name[LP_KEY_MAX];
+    lp_span_t words[2 + LP_HELD_KEYS];
+    unsigned  i;
+
+    words[0] = lp_span("WATCH");
+    words[1] = (lp_span_t) {name, lp_key_product(name, product)};
+    for (i = 0; i < held->n_keys; i++) {
+        words[2 + i] = lp_held_key(&held->keys[i]);
+    }
+
+    lp_store_add(store, (lp_words_t) {words, 2 + held->n_keys});
+    for (i = 0; i <= held->n_keys; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("HGETALL"), words[1 + i]));
+    }
+
+    return lp_store_run(store);
+}
+
+static void
+read_product(lp_rights_held_t *held, const redisReply *reply,
+             lp_span_t product)
+{
+    lp_product_t read;
+    size_t       i;
+
+    memset(&read, 0, sizeof(read));
+    memset(&held->product, 0, sizeof(held->product));
+    held->wanted[0] = product;
+    held->n_wanted = 1;
+    held->known = reply->type == REDIS_REPLY_ARRAY && reply->elements > 0;
+
+    for (i = 0; held->known && i < reply->elements; i += 2) {
+        lp_product_field(&read, lp_store_text(reply->element[i]),
+                         lp_store_text(reply->element[i + 1]));
+    }
+
+    held->product.free = read.free;
+    held->product.in.data = held->in;
+    held->product.in.len = keep_text(held->in, sizeof(held->in), read.in);
+    held->product.licence.data = held->licence;
+    held->product.licence.len = keep_text(held->licence,
+                                          sizeof(held->licence),
+                                          read.licence);
+    held->n_wanted += lp_product_sets(&held->product, held->wanted + 1);
+}
+
+/* The reply will be gone. What is longer than it can be is cut. */
+static size_t
+keep_text(char *dst, size_t size, lp_span_t text)
+{
+    if (text.len > size) {
+        text.len = size;
+    }
+    if (text.len > 0) {
+        memcpy(dst, text.data, text.len);
+    }
+
+    return text.len;
+}
+
+static void
+read_rights(lp_rights_held_t *held, unsigned key, const redisReply *reply)
+{
+    lp_span_t text;
+    unsigned  i;
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
+        return;
+    }
+
+    for (i = 0; i < held->n_wanted && held->rights.n < LP_RIGHTS_MAX; i++) {
+        text = value_of(reply, held->wanted[i]);
+
+        if (text.data != NULL
+            && lp_right_parse(&held->rights.list[held->rights.n], text) == 0) {
+            held->found[held->rights.n].key = key;
+            held->found[held->rights.n].field = held->wanted[i];
+            held->rights.n++;
+        }
+    }
+}
+
+static lp_span_t
+value_of(const redisReply *reply, lp_span_t field)
+{
+    size_t i;
+
+    for (i = 0; i < reply->elements; i += 2) {
+        if (lp_span_equal(lp_store_text(reply->element[i]), field)) {
+            return lp_store_text(reply->element[i + 1]);
+        }
+    }
+
+    return (lp_span_t) {NULL, 0};
+}

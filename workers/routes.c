@@ -137,6 +137,8 @@ lp_route(lp_service_t *service, FCGX_Request *connection)
                "leerpoort_params fit this worker?", wrong);
         lp_answer_refuse(&request, 500, LP_CODE_OTHER,
                          "the edge and the worker do not fit together");
+    } else if (lp_span_equal(request.route, lp_span("activate"))) {
+        lp_route_activate(service, &request);
     } else if (lp_span_equal(request.route, lp_span("api"))) {
         run_api(service, &request);
     } else {

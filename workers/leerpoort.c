@@ -82,6 +82,13 @@ TAKES(school_set, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
 TAKES(school_drop, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
       REDIS);
 
+TAKES(school_consent, {LP_OPT_CONSENT_SCHOOL, LP_MUST},
+      {LP_OPT_CONSENT_SCOPE, LP_MUST}, {LP_OPT_WITHDRAW, LP_MAY}, REDIS);
+
+TAKES(report_usage, {LP_OPT_WEEK, LP_MAY}, {LP_OPT_RUNNING, LP_MAY},
+      {LP_OPT_REPORT_SCHOOL, LP_MAY}, {LP_OPT_FORMAT, LP_MAY},
+      {LP_OPT_HIDE, LP_MAY}, REDIS);
+
 TAKES(relay_status, REDIS, {LP_OPT_JSON, LP_MAY});
 
 TAKES(relay_retry, {LP_OPT_DEAD, LP_MAY}, REDIS);
@@ -157,6 +164,14 @@ static const lp_command_t commands[] = {
      school_set, lp_command_school_set},
     {"school drop", NULL, NULL, "Forgets which school an id means.", NULL,
      school_drop, lp_command_school_drop},
+    {"school consent", NULL, NULL,
+     "Stores that a school lets a dashboard see its usage.", NULL,
+     school_consent, lp_command_school_consent},
+    {"report usage", NULL, NULL,
+     "Prints what was used in a week, per school and product.",
+     "Figures of few readers are hidden, and what would give them away. Once\n"
+     "issued, the report of a week stays as it is.",
+     report_usage, lp_command_report_usage},
     {"relay status", NULL, NULL, "Shows what waits for other parties.",
      "Exit 1 where something is stuck: a party that fails, dead letters, a\n"
      "message older than a quarter of an hour, or no relay while some wait.",

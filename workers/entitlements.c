@@ -41,8 +41,10 @@ struct lp_applier_s {
 
 static unsigned fitting(lp_applier_t *applier, const lp_message_t *messages,
                         const lp_verdict_t *verdicts, unsigned n);
-static void apply_batch(lp_applier_t *applier, const lp_message_t *messages,
-                        lp_verdict_t *verdicts, unsigned n);
+static int apply_batch(lp_applier_t *applier, const lp_message_t *messages,
+                       lp_verdict_t *verdicts, unsigned n);
+static int apply_each(lp_applier_t *applier, const lp_message_t *messages,
+                      lp_verdict_t *verdicts, unsigned n);
 static lp_store_status_t attempt(lp_applier_t *applier,
                                  const lp_message_t *messages,
                                  lp_verdict_t *verdicts, unsigned n);
@@ -112,7 +114,10 @@ lp_applier_run(lp_applier_t *applier, const lp_message_t *messages,
 
     for (i = 0; i < n; i += fits) {
         fits = fitting(applier, messages + i, verdicts + i, n - i);
-        apply_batch(applier, messages + i, verdicts + i, fits);
+        if (apply_batch(applier, messages + i, verdicts + i, fits) != 0) {
+            fail(applier, verdicts + i + fits, n - i - fits);
+            return;
+        }
     }
 }
 
@@ -188,7 +193,8 @@ fitting(lp_applier_t *applier, const lp_message_t *messages,
     return i;
 }
 
-static void
+/* -1: Redis failed. No later message may then be applied before this one is. */
+static int
 apply_batch(lp_applier_t *applier, const lp_message_t *messages,
             lp_verdict_t *verdicts, unsigned n)
 {
@@ -200,22 +206,37 @@ apply_batch(lp_applier_t *applier, const lp_message_t *messages,
         status = attempt(applier, messages, verdicts, n);
     }
     if (status == LP_STORE_OK) {
-        return;
+        return 0;
     }
     /* a key of another type: of one message, not of all */
     damaged = status == LP_STORE_REFUSED
               && strcmp(lp_store_error(applier->service->store), "WRONGTYPE")
                      == 0;
     if (n > 1 && (damaged || status == LP_STORE_CONFLICT)) {
-        for (i = 0; i < n; i++) {
-            apply_batch(applier, messages + i, verdicts + i, 1);
-        }
-        return;
+        return apply_each(applier, messages, verdicts, n);
     }
     fail(applier, verdicts, n);
     if (damaged) {
         lp_verdict_refuse(verdicts, LP_CODE_OTHER, UNREADABLE);
+        return 0;
     }
+    return -1;
+}
+
+static int
+apply_each(lp_applier_t *applier, const lp_message_t *messages,
+           lp_verdict_t *verdicts, unsigned n)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        if (verdicts[i].result != LP_REFUSED_FIELD
+            && apply_batch(applier, messages + i, verdicts + i, 1) != 0) {
+            fail(applier, verdicts + i + 1, n - i - 1);
+            return -1;
+        }
+    }
+    return 0;
 }
 
 static void

@@ -91,7 +91,8 @@ lp_applier_t *lp_applier_create(lp_service_t *service, lp_span_t party,
                                 int confirm, unsigned max, int64_t remember);
 void lp_applier_destroy(lp_applier_t *applier);
 
-/* Messages whose verdict is LP_REFUSED_FIELD already are passed over. */
+/* Messages whose verdict is LP_REFUSED_FIELD already are passed over. Where one
+   fails (LP_FAILED), so do all that follow it. */
 void lp_applier_run(lp_applier_t *applier, const lp_message_t *messages,
                     lp_verdict_t *verdicts, unsigned n);
 

@@ -73,11 +73,17 @@ TAKES(product_set, {LP_OPT_URL, LP_MAY}, {LP_OPT_DEEP, LP_MAY},
 
 TAKES(product_drop, REDIS);
 
+TAKES(import_entitlements, {LP_OPT_PEPPER, LP_MUST}, {LP_OPT_PARTY, LP_MAY},
+      {LP_OPT_CONFIRM, LP_MAY}, {LP_OPT_LAST_DAY, LP_MAY},
+      {LP_OPT_ERRORS, LP_MAY}, {LP_OPT_FROM_LINE, LP_MAY}, REDIS);
+
+TAKES(import_rows, {LP_OPT_ERRORS, LP_MAY}, {LP_OPT_FROM_LINE, LP_MAY}, REDIS);
+
 TAKES(school_show, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
       REDIS, {LP_OPT_JSON, LP_MAY});
 
-TAKES(school_set, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
-      {LP_OPT_ALIAS_SCHOOL, LP_MUST}, REDIS);
+TAKES(school_set, {LP_OPT_ALIAS_SCHOOL, LP_MUST}, {LP_OPT_SCHOOL_NAME, LP_MAY},
+      {LP_OPT_ALIAS_TYPE, LP_MAY}, {LP_OPT_ALIAS_ID, LP_MAY}, REDIS);
 
 TAKES(school_drop, {LP_OPT_ALIAS_TYPE, LP_MUST}, {LP_OPT_ALIAS_ID, LP_MUST},
       REDIS);
@@ -158,10 +164,22 @@ static const lp_command_t commands[] = {
      lp_command_product_set},
     {"product drop", "ID", NULL, "Removes a product.", NULL, product_drop,
      lp_command_product_drop},
+    {"import entitlements", "FILE", NULL,
+     "Takes in entitlements, a request of a seller a line.",
+     "FILE is NDJSON, - for standard input. Lines that are refused are\n"
+     "counted and passed over; it is safe to repeat.",
+     import_entitlements, lp_command_import_entitlements},
+    {"import products", "FILE", NULL, "Takes in products, one a line.",
+     "FILE is NDJSON, - for standard input.", import_rows,
+     lp_command_import_products},
+    {"import schools", "FILE", NULL, "Takes in schools, one a line.",
+     "FILE is NDJSON, - for standard input.", import_rows,
+     lp_command_import_schools},
     {"school show", NULL, NULL, "Shows which school an id means.", NULL,
      school_show, lp_command_school_show},
-    {"school set", NULL, NULL, "Stores which school an id means.", NULL,
-     school_set, lp_command_school_set},
+    {"school set", NULL, NULL, "Makes a school known, and an id of it.",
+     "Entitlements of a school that is not known are refused.", school_set,
+     lp_command_school_set},
     {"school drop", NULL, NULL, "Forgets which school an id means.", NULL,
      school_drop, lp_command_school_drop},
     {"school consent", NULL, NULL,

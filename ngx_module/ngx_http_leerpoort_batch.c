@@ -7,8 +7,8 @@
  * sent, so that the tally can count it once, although nobody can know whether
  * a batch was stored whose reply did not come.
  *
- * Batches leave on a connection of their own, on the module's tick, all in one
- * write, so that Redis syncs its AOF once for all of them. Until the reply has
+ * Batches leave on a connection of their own, on the module's tick or when there
+ * are 64 kB of them, in one write, so that Redis syncs its AOF once for all. Until the reply has
  * come a batch stays in memory. When Redis goes away, stands still, or answers
  * with an error (OOM, READONLY, LOADING, NOPERM), there is trouble: what is in
  * memory goes to the spool, new batches too, and one batch now and then is sent
@@ -23,6 +23,7 @@
 #include <poll.h>
 
 #define NGX_HTTP_LEERPOORT_BATCH_MEMORY   (8 * 1024 * 1024) /* of batches */
+#define NGX_HTTP_LEERPOORT_BATCH_ENOUGH   (64 * 1024)   /* for one write */
 #define NGX_HTTP_LEERPOORT_BATCH_FLYING   (1024 * 1024) /* not answered yet */
 #define NGX_HTTP_LEERPOORT_BATCH_SLICE    (256 * 1024)  /* spool, per tick */
 #define NGX_HTTP_LEERPOORT_BATCH_PATIENCE 1000 /* ms for a reply */
@@ -65,6 +66,7 @@ static struct {
     ngx_queue_t                  waiting; /* to be sent */
     ngx_queue_t                  flying;  /* sent, in this order */
     size_t                       memory;  /* bytes of both, but the spool's */
+    size_t                       unsent;  /* of new lines, bytes since it sent */
     size_t                       airborne; /* bytes of lines flying */
     size_t                       slice;   /* bytes the spool may send yet */
     ngx_uint_t                   replaying; /* flying, from the spool */
@@ -137,6 +139,16 @@ ngx_http_leerpoort_batch_keep(ngx_http_leerpoort_batch_t *batch)
         ngx_http_leerpoort_batches.held->batches++;
         ngx_queue_insert_tail(&ngx_http_leerpoort_batches.waiting,
                               &batch->order);
+
+        ngx_http_leerpoort_batches.unsent += batch->len;
+
+        if (!ngx_http_leerpoort_batches.trouble
+            && ngx_http_leerpoort_batches.unsent
+               >= NGX_HTTP_LEERPOORT_BATCH_ENOUGH)
+        {
+            ngx_http_leerpoort_batch_send();
+        }
+
         return;
     }
 
@@ -217,6 +229,8 @@ static void
 ngx_http_leerpoort_batch_send(void)
 {
     ngx_http_leerpoort_batch_t  *batch;
+
+    ngx_http_leerpoort_batches.unsent = 0;
 
     while (ngx_http_leerpoort_batch_may_send()) {
 
@@ -582,6 +596,9 @@ ngx_http_leerpoort_batch_last(void)
             && (pfd.revents & (POLLIN|POLLHUP|POLLERR)))
         {
             c->read->ready = 1;
+#if (NGX_HAVE_EPOLLRDHUP)
+            c->read->available = -1; /* as the event module would say */
+#endif
             c->read->handler(c->read);
         }
     }

@@ -579,11 +579,15 @@ def test_nginx_that_stops_while_redis_is_away(redis, spool):
         eventually("the file is gone", lambda: not list(spool.iterdir()), LONG)
 
 
-def test_last_clicks_before_the_end_are_stored(redis):
-    """Also without a spool."""
-    with counting(redis) as edge:
+@pytest.mark.parametrize("spooled", [True, False])
+def test_last_clicks_before_the_end_are_stored(redis, spool, spooled):
+    """Redis' replies are waited for: nothing is spooled or dropped."""
+    with counting(redis, spool if spooled else None, pupils=5) as edge:
         click(edge, 9)
+        edge.nginx.stop()
+        assert "usage is dropped" not in edge.nginx.log()
     assert len(Usage(redis).lines) == 9
+    assert not list(spool.iterdir())
 
 
 def test_worker_killed_with_events_in_memory_is_counted(redis):

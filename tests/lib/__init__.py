@@ -10,4 +10,5 @@ http.py      clicks over plain sockets, byte for byte
 http2.py     streams of one HTTP/2 connection, frame by frame
 worker.py    a stand-in for the activation worker
 edge.py      all of these together: an edge that is ready to be clicked
+desk.py      workers with two parties, asked past nginx
 """

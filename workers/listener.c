@@ -24,6 +24,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "preamble.h"
 #include "say.h"
 
 #define SILENCE 10 /* seconds that a peer may be silent, or not read */
@@ -43,7 +44,6 @@ open_signals(void)
 {
     sigset_t set;
 
-    signal(SIGPIPE, SIG_IGN);
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
@@ -59,13 +59,19 @@ lp_listener_open(lp_listener_t *listener)
 {
     int flags;
 
-    listener->signals = -1;
+    /* before FCGX_Init(), whose handlers would swallow a signal */
+    listener->signals = open_signals();
+    if (listener->signals == -1) {
+        lp_say("signals cannot be waited for");
+        return -1;
+    }
     /* -1: libfcgi has no socket that it could wait for by itself */
     if (FCGX_Init() != 0
         || FCGX_InitRequest(&listener->connection, -1, 0) != 0) {
         lp_say("libfcgi could not be set up");
         return -1;
     }
+    signal(SIGPIPE, SIG_IGN); /* a peer that left is a write error */
     if (!is_listening(STDIN_FILENO)) {
         lp_say("standard input is not a listening socket. Start it so: "
                "spawn-fcgi -s /run/leerpoort/worker.sock -n -- "
@@ -77,12 +83,6 @@ lp_listener_open(lp_listener_t *listener)
     if (flags == -1
         || fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK) == -1) {
         lp_say("the socket cannot be made non-blocking");
-        return -1;
-    }
-    /* after FCGX_Init(), which sets handlers of its own */
-    listener->signals = open_signals();
-    if (listener->signals == -1) {
-        lp_say("signals cannot be waited for");
         return -1;
     }
     return 0;
@@ -149,7 +149,9 @@ lp_listener_next(lp_listener_t *listener)
             return fd == -1 ? 0 : -1;
         }
         limit_silence(fd);
-        if (read_request(listener, fd) == 0) {
+        if (lp_preamble_check(fd) != 0) {
+            close(fd);
+        } else if (read_request(listener, fd) == 0) {
             return 1;
         }
     }

@@ -21,7 +21,7 @@ def begin(role=RESPONDER, keep=False, request=1):
 
 def pairs(params):
     """Names and values as FCGI_PARAMS holds them."""
-    out = b""
+    out = bytearray()
     for name, value in params.items():
         name, value = (v if isinstance(v, bytes) else str(v).encode()
                        for v in (name, value))
@@ -29,7 +29,7 @@ def pairs(params):
             out += (bytes([length]) if length < 128
                     else struct.pack("!I", length | 1 << 31))
         out += name + value
-    return out
+    return bytes(out)
 
 
 def stream(kind, content, size=65535):

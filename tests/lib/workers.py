@@ -4,6 +4,7 @@ A run ends by reading what the workers said: a sanitizer's report or a sentence
 that no test expected fails the test.
 """
 
+import json
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ import signal
 from lib import fastcgi
 from lib.nginx import ASAN, BUILD
 from lib.process import Process, alive, children, eventually
+from lib.tokens import replace
 
 PROGRAM = BUILD / "leerpoort-worker"
 
@@ -48,6 +50,20 @@ def secret(path):
     path.touch(0o600)
     path.write_bytes(secrets.token_bytes(32))
     return path
+
+
+def parties(path, listed, **members):
+    """Writes parties.json: listed, and the members of the whole."""
+    replace(path, json.dumps({**members, "parties": listed}))
+    return pathlib.Path(path)
+
+
+def is_worker(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/cmdline").read_bytes().startswith(
+            str(PROGRAM).encode())
+    except OSError:
+        return False
 
 
 def environment(folder, now=None):
@@ -136,7 +152,9 @@ class Workers:
         return self._process.pid
 
     def pids(self):
-        return children(self.pid)
+        """The workers; not what multiwatch has forked but not begun yet,
+        where a signal would be lost."""
+        return [pid for pid in children(self.pid) if is_worker(pid)]
 
     def ended(self):
         return self._process.ended()
@@ -183,7 +201,13 @@ class Workers:
             return
         crashed = self._process.ended()
         self._process.signal(signal.SIGTERM)
-        left = self._process.wait(20)
+        # multiwatch's signal is lost on a child that it forks at that moment
+        for _ in range(20):
+            left = self._process.wait(1)
+            if left:
+                break
+            for pid in self.pids():
+                os.kill(pid, signal.SIGTERM)
         said = self.said()
         self.destroy()
         assert not crashed, "the workers were gone:\n" + said

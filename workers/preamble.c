@@ -1,0 +1,122 @@
+/*
+ * libfcgi allocates what the length of a parameter says before it has seen the
+ * parameter, and ends the process where that fails; it has had overflows there,
+ * too (CVE-2025-23016). So the parameters are walked through while they still
+ * lie in the socket (MSG_PEEK), and libfcgi gets to read only what is whole and
+ * consistent. nginx sends all of it at once: it costs four short system calls.
+ *
+ * The peek asks for one record more each time, since each header says how long
+ * its record is (FastCGI 1.0, sections 3.3 and 3.4).
+ */
+
+#include "preamble.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define HEADER        8
+#define BEGIN_REQUEST 1
+#define PARAMS        4
+#define RESPONDER     1
+#define VERSION       1
+#define BYTES_MAX     (64 * 1024)
+
+typedef struct {
+    unsigned type;
+    unsigned id;
+    size_t   len;  /* of the content */
+    size_t   size; /* with header and padding */
+} record_t;
+
+static unsigned char seen[BYTES_MAX];   /* from the connection's first byte */
+static unsigned char params[BYTES_MAX]; /* their contents, without headers */
+
+/* Waits until n bytes are there. */
+static int
+peek(int fd, size_t n)
+{
+    if (n > BYTES_MAX) {
+        return -1;
+    }
+    return recv(fd, seen, n, MSG_PEEK | MSG_WAITALL) == (ssize_t) n ? 0 : -1;
+}
+
+/* The record that begins at at. */
+static int
+peek_record(int fd, size_t at, record_t *record)
+{
+    const unsigned char *p = seen + at;
+
+    if (peek(fd, at + HEADER) != 0 || p[0] != VERSION) {
+        return -1;
+    }
+    record->type = p[1];
+    record->id = (unsigned) p[2] << 8 | p[3];
+    record->len = (size_t) p[4] << 8 | p[5];
+    record->size = HEADER + record->len + p[6];
+    return record->size == HEADER ? 0 : peek(fd, at + record->size);
+}
+
+/* A length of one byte or of four; -1: it is cut off. */
+static int64_t
+read_length(const unsigned char **p, const unsigned char *end)
+{
+    const unsigned char *q = *p;
+
+    if (q < end && q[0] < 0x80) {
+        *p = q + 1;
+        return q[0];
+    }
+    if (end - q < 4) {
+        return -1;
+    }
+    *p = q + 4;
+    return (int64_t) (q[0] & 0x7f) << 24 | (int64_t) q[1] << 16
+           | (int64_t) q[2] << 8 | q[3];
+}
+
+/* Names and values that fill len bytes exactly. */
+static int
+check_pairs(size_t len)
+{
+    const unsigned char *p = params, *end = params + len;
+    int64_t              name, value;
+
+    while (p < end) {
+        name = read_length(&p, end);
+        value = name == -1 ? -1 : read_length(&p, end);
+        if (value == -1 || name + value > end - p) {
+            return -1;
+        }
+        p += name + value;
+    }
+    return 0;
+}
+
+int
+lp_preamble_check(int fd)
+{
+    record_t record;
+    size_t   at, len = 0;
+    unsigned id;
+
+    if (peek_record(fd, 0, &record) != 0 || record.type != BEGIN_REQUEST
+        || record.id == 0 || record.len != 8 || seen[HEADER] != 0
+        || seen[HEADER + 1] != RESPONDER) {
+        return -1;
+    }
+    id = record.id;
+    for (at = record.size;; at += record.size) {
+        if (peek_record(fd, at, &record) != 0 || record.type != PARAMS
+            || record.id != id) {
+            return -1;
+        }
+        if (record.len == 0) {
+            return check_pairs(len);
+        }
+        memcpy(params + len, seen + at + HEADER, record.len);
+        len += record.len;
+    }
+}

@@ -1,6 +1,7 @@
 """Every file in lua-free-conf/ is started, with paths and names replaced."""
 
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -14,12 +15,13 @@ import pytest
 from lib import http, names
 from lib.nginx import BINARY, MODULE, configuration_test, environment
 from lib.process import REPOSITORY, Process, eventually, free_port
-from lib.redis import SERVER, Client, RedisError
+from lib.redis import SERVER, Client, Redis, RedisError
 from lib.tokens import Issuer
+from lib.workers import Workers
 
 EXAMPLES = REPOSITORY / "lua-free-conf"
 PASSWORDS = {"edge": "of the edge", "operator": "of the operator"}
-KNOWN = {"README.md", "nginx.conf", "redis.conf", "users.acl",
+KNOWN = {"README.md", "nginx.conf", "leerpoort_params", "redis.conf", "users.acl",
          "systemd/nginx.service.d/leerpoort.conf",
          "systemd/redis-server.service.d/leerpoort.conf",
          "sysctl.d/leerpoort.conf"}
@@ -116,9 +118,10 @@ def test_redis_keeps_what_it_acknowledges(redis):
 
 def nginx_conf(folder, redis):
     """The example with this folder's paths, ports and files."""
-    (folder / "jwks").mkdir()
     (folder / "tls").mkdir()
     (folder / "cache").mkdir()
+    (folder / "leerpoort_params").write_text(
+        (EXAMPLES / "leerpoort_params").read_text())
     (folder / "spool").mkdir(0o700)
     for name, content in (("pepper", b"pepper" * 6),
                           ("redis-edge.password", PASSWORDS["edge"].encode())):
@@ -141,6 +144,7 @@ def nginx_conf(folder, redis):
         (r"/etc/leerpoort/", f"{folder}/"),
         (r"/var/spool/leerpoort ", f"{folder}/spool "),
         (r"/run/redis/redis-server\.sock", redis),
+        (r"/run/leerpoort/", f"{folder}/"),
         (r"listen 443 ", f"listen 127.0.0.1:{ports['tls']} "),
         (r"listen 127\.0\.0\.1:9145", f"listen 127.0.0.1:{ports['metrics']}"),
         (r"http \{", "http {\n" + "".join(
@@ -170,44 +174,162 @@ def over_tls(port, data):
             return out.decode()
 
 
-def test_nginx_example_answers_a_click(tmp_path, redis):
-    text, ports = nginx_conf(tmp_path, redis)
-    issuer = Issuer(tmp_path / "jwks", "schoollogin",
-                    "https://login.example.nl/", algs=["RS256", "ES256"],
-                    audience="https://toegang.example.nl/")
-    (tmp_path / "jwks" / "schoollogin.jwks.json").rename(
-        tmp_path / "jwks" / "schoollogin.json")
-    code, said = configuration_test(tmp_path, text)
-    assert code == 0 and "[warn]" not in said, said
+AUDIENCE = {"schoollogin": "https://toegang.example.nl/",
+            "api": "https://toegang.example.nl"}
 
-    operator = as_user(redis, "operator")
-    operator("HSET", names.product_hash("book"), "url",
-             "https://methode.example.nl/book")
-    operator("HSET", names.user_hash("S1", names.user_key(
-        b"pepper" * 6, "NEPPI", "me")), "book", names.right())
-    operator.close()
-    process = Process([BINARY, "-p", str(tmp_path), "-c",
-                       str(tmp_path / "nginx.conf")], tmp_path / "output",
-                      environment(tmp_path), last_words=15)
-    try:
-        eventually("nginx listens", lambda: listens(ports["tls"]), 20)
-        out = over_tls(ports["tls"], http.request(
-            "/go/book", token=issuer.mint(sub="me", org="S1")))
-        assert out.startswith("HTTP/1.1 302 "), out
-        assert "\r\nLocation: https://methode.example.nl/book\r\n" in out
-        assert "\r\nStrict-Transport-Security: " in out
-        assert " 401 " not in over_tls(ports["tls"], http.request("/go/book"))
-        page = http.click(ports["metrics"], "/metrics")
+
+def issuer(folder, name, iss, file, **kwargs):
+    """An issuer of the example, with its keys in the file that it names."""
+    (folder / file).parent.mkdir(exist_ok=True)
+    found = Issuer(folder, name, iss, algs=["RS256", "ES256"],
+                   audience=AUDIENCE[name], **kwargs)
+    found.jwks.rename(folder / file)
+    return found
+
+
+class Example:
+    """nginx with the example's configuration, and who signs for it."""
+
+    def __init__(self, folder, redis):
+        text, self.ports = nginx_conf(folder, redis)
+        self.folder = folder
+        self.school = issuer(folder, "schoollogin",
+                             "https://login.example.nl/",
+                             "jwks/schoollogin.json")
+        self.api = issuer(folder, "api", "https://toegang.example.nl",
+                          "keys/jwks.json", users=(), schools=())
+        code, said = configuration_test(folder, text)
+        assert code == 0 and "[warn]" not in said, said
+        operator = as_user(redis, "operator")
+        operator("HSET", names.product_hash("book"), "url",
+                 "https://methode.example.nl/book")
+        for user, state in (("me", "L"), ("new", "E")):
+            operator("HSET", names.user_hash("S1", names.user_key(
+                b"pepper" * 6, "NEPPI", user)), "book", names.right(state))
+        operator.close()
+
+    def __enter__(self):
+        self._process = Process(
+            [BINARY, "-p", str(self.folder), "-c",
+             str(self.folder / "nginx.conf")], self.folder / "output",
+            environment(self.folder), last_words=15)
+        try:
+            eventually("nginx listens", lambda: listens(self.ports["tls"]),
+                       20)
+        except BaseException:
+            self._process.destroy()
+            raise
+        return self
+
+    def __exit__(self, kind, *exc):
+        try:
+            if kind is None:
+                self._process.signal(3)
+                assert self._process.wait(20)
+        finally:
+            self._process.destroy()
+
+    def ask(self, target, body="", **kwargs):
+        """(status, headers as one text, body that is not chunked)"""
+        out = over_tls(self.ports["tls"], http.request(
+            target, version="HTTP/1.0",
+            headers=[("Content-Length", str(len(body))),
+                     ("Content-Type", "application/json")] if body else (),
+            **kwargs) + body.encode())
+        head, _, rest = out.partition("\r\n\r\n")
+        return int(head.split()[1]), head + "\r\n", rest
+
+    def severe(self):
+        return [line for line in
+                (self.folder / "error.log").read_text().splitlines()
+                if re.search(r"\[(alert|emerg|crit|error)\]", line)
+                and "intended to send too large body" not in line]
+
+
+def test_nginx_example_answers_a_click(tmp_path, redis):
+    with Example(tmp_path, redis) as example:
+        status, head, _ = example.ask(
+            "/go/book", token=example.school.mint(sub="me", org="S1"))
+        assert status == 302, head
+        assert "\r\nLocation: https://methode.example.nl/book\r\n" in head
+        assert "\r\nStrict-Transport-Security: " in head
+        assert example.ask("/go/book")[0] != 401
+        page = http.click(example.ports["metrics"], "/metrics")
         assert b"leerpoort_" in page.body
-        process.signal(3)
-        assert process.wait(20)
-    finally:
-        process.destroy()
     log = (tmp_path / "leerpoort.log").read_text()
     assert '"outcome":"redirect"' in log and '"product":"book"' in log
     assert "127.0.0.1" not in log
-    assert not re.search(r"\[(alert|emerg|crit|error)\]",
-                         (tmp_path / "error.log").read_text())
+    assert not example.severe()
+
+
+API = [("PUT", "/v1/entitlements", "entitlement.licensor"),
+       ("POST", "/v1/entitlements/bulk", "entitlement.licensor"),
+       ("PUT", "/v1/activationcodes", "activationcode"),
+       ("PUT", "/v1/activationcodes/revoke", "activationcode"),
+       ("GET", "/v1/usage/school?school=S1", "usage.seller"),
+       ("POST", "/v1/usage/school/user", "usage.dashboard")]
+
+
+def test_nginx_example_leads_to_the_workers(tmp_path, redis):
+    """Their Redis is another, and empty: they know nothing and say so."""
+    own = Redis(tmp_path)
+    own.start()
+    workers = Workers(tmp_path, own.address)
+    workers.start()
+    try:
+        with Example(tmp_path, redis) as example:
+            for method, target, scope in API:
+                for token, expected in (
+                        (None, {401}), (example.api.mint(scope="x"), {403}),
+                        (example.school.mint(sub="me"), {401}),
+                        (example.api.mint(sub="c", scope=scope),
+                         {400, 403, 404})):
+                    status, head, body = example.ask(
+                        target, method=method, token=token,
+                        body="{}" if method != "GET" else "")
+                    assert status in expected, (target, status, body)
+                    assert "\r\nAPI-Version: 1.0.0\r\n" in head, target
+                    assert "\r\nCache-Control: no-store\r\n" in head
+                    assert set(json.loads(body)) == {"status",
+                                                     "statusMessage"}
+            long = " " * 100_000
+            token = example.api.mint(
+                sub="c", scope="entitlement.licensor activationcode")
+            status, head, body = example.ask("/v1/entitlements", long,
+                                             method="PUT", token=token)
+            assert status == 413 and json.loads(body)["status"] == 11
+            assert "\r\nAPI-Version: 1.0.0\r\n" in head
+            assert example.ask("/v1/entitlements/bulk", long, method="POST",
+                               token=token)[0] != 413
+            person = example.school.mint(sub="new", org="S1")
+            assert example.ask("/activate/code", "{}", method="POST"
+                               )[0] == 401
+            assert example.ask("/activate/code", "{}", method="POST",
+                               token=person)[0] in (400, 403, 404)
+            assert 400 <= example.ask("/oauth/token", "{}", method="POST"
+                                      )[0] < 500
+            status, head, body = example.ask("/.well-known/jwks.json")
+            assert status == 200 and len(json.loads(body)["keys"]) == 2
+            assert "application/jwk-set+json" in head
+            assert example.ask("/activate")[0] == 404
+
+            status, head, _ = example.ask("/go/book", token=person)
+            assert "\r\nLeerpoort-Outcome: unknown-product\r\n" in head, head
+            assert not example.severe()
+
+            workers.stop()
+            status, head, _ = example.ask("/go/book", token=person)
+            assert (status, "Retry-After: 5" in head) == (503, True)
+            assert "\r\nLeerpoort-Outcome: unavailable\r\n" in head
+            status, head, body = example.ask("/v1/entitlements", "{}",
+                                             method="PUT", token=token)
+            assert (status, "Retry-After: 5" in head) == (503, True)
+            assert json.loads(body)["status"] == 99
+        log = (tmp_path / "leerpoort.log").read_text()
+        assert '"client":"c"' in log and "new" not in log
+    finally:
+        workers.destroy()
+        own.destroy()
 
 
 def listens(port):

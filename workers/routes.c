@@ -27,12 +27,18 @@ typedef struct {
     lp_route_run_t run;
 } route_t;
 
+#define USAGE {"usage.entitlor", "usage.seller", "usage.dashboard"}
+
 static const route_t routes[] = {
     {"POST", "/oauth/token", BY_ANYBODY, {NULL}, lp_route_token},
     {"PUT", "/v1/entitlements", BY_CLIENT, {"entitlement.licensor"},
      lp_route_entitlement},
     {"POST", "/v1/entitlements/bulk", BY_CLIENT, {"entitlement.licensor"},
      lp_route_entitlements_bulk},
+    {"GET", "/v1/usage/entitlements/", BY_CLIENT, USAGE,
+     lp_route_usage_entitlement},
+    {"GET", "/v1/usage/school", BY_CLIENT, USAGE, lp_route_usage_school},
+    {"POST", "/v1/usage/school/user", BY_CLIENT, USAGE, lp_route_usage_user},
     {"PUT", "/v1/activationcodes", BY_CLIENT, {"activationcode"},
      lp_route_codes},
     {"PUT", "/v1/activationcodes/revoke", BY_CLIENT, {"activationcode"},

@@ -3,16 +3,17 @@
  * there to Redis.
  *
  * A batch has the name of its producer (a worker's life) and a sequence number,
- * counted per shard from 0 without gaps. It keeps both however often it is
- * sent, so that the tally can count it once, although nobody can know whether
- * a batch was stored whose reply did not come.
+ * counted per shard from 0. It keeps both however often it is sent, so that the
+ * tally can count it once, although nobody can know whether a batch was stored
+ * whose reply did not come. A number that never comes was dropped or lost.
  *
- * Batches leave on a connection of their own, on the module's tick or when there
- * are 64 kB of them, in one write, so that Redis syncs its AOF once for all. Until the reply has
- * come a batch stays in memory. When Redis goes away, stands still, or answers
- * with an error (OOM, READONLY, LOADING, NOPERM), there is trouble: what is in
- * memory goes to the spool, new batches too, and one batch now and then is sent
- * to see whether it is over. Then the spool is sent, at a bounded rate.
+ * Batches leave on a connection of their own, on the module's tick or when
+ * there are 64 kB of them, in one write, so that Redis syncs its AOF once for
+ * all. Until the reply has come a batch stays in memory. When Redis goes away,
+ * stands still, or answers with an error (OOM, READONLY, LOADING, NOPERM),
+ * there is trouble: what is in memory goes to the spool, new batches too, and
+ * one batch now and then is sent to see whether it is over. Then the spool is
+ * sent, at a bounded rate.
  *
  * What is in memory is bounded; beyond, and where the spool takes no more, new
  * batches are dropped and counted. Without a spool they wait in memory.
@@ -66,7 +67,7 @@ static struct {
     ngx_queue_t                  waiting; /* to be sent */
     ngx_queue_t                  flying;  /* sent, in this order */
     size_t                       memory;  /* bytes of both, but the spool's */
-    size_t                       unsent;  /* of new lines, bytes since it sent */
+    size_t                       unsent;  /* bytes of new lines */
     size_t                       airborne; /* bytes of lines flying */
     size_t                       slice;   /* bytes the spool may send yet */
     ngx_uint_t                   replaying; /* flying, from the spool */

@@ -92,14 +92,14 @@ class Edge:
     {"mirror_time": "0"} for leerpoort_mirror_time; None leaves one out.
     server, main, http: further lines of those blocks. worker: what answers
     behind leerpoort_activate (see Worker); then .worker is there. master
-    False: nginx is one process.
+    False: nginx is one process. pepper: its bytes, where others need the same.
     """
 
     def __init__(self, redis=None, address=None, workers=1, zone="8m",
                  timeout="50ms", redis_options="", issuers=None, click=None,
                  server="", http="", main="", activate=ACTIVATE, login=True,
                  public_url=True, worker=None, allow=(), faketime=None,
-                 level="info", master=True):
+                 level="info", master=True, pepper=None):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-test-"))
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -109,10 +109,10 @@ class Edge:
                 self._stack.callback(redis.destroy)
                 redis.start()
             self.redis = redis
-            self.pepper = os.urandom(32)
-            pepper = self.folder / "pepper"
-            pepper.touch(0o600)
-            pepper.write_bytes(self.pepper)
+            self.pepper = pepper or os.urandom(32)
+            file = self.folder / "pepper"
+            file.touch(0o600)
+            file.write_bytes(self.pepper)
             if issuers is None:
                 issuers = [Issuer(self.folder)]
             elif callable(issuers):
@@ -152,6 +152,10 @@ class Edge:
     def close(self):
         """Stops nginx and fails for what its log says; removes all."""
         self.__exit__(None)
+
+    def discard(self):
+        """Removes all, whatever the log says."""
+        self._stack.close()
 
     def http_block(self, **click):
         """The http block; click as for the class, on top of what it got."""

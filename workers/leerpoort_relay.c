@@ -20,7 +20,7 @@
 #define SECONDS_MIN      0.01
 #define SECONDS_MAX      (31 * 86400.0)
 #define LOCK_DEFAULT_S   10.0
-#define LOCK_MIN_S       1.0
+#define LOCK_MIN_S       0.1
 #define PATIENCE_DEFAULT 30.0
 #define RETRY_DEFAULT    "60,300,3600,86400"
 

@@ -34,6 +34,7 @@ typedef struct {
     int                          held;
     int                          complained; /* of Redis, or of the other */
     int                          failed;     /* once: it can't be done */
+    int                          looked; /* for new entries, in this turn */
     int64_t                      began;
     int64_t                      take_at, refresh_at, tell_at;
 } relay_t;
@@ -101,6 +102,7 @@ take(relay_t *relay, unsigned *n)
     int     block = 0;
 
     *n = 0;
+    relay->looked = 0;
     if (!quiet && now < relay->take_at) {
         return LP_LOCK_HELD;
     }
@@ -108,6 +110,7 @@ take(relay_t *relay, unsigned *n)
         block = lp_delivery_rest(relay->delivery, BLOCK_MS);
     }
     relay->take_at = now + FLYING_MS;
+    relay->looked = !relay->outbox.pending;
     return lp_outbox_take(&relay->outbox, block, on_moved, relay->delivery, n);
 }
 
@@ -158,7 +161,7 @@ is_over(relay_t *relay, lp_relay_lock_status_t status, unsigned n)
         return 0;
     }
     if (status == LP_LOCK_HELD) {
-        return n == 0 && !relay->outbox.pending
+        return n == 0 && relay->looked
                && !lp_delivery_busy(relay->delivery);
     }
     if (lp_relay_clock() - relay->began > patience) {
@@ -220,6 +223,7 @@ prepare(relay_t *relay, const lp_relay_options_t *options)
     relay->began = lp_relay_clock();
     relay->tell_at = relay->began + TELL_MS;
     relay->outbox.lock = &relay->lock;
+    relay->outbox.pending = 1; /* of a relay that died */
     relay->tools.outbox = &relay->outbox;
     relay->tools.http = lp_http_create(&http);
     relay->tools.parties = options->parties;

@@ -11,6 +11,10 @@ import hashlib
 ISSUER = "https://login.example/"
 AUDIENCE = "https://leerpoort.example/"
 
+SELLER = "boekhuis-demo"             # its client_id at Leerpoort
+SELLER_OIN = "00000003999999990000"
+SELLER_SCOPES = "entitlement.licensor usage.seller"
+
 TODAY = datetime.date.today()
 
 
@@ -35,6 +39,15 @@ class School:
     alias: tuple = ()   # (idType, id), where that is not the master identifier
     rights: dict = dataclasses.field(default_factory=dict)
 
+    @property
+    def reference(self):
+        """Edu-V's SchoolReference."""
+        if self.alias:
+            id_type, id_ = self.alias
+            return {"organisationIds": [{"organisationId": id_,
+                                         "organisationIdType": id_type}]}
+        return {"organisationMasterIdentifier": self.master}
+
 
 @dataclasses.dataclass(frozen=True)
 class Person:
@@ -45,7 +58,15 @@ class Person:
     school: School
     claim: tuple        # (claim, value)
     id_type: str
-    rights: dict
+    rights: dict        # a right that the seller sent, unless it is a licence
+
+    @property
+    def reference(self):
+        """Edu-V's UserReference."""
+        if self.id_type == "ECK":
+            return {"userMasterIdentifier": self.claim[1]}
+        return {"userIds": [{"userId": self.claim[1],
+                             "userIdType": self.id_type}]}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +75,7 @@ class Product:
     deep: bool = True   # can be opened at a page
     free: bool = False
     sets: str = ""
+    licence: str = "schoolyear"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,7 +126,7 @@ PRODUCTS = {
     "taalhaven": Product("Taalhaven 7"),
     "topografie": Product("Topografie 7", sets="pakket-7"),
     "stepup": Product("Step Up 8"),
-    "leesvaart": Product("Leesvaart 6"),
+    "leesvaart": Product("Leesvaart 6", licence="year"),
     "dictee": Product("Dicteetrainer"),
     "atlas": Product("Schoolatlas"),
     "natuurlab": Product("Natuurlab"),
@@ -122,8 +144,9 @@ LINKS = (
          "a part of a package", "topografie"),
     Link("oefenwoorden", "Oefenwoorden", "open materiaal, geen recht nodig",
          "open material, no right needed", "oefenwoorden"),
-    Link("taalhaven", "Taalhaven 7", "voor Emma: gekocht, nog niet geactiveerd",
-         "for Emma: bought, not yet activated", "taalhaven"),
+    Link("taalhaven", "Taalhaven 7",
+         "voor Emma: gekocht; de eerste klik activeert",
+         "for Emma: bought; the first click activates", "taalhaven"),
     Link("atlas", "Schoolatlas", "een open recht van De Regenboog",
          "an open right of De Regenboog", "atlas"),
     Link("natuurlab", "Natuurlab", "een open recht van het Havenlyceum",
@@ -159,7 +182,6 @@ LINKS = (
 
 OUTCOMES = {
     "redirect": (302, "gaat open", "opens"),
-    "activate": (503, "eerste keer: activeren", "first use: activation"),
     "login": (302, "eerst inloggen", "log in first"),
     "bad-token": (401, "ongeldig bewijs", "bad token"),
     "no-right": (403, "geen recht", "no right"),
@@ -172,19 +194,34 @@ OUTCOMES = {
     "unavailable": (503, "even niet bereikbaar", "unavailable"),
 }
 
-_BY_RIGHT = {LICENSED: "redirect", ENTITLED: "activate", OPEN: "activate",
+_BY_RIGHT = {LICENSED: "redirect", ENTITLED: "redirect", OPEN: "redirect",
              LATER: "not-yet", OVER: "ended", BLOCKED: "blocked"}
+
+
+def right(person, link):
+    """The right that decides a click; None: there is none."""
+    product = PRODUCTS.get(link.product)
+    if product is None:
+        return None
+    holders = [person]
+    if person.id_type == "ECK":     # open rights are not for teachers
+        holders.append(person.school)
+    for holder in holders:
+        for name in (link.product, product.sets):
+            if name in holder.rights:
+                return holder.rights[name]
+    return None
 
 
 def expected(person, link):
     """The outcome that a person should see."""
     if link.outcome:
         return link.outcome
-    product = PRODUCTS[link.product]
-    if product.free:
+    if PRODUCTS[link.product].free:
         return "redirect"
-    for holder in (person, person.school):
-        for name in (link.product, product.sets):
-            if name in holder.rights:
-                return _BY_RIGHT[holder.rights[name]]
-    return "no-right"
+    return _BY_RIGHT.get(right(person, link), "no-right")
+
+
+def activates(person, link):
+    """Whether the first click makes a licence."""
+    return not link.outcome and right(person, link) in (ENTITLED, OPEN)

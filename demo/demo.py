@@ -1,12 +1,13 @@
 #!/usr/bin/python3 -B
-"""make demo: a portal, an edge, a publisher and a Redis to click through.
+"""make demo: a portal, an edge with its workers, a Redis, a publisher and a
+seller to click through.
 
     demo.py [--port 8080] [--build build] [--check]
 
 Everything listens on 127.0.0.1 (--port and the one above) and lives in a
 temporary folder; Ctrl-C or SIGTERM stops and removes it. --check clicks every
 link of every person instead of waiting, and exits 1 where one ends otherwise
-than it should.
+than it should, or where the seller does not hear of it.
 """
 
 import argparse
@@ -29,11 +30,15 @@ import uuid
 
 import cast
 import pages
+import seller
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
 NGINX = os.environ.get("LEERPOORT_NGINX", "/usr/sbin/nginx")
 REDIS = "/usr/bin/redis-server"
+SPAWN = "/usr/bin/spawn-fcgi"
+MULTIWATCH = "/usr/bin/multiwatch"
+WORKERS = 4
 TOKEN_LIFE = 7 * 86400
 PATIENCE = 10   # seconds for a server to come up or go away
 PR_SET_PDEATHSIG = 1
@@ -171,17 +176,44 @@ class Leerpoort:
         return ("--redis", f"unix:{self.folder}/redis.sock")
 
 
+def secret_file(path, content):
+    path.touch(0o600)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        path.write_text(content)
+    return path
+
+
 def make_keys(leerpoort, folder):
-    for name in ("key", "forger"):
-        path = folder / f"{name}.jwk"
-        path.touch(0o600)
-        path.write_text(leerpoort("key", "new", "--alg", "ES256",
-                                  "--kid", "demo"))
-    (folder / "jwks.json").write_text(
-        leerpoort("token", "jwks", "--key", str(folder / "key.jwk")))
-    pepper = folder / "pepper"
-    pepper.touch(0o600)
-    pepper.write_bytes(os.urandom(32))
+    """Keys of the school's login (and of a forger), of the seller, of Leerpoort
+    at the seller, of Leerpoort's own tokens; the pepper and the seal."""
+    for name, alg in (("key", "ES256"), ("forger", "ES256"),
+                      ("seller", "PS256"), ("relay", "PS256")):
+        key = secret_file(folder / f"{name}.jwk",
+                          leerpoort("key", "new", "--alg", alg,
+                                    "--kid", "demo"))
+        (folder / f"{name}.jwks").write_text(
+            leerpoort("token", "jwks", "--key", str(key)))
+    (folder / "keys").mkdir(0o700)
+    leerpoort("key", "rotate", "--keys", str(folder / "keys"))
+    secret_file(folder / "pepper", os.urandom(32))
+    secret_file(folder / "seal", os.urandom(32))
+
+
+def write_parties(folder, port, seller_address):
+    here = f"http://127.0.0.1:{port}"
+    parties = {
+        "issuer": f"{here}/", "audience": f"{here}/v1",
+        "tokenEndpoint": f"{here}/oauth/token",
+        "parties": [{
+            "oin": cast.SELLER_OIN, "name": "Boekhuis Demo",
+            "role": "aanspraakmanager", "baseUrl": seller_address,
+            "tokenUrl": f"{seller_address}/token", "clientId": "leerpoort",
+            "keyFile": "relay.jwk", "scope": "entitlement usage",
+            "clients": [{"clientId": cast.SELLER, "jwks": "seller.jwks",
+                         "scopes": cast.SELLER_SCOPES.split()}]}]}
+    (folder / "parties.json").write_text(json.dumps(parties, indent=2))
 
 
 def mint(leerpoort, person, key="key", issued=None, life=TOKEN_LIFE):
@@ -203,10 +235,14 @@ def seed_products(leerpoort, publisher):
             options += ["--free", "1"]
         if about.sets:
             options += ["--in", about.sets]
+        if about.licence:
+            options += ["--licence", about.licence]
         leerpoort("product", "set", product, *options, *leerpoort.redis)
 
 
 def seed_rights(leerpoort):
+    """Schools, their open rights, and the licences that people have from
+    before; what is yet to be activated comes from the seller."""
     def right(product, record, holder, given=""):
         state, first, last = record
         leerpoort("right", "set", "--product", product, "--state", state,
@@ -215,6 +251,8 @@ def seed_rights(leerpoort):
                   *leerpoort.redis, given=given)
 
     for school in cast.SCHOOLS:
+        leerpoort("school", "set", "--school", school.master,
+                  "--name", school.name, *leerpoort.redis)
         if school.alias:
             id_type, id_ = school.alias
             leerpoort("school", "set", "--type", id_type, "--id", id_,
@@ -226,7 +264,16 @@ def seed_rights(leerpoort):
         holder = ("--type", person.id_type, "--school", person.school.master,
                   "--pepper", str(leerpoort.folder / "pepper"))
         for product, record in person.rights.items():
-            right(product, record, holder, given=person.claim[1])
+            if record[0] == "L":
+                right(product, record, holder, given=person.claim[1])
+
+
+def sell(shop):
+    """Everything that is yet to be activated, over the API."""
+    for person in cast.PEOPLE:
+        for product, record in person.rights.items():
+            if record[0] != "L":
+                shop.sell(person, product, record)
 
 
 def write_conf(name, folder, **values):
@@ -260,13 +307,35 @@ def redis_command(folder):
             "--maxmemory-policy", "noeviction", "--daemonize", "no"]
 
 
+def worker_command(build, folder):
+    """Workers on one socket; multiwatch starts a new one for each that ends."""
+    return [SPAWN, "-n", "-s", f"{folder}/worker.sock", "-M", "0600", "--",
+            MULTIWATCH, "-f", str(WORKERS), "--",
+            str(build / "leerpoort-worker"),
+            "--redis", f"unix:{folder}/redis.sock",
+            "--pepper", f"{folder}/pepper", "--seal", f"{folder}/seal",
+            "--parties", f"{folder}/parties.json", "--keys", f"{folder}/keys"]
+
+
+def relay_command(build, folder):
+    return [str(build / "leerpoort-relay"),
+            "--redis", f"unix:{folder}/redis.sock",
+            "--seal", f"{folder}/seal", "--parties", f"{folder}/parties.json"]
+
+
+def tally_command(build, folder):
+    return [str(build / "leerpoort-tally"),
+            "--redis", f"unix:{folder}/redis.sock"]
+
+
 def raise_demo(stack, signals, args):
-    """Starts everything; returns (servers, tokens). What was started by then
-    is stopped by the stack."""
+    """Starts everything; returns (servers, tokens, seller). What was started by
+    then is stopped by the stack."""
     build = pathlib.Path(args.build).resolve()
     program = build / "leerpoort"
     module = build / "ngx_http_leerpoort_module.so"
-    for needed in (program, module, pathlib.Path(NGINX), pathlib.Path(REDIS)):
+    for needed in (program, module, *(
+            pathlib.Path(path) for path in (NGINX, REDIS, SPAWN, MULTIWATCH))):
         if not needed.exists():
             raise Failure(f"{needed} is missing: start with make demo")
     check_ports(args.port)
@@ -277,18 +346,28 @@ def raise_demo(stack, signals, args):
     leerpoort = Leerpoort(str(program), folder)
     servers = []
 
-    def start(name, command, family, address):
+    def start(name, command, family=None, address=None):
         with signals.held():
             server = Server(name, command, folder / f"{name}.out")
             stack.callback(server.stop)
         servers.append(server)
-        server.await_address(family, address)
+        if family is not None:
+            server.await_address(family, address)
 
     start("redis", redis_command(folder), socket.AF_UNIX,
           f"{folder}/redis.sock")
     make_keys(leerpoort, folder)
     seed_products(leerpoort, args.port + 1)
     seed_rights(leerpoort)
+
+    with signals.held():
+        shop = seller.Seller(str(program), str(folder / "seller.jwk"),
+                             str(folder / "relay.jwks"))
+        shop.start()
+        stack.callback(shop.stop)
+    write_parties(folder, args.port, shop.address)
+    start("worker", worker_command(build, folder), socket.AF_UNIX,
+          f"{folder}/worker.sock")
 
     emma = cast.PEOPLE[0]
     tokens = {person.who: mint(leerpoort, person) for person in cast.PEOPLE}
@@ -301,14 +380,23 @@ def raise_demo(stack, signals, args):
 
     values = {"BUILD": build, "ISSUER": cast.ISSUER,
               "AUDIENCE": cast.AUDIENCE, "PORT": args.port,
-              "PUBLISHER_PORT": args.port + 1,
+              "PUBLISHER_PORT": args.port + 1, "SELLER": shop.address,
+              "PARAMS": ROOT / "lua-free-conf/leerpoort_params",
               "USER": "user root root;" if os.geteuid() == 0 else "",
               "EXPIRED": tokens["verlopen"], "FORGED": tokens["vervalst"]}
     for name, port in (("publisher", args.port + 1), ("edge", args.port)):
         conf = write_conf(f"{name}.conf", folder, **values)
         start(name, [NGINX, "-p", str(folder), "-e", f"{folder}/{name}.log",
                      "-c", str(conf)], socket.AF_INET, ("127.0.0.1", port))
-    return servers, tokens
+    start("relay", relay_command(build, folder))
+    start("tally", tally_command(build, folder))
+    shop.leerpoort = seller.Leerpoort(args.port, str(program),
+                                      str(folder / "seller.jwk"))
+    try:
+        sell(shop)
+    except (seller.Refused, OSError) as error:
+        raise Failure(f"The seller's entitlements: {error}") from error
+    return servers, tokens, shop
 
 
 def click(port, target, token=None):
@@ -323,8 +411,32 @@ def click(port, target, token=None):
             answer.headers.get("Location"))
 
 
-def check(port, tokens):
-    """Clicks everything; returns the number of clicks that ended wrongly."""
+def await_news(shop):
+    """Until the seller heard all that it should; returns what is missing."""
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        missing = []
+        for sold in shop.entitlements.values():
+            link = next(link for link in cast.LINKS
+                        if link.product == sold.product)
+            name = f"{sold.person.who} {sold.product}"
+            if sold.confirmed is None:
+                missing.append(f"{name}: no confirmation")
+            if cast.activates(sold.person, link):
+                used = shop.usage(sold)
+                if sold.activated is None:
+                    missing.append(f"{name}: no InitialActivation")
+                if used.get("entitlementStatus") != "licensed":
+                    missing.append(f"{name}: no licence")
+                if not used.get("usage", {}).get("frequencyOfUsage"):
+                    missing.append(f"{name}: no usage")
+        if not missing or time.monotonic() > deadline:
+            return missing
+        time.sleep(0.1)
+
+
+def check(port, tokens, shop):
+    """Clicks everything; returns the number of things that went wrong."""
     wrong = 0
     seen = collections.Counter()
     for person in cast.PEOPLE:
@@ -351,9 +463,13 @@ def check(port, tokens):
                 f"/{link.location}/{link.path}: {status} {got}"
                 + (f" {to}" if to else "")
                 + ("" if good else f"   (should be {outcome})"))
-    missing = set(cast.OUTCOMES) - set(seen)
-    for outcome in sorted(missing):
-        say(f"WRONG no link ends as {outcome}")
+    missing = [f"no link ends as {outcome}"
+               for outcome in sorted(set(cast.OUTCOMES) - set(seen))]
+    missing += await_news(shop)
+    for what in missing:
+        say(f"WRONG {what}")
+    if not missing:
+        say("ok    the seller heard of every confirmation and activation")
     return wrong + len(missing)
 
 
@@ -361,6 +477,8 @@ def show(port):
     """The address, and a line for the shell for each outcome."""
     here = f"127.0.0.1:{port}"
     say(f"\nThe demo portal: http://{here}/\n")
+    say("Emma's page shows what she bought: click Taalhaven 7, go back, and "
+        "see the\nlicence, the seller's messages and the usage change.\n")
     say("A click for each outcome, for another terminal:\n")
     emma = cast.PEOPLE[0]
     for outcome in cast.OUTCOMES:
@@ -395,9 +513,9 @@ def main():
     code = 0
     with contextlib.ExitStack() as stack:
         try:
-            servers, tokens = raise_demo(stack, signals, args)
+            servers, tokens, shop = raise_demo(stack, signals, args)
             if args.check:
-                code = 1 if check(args.port, tokens) else 0
+                code = 1 if check(args.port, tokens, shop) else 0
             else:
                 show(args.port)
                 wait(servers)

@@ -1,7 +1,7 @@
 """The pages of the demo: plain HTML without scripts, Dutch with English below.
 
 A page is written once, at start; what changes from click to click (the book
-that was opened, the way back) is filled in by nginx' SSI, which escapes it.
+that was opened, the way back, what the seller knows) is filled in by nginx' SSI.
 """
 
 import html
@@ -62,6 +62,11 @@ ul { list-style: none; margin: 0; padding: 0; }
 .book { margin: 2rem 0; padding: 1.5rem; background: var(--card);
         border: 1px solid var(--line); border-left: .6rem solid var(--good);
         border-radius: .7rem; }
+table.seller { width: 100%; border-collapse: collapse; background: var(--card);
+               border: 1px solid var(--line); }
+.seller th, .seller td { text-align: left; padding: .5rem .8rem;
+                         border-bottom: 1px solid var(--line); }
+.seller th span { display: block; font-weight: normal; }
 dl { display: grid; grid-template-columns: max-content minmax(0, 1fr);
      gap: .3rem 1.2rem; margin: 1rem 0 0; }
 dt { color: var(--soft); }
@@ -94,7 +99,7 @@ _FRAME = """\
 </html>
 """
 
-_KIND = {"redirect": "good", "activate": "wait", "login": "wait",
+_KIND = {"redirect": "good", "login": "wait",
          "not-yet": "wait", "unavailable": "wait"}
 
 
@@ -126,8 +131,10 @@ def _people(chosen=None, back=""):
     return '<ul class="people">\n' + "\n".join(cards) + "\n</ul>"
 
 
-def _outcome(outcome):
+def _outcome(outcome, first_use=False):
     status, dutch, english = cast.OUTCOMES[outcome]
+    if first_use:
+        dutch, english = "gaat open, en activeert", "opens, and activates"
     return (f'<div class="outcome {_KIND.get(outcome, "bad")}">'
             f"<code>{status} {outcome}</code>"
             f'<span>{dutch} · <span lang="en">{english}</span></span></div>')
@@ -139,7 +146,8 @@ def _link(person, link):
             f"{html.escape(link.title)}</a>"
             f"<span>{html.escape(link.dutch)}</span>"
             f'<span lang="en">{html.escape(link.english)}</span></div>'
-            f"{_outcome(cast.expected(person, link))}</li>")
+            + _outcome(cast.expected(person, link),
+                       cast.activates(person, link)) + "</li>")
 
 
 def _links(person):
@@ -171,6 +179,16 @@ def start():
         + _people(), _METRICS)
 
 
+def _bought(person):
+    """What the seller knows of this person's books: filled in on each look."""
+    return ('\n<h2>Gekocht <span lang="en">Bought</span></h2>\n' + _both(
+        "Wat de verkoper stuurde, en wat hij van Leerpoort terughoorde. "
+        "Klik op een boek, ga terug, en kijk wat er veranderde.",
+        "What the seller sent, and what it heard from Leerpoort. Click a "
+        "book, go back, and see what changed.")
+        + f'\n<!--# include virtual="/verloop/{person.who}" -->\n')
+
+
 def portal(person):
     return _frame(
         f"Dag {html.escape(person.name)}", _both(
@@ -178,7 +196,7 @@ def portal(person):
             "een link; de terugknop brengt je weer hier.",
             f"You are logged in at {html.escape(person.school.name)}. Click a "
             "link; the back button brings you here again."),
-        _links(person)
+        _bought(person) + _links(person)
         + '\n<h2>Iemand anders? <span lang="en">Somebody else?</span></h2>\n'
         + _people(chosen=person),
         '<p><a href="/wie/uit">Uitloggen</a> '
@@ -195,26 +213,6 @@ def login():
         _people(back='?terug=<!--#echo var="back" default="" -->')
         + '\n<dl>\n<dt>Daarna naar <span lang="en">then to</span></dt>'
         '<dd><code>/<!--#echo var="back" default="" --></code></dd>\n</dl>',
-        '<p><a href="/">Naar het portaal</a> '
-        '<span lang="en">to the portal</span></p>')
-
-
-def activation():
-    return _frame(
-        "Eerste keer: activeren", _both(
-            "Dit boek is gekocht en nog niet geactiveerd. De poort heeft de "
-            "aanspraak gevonden en geeft de klik nu door aan de worker die "
-            "activeert. Die hoort niet bij deze demo, en daarom eindigt de "
-            "klik hier.",
-            "This book was bought and not yet activated. The gate has found "
-            "the entitlement and now hands the click to the worker that "
-            "activates. The workers are not part of this demo, and so the "
-            "click ends here."),
-        '<dl>\n<dt>Boek <span lang="en">product</span></dt>'
-        '<dd><code><!--#echo var="leerpoort_product" default="-" --></code>'
-        '</dd>\n<dt>School</dt>'
-        '<dd><code><!--#echo var="leerpoort_school" default="-" --></code>'
-        "</dd>\n</dl>",
         '<p><a href="/">Naar het portaal</a> '
         '<span lang="en">to the portal</span></p>')
 
@@ -237,7 +235,7 @@ def book(portal_address):
 
 def write(folder, portal_address):
     pages = {"start.html": start(), "login.html": login(),
-             "activeren.html": activation(), "boek.html": book(portal_address),
+             "boek.html": book(portal_address),
              "stijl.css": STYLE}
     for person in cast.PEOPLE:
         pages[f"{person.who}.html"] = portal(person)

@@ -58,6 +58,8 @@ static const option_t options[LP_OPTS] = {
     [LP_OPT_UNTIL] = {"until", "DAY", "YYYY-MM-DD, the last day; - for none"},
     [LP_OPT_ENTITLEMENT] = {"entitlement", "UUID",
                             "the entitlement, or its 22 characters"},
+    [LP_OPT_QUANTITY] = {"quantity", "N",
+                         "with --open: licences that it gives; 0: no limit"},
     [LP_OPT_AT] = {"at", "UNIX", "refuse tokens issued before this (now)"},
     [LP_OPT_TOKENS] = {"tokens", NULL, "take a revocation of tokens back"},
     [LP_OPT_ALL] = {"all", NULL, "everything that is held here"},

@@ -41,6 +41,7 @@ typedef enum {
     LP_OPT_FROM,
     LP_OPT_UNTIL,
     LP_OPT_ENTITLEMENT,
+    LP_OPT_QUANTITY,
     LP_OPT_AT,
     LP_OPT_TOKENS,
     LP_OPT_ALL,

@@ -8,12 +8,9 @@
  * entitlement by that: the key is WATCHed and the change tried again.
  */
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-
-#include <jansson.h>
 
 #include "../core/day.h"
 #include "../core/keys.h"
@@ -21,14 +18,13 @@
 #include "commands.h"
 #include "entitlement.h"
 #include "holder.h"
+#include "open_right.h"
 #include "redis_link.h"
+#include "right_rows.h"
 #include "say.h"
 
-#define ATTEMPTS  5  /* of a change that others were quicker than */
-#define DAY_MAX   16 /* room for YYYY-MM-DD */
+#define ATTEMPTS   5  /* of a change that others were quicker than */
 #define DIGITS_MAX 24
-
-#define REVOKED lp_span("!")
 
 typedef struct {
     lp_redis_t redis;
@@ -50,194 +46,49 @@ open_hash(hash_t *hash, const lp_args_t *args)
 
 /* show */
 
-typedef struct {
-    lp_span_t  field;
-    lp_right_t right;
-    int        readable;
-} row_t;
-
+/* What open rights have given. */
 static int
-compare_rows(const void *a, const void *b)
-{
-    const row_t *x = a, *y = b;
-    size_t       n = x->field.len < y->field.len ? x->field.len : y->field.len;
-    int          d = memcmp(x->field.data, y->field.data, n);
-
-    return d != 0 ? d
-                  : (x->field.len > y->field.len)
-                        - (x->field.len < y->field.len);
-}
-
-static const char *
-day_text(char *dst, uint32_t day)
-{
-    if (day == 0) {
-        return "-";
-    }
-    snprintf(dst, DAY_MAX, "%04u-%02u-%02u", day / 10000 % 10000,
-             day / 100 % 100, day % 100);
-    return dst;
-}
-
-static void
-print_row(const row_t *row)
-{
-    char product[LP_ESCAPED_MAX], from[DAY_MAX], until[DAY_MAX];
-    char uuid[LP_UUID_LEN + 1];
-
-    lp_escape(product, row->field, 64);
-    if (!row->readable) {
-        printf("%-24s unreadable: counts as no right\n", product);
-        return;
-    }
-    printf("%-24s %c     %-10s  %-10s  %s\n", product,
-           (char) row->right.state, day_text(from, row->right.from),
-           day_text(until, row->right.until),
-           lp_entitlement_uuid(uuid, row->right.entitlement));
-}
-
-static json_t *
-day_json(uint32_t day)
-{
-    char text[DAY_MAX];
-
-    return day == 0 ? json_null() : json_string(day_text(text, day));
-}
-
-static json_t *
-row_json(const row_t *row)
-{
-    char product[LP_ESCAPED_MAX], uuid[LP_UUID_LEN + 1];
-
-    lp_escape(product, row->field, 64);
-    if (!row->readable) {
-        return json_pack("{s:s, s:b}", "product", product, "unreadable", 1);
-    }
-    return json_pack("{s:s, s:s%, s:o, s:o, s:s}", "product", product, "state",
-                     (const char[]) {(char) row->right.state, '\0'}, (size_t) 1,
-                     "from", day_json(row->right.from), "until",
-                     day_json(row->right.until), "entitlement",
-                     lp_entitlement_uuid(uuid, row->right.entitlement));
-}
-
-/*
- * The Unix time of a revocation, read as the edge reads it: digits alone. -1:
- * it is none, and then the edge refuses every token.
- */
-static int
-read_time(lp_span_t text, int64_t *at)
+count_rows(lp_redis_t *redis, lp_span_t school, lp_right_row_t *rows,
+           size_t n)
 {
     size_t i;
-    int    digit;
-
-    *at = 0;
-    for (i = 0; i < text.len; i++) {
-        digit = text.data[i] - '0';
-        if (digit < 0 || digit > 9 || *at > (INT64_MAX - digit) / 10) {
-            return -1;
-        }
-        *at = *at * 10 + digit;
-    }
-    return text.len == 0 ? -1 : 0;
-}
-
-static void
-print_rows(const row_t *rows, size_t n, lp_span_t revoked)
-{
-    int64_t at;
-    size_t  i;
-
-    if (n > 0) {
-        printf("%-24s %-5s %-10s  %-10s  %s\n", "product", "state", "from",
-               "until", "entitlement");
-    }
-    for (i = 0; i < n; i++) {
-        print_row(&rows[i]);
-    }
-    if (revoked.data != NULL && read_time(revoked, &at) == 0) {
-        printf("tokens issued before %" PRId64 " are refused\n", at);
-    } else if (revoked.data != NULL) {
-        printf("ALL tokens of this person are refused: the time of the "
-               "revocation can't be read.\n"
-               "Repair it with \"leerpoort right revoke\" (tokens from before "
-               "now stay refused)\n"
-               "or \"leerpoort right drop --tokens\" (takes the revocation "
-               "back).\n");
-    }
-}
-
-static void
-print_json(const row_t *rows, size_t n, lp_span_t revoked)
-{
-    json_t *list = json_array(), *answer;
-    int64_t at = 0;
-    int     readable = revoked.data != NULL && read_time(revoked, &at) == 0;
-    size_t  i;
 
     for (i = 0; i < n; i++) {
-        json_array_append_new(list, row_json(&rows[i]));
-    }
-    answer = json_pack("{s:o, s:o}", "rights", list, "tokens_before",
-                       readable ? json_integer(at) : json_null());
-    if (revoked.data != NULL && !readable) {
-        json_object_set_new(answer, "tokens_unreadable", json_true());
-    }
-    json_dumpf(answer, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
-    json_decref(answer);
-}
-
-/*
- * Sorts the pairs of a hash into rows; returns their number. Only a person's
- * tokens can be revoked: in a school's hash that field means nothing.
- */
-static size_t
-read_rows(const redisReply *reply, const lp_args_t *args, row_t *rows,
-          lp_span_t *revoked)
-{
-    const char *only = args->value[LP_OPT_PRODUCT];
-    int         open = args->value[LP_OPT_OPEN] != NULL;
-    lp_span_t   field, value;
-    size_t      i, n = 0;
-
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        field = lp_redis_text(reply->element[i]);
-        value = lp_redis_text(reply->element[i + 1]);
-        if (field.data == NULL || value.data == NULL) {
-            continue;
+        if (rows[i].readable
+            && lp_open_right_counts(redis, school, &rows[i].right,
+                                    &rows[i].used, &rows[i].quantity)
+                   != LP_YES) {
+            return LP_NO;
         }
-        if (!open && lp_span_equal(field, REVOKED)) {
-            *revoked = value;
-            continue;
-        }
-        if (only != NULL && !lp_span_equal(field, lp_span_of(only))) {
-            continue;
-        }
-        rows[n].field = field;
-        rows[n].readable = lp_right_parse(&rows[n].right, value) == 0;
-        n++;
+        rows[i].counted = rows[i].readable;
     }
-    qsort(rows, n, sizeof(row_t), compare_rows);
-    return n;
+    return LP_YES;
 }
 
 static int
-show_rows(const lp_args_t *args, const redisReply *reply)
+show_rows(const lp_args_t *args, const redisReply *reply, lp_redis_t *redis)
 {
-    row_t    *rows;
-    lp_span_t revoked = {NULL, 0};
-    size_t    n;
+    lp_right_row_t *rows;
+    lp_span_t       revoked = {NULL, 0};
+    int             open = args->value[LP_OPT_OPEN] != NULL;
+    size_t          n;
 
-    rows = calloc(reply->elements / 2 + 1, sizeof(row_t));
+    rows = calloc(reply->elements / 2 + 1, sizeof(lp_right_row_t));
     if (rows == NULL) {
         lp_say("out of memory");
         return LP_NO;
     }
-    n = read_rows(reply, args, rows, &revoked);
+    n = lp_right_rows_read(reply, args, rows, &revoked);
+    if (open
+        && count_rows(redis, lp_span_of(args->value[LP_OPT_SCHOOL]), rows, n)
+               != LP_YES) {
+        free(rows);
+        return LP_NO;
+    }
     if (args->value[LP_OPT_JSON] != NULL) {
-        print_json(rows, n, revoked);
+        lp_right_rows_json(rows, n, revoked);
     } else {
-        print_rows(rows, n, revoked);
+        lp_right_rows_print(rows, n, revoked, open);
     }
     free(rows);
     if (n == 0) {
@@ -260,7 +111,7 @@ lp_command_right_show(const lp_args_t *args)
                              LP_WORDS(lp_span("HGETALL"), hash.key),
                              LP_REPLY_ARRAY);
         if (reply != NULL) {
-            rc = show_rows(args, reply);
+            rc = show_rows(args, reply, &hash.redis);
             freeReplyObject(reply);
         }
     }
@@ -434,6 +285,9 @@ set_right(const lp_args_t *args, hash_t *hash, lp_span_t product)
         if (rc == LP_YES) {
             rc = change_right(args, &right);
         }
+        if (rc == LP_YES && args->value[LP_OPT_QUANTITY] != NULL) {
+            rc = lp_open_right_limit(args, &right, product);
+        }
         if (rc == LP_YES) {
             rc = store_right(hash, product, &right, &quicker);
         }
@@ -467,6 +321,10 @@ lp_command_right_set(const lp_args_t *args)
     hash_t     hash;
     int        rc;
 
+    if (args->value[LP_OPT_QUANTITY] != NULL
+        && args->value[LP_OPT_OPEN] == NULL) {
+        return lp_args_refuse(args, "--quantity is for --open");
+    }
     rc = check_product(args, &product);
     if (rc == LP_YES) {
         rc = change_right(args, &given);
@@ -509,7 +367,7 @@ lp_command_right_drop(const lp_args_t *args)
     int       tokens = args->value[LP_OPT_TOKENS] != NULL;
     int       all = args->value[LP_OPT_ALL] != NULL;
     int       one = args->value[LP_OPT_PRODUCT] != NULL;
-    lp_span_t field = REVOKED;
+    lp_span_t field = LP_TOKENS_BEFORE;
     hash_t    hash;
     int       rc;
 
@@ -546,7 +404,7 @@ lp_command_right_revoke(const lp_args_t *args)
     rc = open_hash(&hash, args);
     if (rc == LP_YES) {
         rc = lp_redis_tell(&hash.redis,
-                           LP_WORDS(lp_span("HSET"), hash.key, REVOKED,
+                           LP_WORDS(lp_span("HSET"), hash.key, LP_TOKENS_BEFORE,
                                     lp_span_of(text)));
     }
     lp_redis_close(&hash.redis);

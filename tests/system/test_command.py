@@ -762,6 +762,51 @@ def test_private_customers_schools_and_user_keys_are_holders(db, pepper,
                given=bad)
 
 
+def test_an_open_rights_quantity_is_set_and_shown(db):
+    school = ["--open", "--school", SCHOOL, "--redis", db.address]
+    record = f"e:{{{names.shard(SCHOOL)}}}:{PACKED}"
+    new = ["right", "set", *school, "--product", "b", "--entitlement", UUID]
+    for bad in ("-1", "x", "", "9999999999"):
+        usage(*new, "--quantity", bad)
+    assert db("KEYS", "*") == []
+    yes(*new, "--quantity", "120", "--until", "20270731")
+    assert db("HGET", names.school_hash(SCHOOL), "b") == (
+        f"O - 20270731 {PACKED}")
+    assert db("HMGET", record, "type", "status", "school", "product",
+              "quantity") == ["school-open", "entitled", SCHOOL, "b", "120"]
+    assert db("LRANGE", f"i:{{{names.shard(SCHOOL)}}}:{SCHOOL}", 0, -1) == [
+        PACKED]
+    assert db("HGET", f"x:{{{names.shard(PACKED[:3])}}}:{PACKED[:3]}",
+              PACKED[3:]) == names.shard(SCHOOL)
+
+    db("HINCRBY", record, "used", 17)
+    out = yes("right", "show", *school).out.splitlines()
+    assert out[0].split()[-1] == "used"
+    assert out[1].split()[-2:] == [UUID, "17/120"]
+    said = json.loads(yes("right", "show", *school, "--json").out)
+    assert said["rights"][0]["used"] == 17
+    assert said["rights"][0]["quantity"] == 120
+
+    yes("right", "set", *school, "--product", "b", "--quantity", "0")
+    assert db("HMGET", record, "quantity", "used") == [None, "17"]
+    assert yes("right", "show", *school).out.split()[-1] == "17"
+    said = json.loads(yes("right", "show", *school, "--json").out)
+    assert said["rights"][0]["quantity"] is None
+
+
+def test_a_quantity_is_for_open_rights_alone(db, pupil):
+    usage("right", "set", *pupil, "--product", "b", "--state", "E",
+          "--entitlement", UUID, "--quantity", "3", given=ECK)
+    record = f"e:{{{names.shard(SCHOOL)}}}:{PACKED}"
+    db("HSET", record, "type", "school-student", "status", "entitled",
+       "product", "b")
+    said = no("right", "set", "--open", "--school", SCHOOL, "--product", "b",
+              "--entitlement", UUID, "--quantity", "3",
+              "--redis", db.address).err
+    assert "a person's" in said
+    assert db("EXISTS", names.school_hash(SCHOOL)) == 0
+
+
 def test_show_is_for_machines_too_and_survives_foreign_records(
         db, pupil, pupil_hash):
     assert "no such rights" in no("right", "show", *pupil, given=ECK).err

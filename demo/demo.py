@@ -481,9 +481,12 @@ def show(port):
         "see the\nlicence, the seller's messages and the usage change.\n")
     say("A click for each outcome, for another terminal:\n")
     emma = cast.PEOPLE[0]
-    for outcome in cast.OUTCOMES:
-        link = next(link for link in cast.LINKS
-                    if cast.expected(emma, link) == outcome)
+    shown = [(outcome, next(link for link in cast.LINKS
+                            if cast.expected(emma, link) == outcome))
+             for outcome in cast.OUTCOMES]
+    shown.insert(1, ("activate, which ends as redirect", next(
+        link for link in cast.LINKS if cast.activates(emma, link))))
+    for outcome, link in shown:
         token = (f'-H "Authorization: Bearer $(curl -s {here}/token/emma)" '
                  if link.location in ("go", "donker") else "")
         say(f"# {outcome}\ncurl -si {token}"

@@ -8,7 +8,7 @@
  * whose reply did not come. A number that never comes was dropped or lost.
  *
  * Batches leave on a connection of their own, on the module's tick or when
- * there are 64 kB of them, in one write, so that Redis syncs its AOF once for
+ * there are 32 kB of them, in one write, so that Redis syncs its AOF once for
  * all. Until the reply has come a batch stays in memory. When Redis goes away,
  * stands still, or answers with an error (OOM, READONLY, LOADING, NOPERM),
  * there is trouble: what is in memory goes to the spool, new batches too, and
@@ -24,7 +24,7 @@
 #include <poll.h>
 
 #define NGX_HTTP_LEERPOORT_BATCH_MEMORY   (8 * 1024 * 1024) /* of batches */
-#define NGX_HTTP_LEERPOORT_BATCH_ENOUGH   (64 * 1024)   /* for one write */
+#define NGX_HTTP_LEERPOORT_BATCH_ENOUGH   (32 * 1024)   /* for one write */
 #define NGX_HTTP_LEERPOORT_BATCH_FLYING   (1024 * 1024) /* not answered yet */
 #define NGX_HTTP_LEERPOORT_BATCH_SLICE    (256 * 1024)  /* spool, per tick */
 #define NGX_HTTP_LEERPOORT_BATCH_PATIENCE 1000 /* ms for a reply */

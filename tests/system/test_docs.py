@@ -120,6 +120,29 @@ def test_data_model_names_every_field_of_a_product():
     assert not {f for f in fields if not re.search(rf"\b{f}\b", text)}
 
 
+def test_data_model_names_every_field_of_an_entitlement():
+    text = doc("data-model.md")
+    table = text[text.index("## Entitlement"):text.index("## Journal")]
+    named = set(re.findall(r"`(\w+)`", "".join(
+        line.split("|")[1] for line in table.splitlines()
+        if line.startswith("| `"))))
+    kept = set(re.findall(r'^    \{"(\w+)", [A-Z]+,',
+                          sources("workers/record.c"), re.M))
+    assert len(kept) > 20
+    assert named == kept
+
+
+def test_data_model_names_every_key_of_the_workers():
+    """Every name with a shard that the workers or the edge build."""
+    text = doc("data-model.md")
+    code_ = sources("workers/*.c") + sources("ngx_module/*.c")
+    kinds = set(re.findall(r'"([a-z]+):\{', code_)) | set(
+        re.findall(r'"([a-z]+):\{%02u\}', code_))
+    assert {"journal", "usage", "jti", "week", "seen"} <= kinds
+    for kind in kinds:
+        assert f"`{kind}:{{NN}}" in text, kind
+
+
 def test_metrics_document_and_page_agree(edge):
     page = metrics_of_the_page(edge)
     assert len(page) > 10

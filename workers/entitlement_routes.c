@@ -197,6 +197,7 @@ answer_batch(bulk_t *bulk)
         add_line(bulk, line_result(batch, i));
     }
     rc = lp_answer_write(bulk->request, (lp_span_t) {bulk->answer, bulk->len});
+    rc = rc == 0 ? lp_answer_flush(bulk->request) : rc;
     if (rc == 0 && i < batch->n) {
         end_bulk(bulk, "not available for a moment", batch->lines[i]);
         return -1;

@@ -13,7 +13,8 @@ import signal
 
 from lib import fastcgi
 from lib.nginx import ASAN, BUILD
-from lib.process import Process, alive, children, eventually
+from lib.process import (REPOSITORY, Process, alive, children,
+                         eventually)
 from lib.tokens import replace
 
 PROGRAM = BUILD / "leerpoort-worker"
@@ -21,27 +22,8 @@ PROGRAM = BUILD / "leerpoort-worker"
 # What multiwatch says where a child that it was asked to keep has died.
 RESPAWN = r"^Spawning child\[\d+\] failed, next try$"
 
-# As lua-free-conf/leerpoort_params names them; "{...}" is the route.
-PARAMS = """
-            fastcgi_pass_request_headers off;
-            fastcgi_keep_conn off;
-            fastcgi_param REQUEST_METHOD $request_method;
-            fastcgi_param DOCUMENT_URI $document_uri;
-            fastcgi_param REQUEST_URI $request_uri;
-            fastcgi_param QUERY_STRING $query_string;
-            fastcgi_param CONTENT_TYPE $content_type;
-            fastcgi_param CONTENT_LENGTH $content_length;
-            fastcgi_param REQUEST_ID $request_id;
-            fastcgi_param LEERPOORT_ROUTE {route};
-            fastcgi_param LEERPOORT_USERS $leerpoort_users;
-            fastcgi_param LEERPOORT_SCHOOL $leerpoort_school;
-            fastcgi_param LEERPOORT_SCHOOL_ALIAS $leerpoort_school_alias;
-            fastcgi_param LEERPOORT_PRODUCT $leerpoort_product;
-            fastcgi_param LEERPOORT_PERSON $leerpoort_person;
-            fastcgi_param LEERPOORT_ROLE $leerpoort_role;
-            fastcgi_param LEERPOORT_CLIENT $leerpoort_client;
-            fastcgi_param LEERPOORT_SCOPE $leerpoort_scope;
-"""
+# What the edge tells a worker: the example's own list.
+PARAMS = REPOSITORY / "lua-free-conf" / "leerpoort_params"
 
 
 def secret(path):
@@ -69,7 +51,8 @@ def is_worker(pid):
 def environment(folder, now=None):
     env = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TZ": "UTC"}
     if ASAN:
-        env["ASAN_OPTIONS"] = ("detect_leaks=1:abort_on_error=0:"
+        leaks = int(os.geteuid() == 0)  # else no debugger may look into it
+        env["ASAN_OPTIONS"] = (f"detect_leaks={leaks}:abort_on_error=0:"
                                f"log_path={folder}/asan")
         env["UBSAN_OPTIONS"] = ("print_stacktrace=1:halt_on_error=1:"
                                 f"log_path={folder}/ubsan")
@@ -168,7 +151,9 @@ class Workers:
         location {match} {{
             {internal}
             {more}
-            fastcgi_pass unix:{self.path};{PARAMS.format(route=route)}
+            fastcgi_pass unix:{self.path};
+            fastcgi_param LEERPOORT_ROUTE {route};
+            {PARAMS.read_text()}
         }}"""
 
     def ask(self, target, method="GET", body=None, **changes):

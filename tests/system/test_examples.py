@@ -24,7 +24,10 @@ PASSWORDS = {"edge": "of the edge", "operator": "of the operator"}
 KNOWN = {"README.md", "nginx.conf", "leerpoort_params", "redis.conf", "users.acl",
          "systemd/nginx.service.d/leerpoort.conf",
          "systemd/redis-server.service.d/leerpoort.conf",
-         "sysctl.d/leerpoort.conf"}
+         "sysctl.d/leerpoort.conf",
+         "parties.json", "systemd/leerpoort-worker.socket",
+         "systemd/leerpoort-worker.service", "systemd/leerpoort-relay.service",
+         "systemd/leerpoort-tally.service"}
 
 
 def test_every_example_is_tested():

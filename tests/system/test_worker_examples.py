@@ -1,0 +1,122 @@
+"""The daemons' examples of lua-free-conf/: units, users of Redis, parties."""
+
+import hashlib
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from lib.nginx import BUILD
+from lib.process import REPOSITORY
+from lib.redis import Redis
+from lib.workers import Workers, environment, secret
+
+EXAMPLES = REPOSITORY / "lua-free-conf"
+DAEMONS = ("worker", "relay", "tally")
+
+
+def users():
+    """The example's daemons, each with its name as its password."""
+    found = []
+    for line in (EXAMPLES / "users.acl").read_text().splitlines():
+        name = line.split()[1]
+        if name in DAEMONS:
+            digest = hashlib.sha256(name.encode()).hexdigest()
+            found.append(line.removeprefix("user ").replace(
+                " off ", f" on #{digest} ", 1))
+    assert len(found) == len(DAEMONS)
+    return found
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """A Redis with these users, beside the default one."""
+    redis = Redis(tmp_path, users=users())
+    try:
+        yield redis.start()
+    finally:
+        redis.destroy()
+
+
+def password(tmp_path, name):
+    file = tmp_path / f"{name}.password"
+    file.touch(0o600)
+    file.write_text(name)
+    return file
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_no_daemon_can_empty_or_list_redis(guarded, name):
+    client = guarded.client()
+    assert client("AUTH", name, name) == "OK"
+    for command in (("FLUSHALL",), ("KEYS", "*"), ("CONFIG", "SET", "x", "y"),
+                    ("SHUTDOWN",), ("ACL", "LIST"),
+                    ("EVAL", "return 1", 0)):
+        with pytest.raises(Exception, match="NOPERM"):
+            client(*command)
+    client.close()
+
+
+def test_the_worker_starts_with_the_example_s_user_and_parties(
+        tmp_path, guarded):
+    shutil.copy(EXAMPLES / "parties.json", tmp_path)
+    ring = tmp_path / "ring"
+    ring.mkdir()
+    subprocess.run([BUILD / "leerpoort", "key", "rotate", "--keys", ring,
+                    "--alg", "ES256"], check=True, capture_output=True)
+    with Workers(tmp_path, guarded.address, n=1, user="worker",
+                 password_file=password(tmp_path, "worker"), keys=ring,
+                 parties=tmp_path / "parties.json",
+                 allow=["jwks/.* cannot be opened"]) as workers:
+        assert workers.ask("/none").status == 404
+        answer = workers.ask("/v1/entitlements", "PUT", b"{}",
+                             LEERPOORT_CLIENT="boekhandel-levering",
+                             LEERPOORT_SCOPE="entitlement.licensor")
+        assert answer.status == 400, answer
+
+
+@pytest.mark.parametrize("name", ["relay", "tally"])
+def test_the_others_run_once_with_the_example_s_user(tmp_path, guarded, name):
+    argv = [BUILD / f"leerpoort-{name}", "--redis", guarded.address, "--user",
+            name, "--password-file", password(tmp_path, name), "--once"]
+    if name == "relay":
+        parties = tmp_path / "parties.json"
+        parties.write_text("{}")
+        argv += ["--seal", secret(tmp_path / "seal"), "--parties", parties]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=60,
+                         env=environment(tmp_path), check=False)
+    assert run.returncode == 0, run.stderr
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("unit", [
+    "leerpoort-worker.socket", "leerpoort-worker.service",
+    "leerpoort-relay.service", "leerpoort-tally.service"])
+def test_systemd_reads_the_units(tmp_path, unit):
+    if not pathlib.Path("/usr/bin/systemd-analyze").exists():
+        pytest.skip("systemd-analyze is not installed")
+    for path in (EXAMPLES / "systemd").glob("leerpoort-*"):
+        text = re.sub(r"/usr/(local/bin/leerpoort-\w+|bin/multiwatch)",
+                      "/bin/true", path.read_text())
+        (tmp_path / path.name).write_text(text)
+    run = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", str(tmp_path / unit)],
+        capture_output=True, text=True, timeout=60,
+        env={**os.environ, "SYSTEMD_UNIT_PATH": f"{tmp_path}:"})
+    complaints = [line for line in run.stderr.splitlines()
+                  if "leerpoort" in line and "Unit" not in line]
+    assert not complaints, run.stderr
+
+
+@pytest.mark.parametrize("name", DAEMONS)
+def test_the_units_options_are_the_programs(name):
+    text = (EXAMPLES / "systemd" / f"leerpoort-{name}.service").read_text()
+    given = re.findall(r"--([a-z-]+) ", text.partition(
+        f"/usr/local/bin/leerpoort-{name}")[2])
+    help_ = subprocess.run([BUILD / f"leerpoort-{name}", "--help"],
+                           capture_output=True, text=True, check=True).stdout
+    assert given and set(given) <= set(re.findall(r"^  --([a-z-]+)", help_,
+                                                  re.M))

@@ -27,8 +27,8 @@ lp_codes_result_t lp_code_redeem(lp_service_t *service,
                                  lp_redeemed_t *redeemed);
 
 /*
- * Lets the licence that a code gave follow the code's entitlement: blocked where
- * blocked is 1, else usable again. hash: of the code. Nothing is done where the
+ * Lets the licence that a code gave follow the code's entitlement: blocked
+ * where blocked is 1, else usable again. hash: of the code. Nothing is done where the
  * code was not used. Its own transaction; done again, it changes nothing.
  */
 lp_store_status_t lp_code_follow(lp_service_t *service, const char *hash,

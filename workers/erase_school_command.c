@@ -63,8 +63,8 @@ erase(lp_school_data_t *data, const lp_args_t *args)
         return lp_erasure_failed(data->store);
     }
     printf("erased: %" PRIu64 " entitlements, %" PRIu64 " aliases, %" PRIu64
-           " other keys; %" PRIu64 " messages and %" PRIu64 " batches of clicks "
-           "that waited\nreceipt: %s\n",
+           " other keys; %" PRIu64 " messages and %" PRIu64 " batches of "
+           "clicks that waited\nreceipt: %s\n",
            n.records, n.aliases, n.keys, n.letters, n.clicks, receipt);
     return lp_erasure_rewrite(data->store, args);
 }
@@ -74,13 +74,13 @@ static int
 refuse_waiting(const lp_school_data_t *data, const lp_args_t *args)
 {
     if (args->value[LP_OPT_FORCE] != NULL
-        || data->letters.n + data->clicks.n == 0) {
+        || data->letters + data->clicks == 0) {
         return LP_YES;
     }
-    lp_say("%" PRIu32 " messages to sellers and %" PRIu32 " batches of clicks "
+    lp_say("%" PRIu64 " messages to sellers and %" PRIu64 " batches of clicks "
            "of this school wait: let leerpoort-relay and leerpoort-tally do "
            "their work first; --force erases them too",
-           data->letters.n, data->clicks.n);
+           data->letters, data->clicks);
     return LP_NO;
 }
 

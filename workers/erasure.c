@@ -2,10 +2,6 @@
  * SCAN visits every key that is there from its beginning to its end; a key that
  * is made meanwhile is the next pass's. A batch of keys is copied before it is
  * visited, because the visitor asks Redis about them.
- *
- * Replacing an entry changes relay:lock without changing its value: the relay
- * moves entries under WATCH of that key, and what it had read before must not
- * be moved beside what is in its place now.
  */
 
 #include "erasure.h"
@@ -18,13 +14,11 @@
 #include <openssl/rand.h>
 
 #include "redis_link.h"
-#include "relay_lock.h"
 #include "say.h"
 
 #define TIMEOUT_MS   10000
 #define SCAN_COUNT   "1000"
 #define RANGE_COUNT  "200"
-#define ATTEMPTS     50
 #define NUMBER_MAX   32
 #define ID_MAX       48 /* room for "(", a stream's id and a NUL */
 #define FIRST_ID     "-"
@@ -42,8 +36,6 @@ static void free_batch(batch_t *batch);
 static int64_t count_keys(lp_store_t *store);
 static void show_progress(uint64_t seen, int64_t all, int end);
 static int keep_id(char *dst, lp_span_t id);
-static int replace_once(lp_store_t *store, lp_span_t key, lp_span_t id,
-                        lp_entry_change_t change, void *owner);
 static int rewriting(lp_store_t *store, int *ok);
 
 int
@@ -219,62 +211,6 @@ keep_id(char *dst, lp_span_t id)
 }
 
 int
-lp_stream_replace(lp_store_t *store, lp_span_t key, lp_span_t id,
-                  lp_entry_change_t change, void *owner)
-{
-    unsigned i;
-    int      rc;
-
-    for (i = 0; i < ATTEMPTS; i++) {
-        rc = replace_once(store, key, id, change, owner);
-        if (rc != -1 || lp_store_status(store) != LP_STORE_CONFLICT) {
-            return rc;
-        }
-    }
-    return -1;
-}
-
-static int
-replace_once(lp_store_t *store, lp_span_t key, lp_span_t id,
-             lp_entry_change_t change, void *owner)
-{
-    const redisReply *entries;
-    lp_span_t         words[LP_ENTRY_WORDS + 3], lock;
-    int               n = -1;
-
-    lp_store_add(store, LP_WORDS(lp_span("WATCH"), key,
-                                 lp_span(LP_RELAY_LOCK)));
-    lp_store_add(store, LP_WORDS(lp_span("XRANGE"), key, id, id));
-    lp_store_add(store, LP_WORDS(lp_span("GET"), lp_span(LP_RELAY_LOCK)));
-    if (lp_store_run(store) != LP_STORE_OK) {
-        return -1;
-    }
-    entries = lp_store_reply(store, 1);
-    lock = lp_store_text(lp_store_reply(store, 2));
-    if (entries != NULL && entries->type == REDIS_REPLY_ARRAY
-        && entries->elements == 1 && entries->element[0]->elements == 2) {
-        n = change(owner, entries->element[0]->element[1], words + 3);
-    }
-    if (n < 0) {
-        lp_store_unwatch(store);
-        return 0;
-    }
-    words[0] = lp_span("XADD");
-    words[1] = key;
-    words[2] = lp_span("*");
-    lp_store_begin(store);
-    if (n > 0) {
-        lp_store_add(store, (lp_words_t) {words, (unsigned) n + 3});
-    }
-    lp_store_add(store, LP_WORDS(lp_span("XDEL"), key, id));
-    if (lock.len > 0) {
-        lp_store_add(store, LP_WORDS(lp_span("SET"), lp_span(LP_RELAY_LOCK),
-                                     lock, lp_span("XX"), lp_span("KEEPTTL")));
-    }
-    return lp_store_commit(store) == LP_STORE_OK ? 1 : -1;
-}
-
-int
 lp_erasure_receipt(char *receipt)
 {
     unsigned char bytes[LP_RECEIPT_LEN / 2];
@@ -359,6 +295,9 @@ lp_erasure_rewrite(lp_store_t *store, const lp_args_t *args)
         || lp_store_ask(store, LP_WORDS(lp_span("BGREWRITEAOF"))) == NULL) {
         return lp_erasure_failed(store);
     }
+    /* so are the last slow commands, with their arguments, in memory */
+    (void) lp_store_ask(store, LP_WORDS(lp_span("SLOWLOG"),
+                                        lp_span("RESET")));
     do {
         usleep(PAUSE_US);
         busy = rewriting(store, &ok);

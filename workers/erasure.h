@@ -1,7 +1,7 @@
 /*
  * What the commands that show and erase share: every key of Redis is looked at
  * (an index could be wrong about what must not be forgotten), entries of
- * streams are replaced, and what was done is written down without saying whom
+ * streams are changed, and what was done is written down without saying whom
  * it was done to. All of it speaks to people and may be repeated.
  */
 
@@ -49,12 +49,13 @@ typedef int (*lp_entry_change_t)(void *owner, const redisReply *fields,
                                  lp_span_t *words);
 
 /*
- * Replaces an entry by one at the end of its stream. Under WATCH: one that the
- * relay or the tally took meanwhile is not put back. Returns 1 where it was
- * changed, 0 where not, -1.
+ * Makes a stream anew from its entries, each changed or not, with their ids,
+ * its groups and what is pending in them (stream_rebuild.c says why). *n grows
+ * by the entries that were changed. A stream that is not there is left alone.
+ * Returns 0, -1.
  */
-int lp_stream_replace(lp_store_t *store, lp_span_t key, lp_span_t id,
-                      lp_entry_change_t change, void *owner);
+int lp_stream_rebuild(lp_store_t *store, lp_span_t key,
+                      lp_entry_change_t change, void *owner, uint64_t *n);
 
 typedef struct {
     const char *name;

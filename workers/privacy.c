@@ -1,9 +1,9 @@
 /*
  * Where a person can be: in the name of a key (rights u:, a private customer's
- * list i:, tries), in the fields user, user2, user3 of a record e: and of a code,
- * sealed in a message that waits (journal, outbox, dead letters), in a click
- * that waits to be counted (usage). Every key is looked at: a record whose right
- * was withdrawn is in no other place.
+ * list i:, tries), in the fields user, user2, user3 of a record e: and of a
+ * code, sealed in a message that waits (journal, outbox, dead letters), in a
+ * click that waits to be counted (usage). Every key is looked at: a record
+ * whose right was withdrawn is in no other place.
  *
  * A message that waits goes on without the person: the seller still has to hear
  * of the licence. A click that waits is counted without its reader, under the
@@ -50,13 +50,11 @@ static int is_id(lp_person_t *person, const char *type, const json_t *id);
 static int visit_clicks(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
 static uint64_t count_clicks(const lp_person_t *person, lp_span_t lines);
-static void note(lp_person_t *person, lp_names_t *names, lp_span_t key,
-                 lp_span_t id);
 static int erase_found(lp_person_t *person, lp_person_counts_t *counts);
 static int erase_keys(lp_store_t *store, const lp_names_t *keys);
 static int erase_users(lp_store_t *store, const lp_names_t *keys);
-static int replace_all(lp_person_t *person, const lp_names_t *entries,
-                       lp_entry_change_t change, void *owner, uint64_t *n);
+static int rebuild_streams(lp_person_t *person, click_change_t *change,
+                           lp_person_counts_t *counts);
 static int without_person(void *owner, const redisReply *fields,
                           lp_span_t *words);
 static int without_reader(void *owner, const redisReply *fields,
@@ -82,8 +80,8 @@ int
 lp_person_is_unknown(const lp_person_t *person)
 {
     return person->rights.n + person->lists.n + person->tries.n
-               + person->codes.n + person->records.n + person->letters.n
-               + person->clicks.n
+               + person->codes.n + person->records.n + person->letters
+               + person->clicks
            == 0;
 }
 
@@ -95,11 +93,10 @@ lp_person_reset(lp_person_t *person)
     lp_names_reset(&person->tries);
     lp_names_reset(&person->codes);
     lp_names_reset(&person->records);
-    lp_names_reset(&person->letters);
-    lp_names_reset(&person->clicks);
     lp_names_reset(&person->streams);
+    person->letters = 0;
+    person->clicks = 0;
     person->sealed = 0;
-    person->n_clicks = 0;
 }
 
 void
@@ -111,8 +108,6 @@ lp_person_free(lp_person_t *person)
     lp_names_free(&person->tries);
     lp_names_free(&person->codes);
     lp_names_free(&person->records);
-    lp_names_free(&person->letters);
-    lp_names_free(&person->clicks);
     lp_names_free(&person->streams);
 }
 
@@ -289,14 +284,12 @@ visit_letter(void *owner, lp_span_t key, lp_span_t id,
              const redisReply *fields)
 {
     lp_person_t *person = owner;
-    lp_span_t    sealed = lp_pairs_find(fields, "person");
 
-    if (sealed.len == 0) {
-        return 0;
-    }
-    switch (is_about(person, sealed)) {
+    (void) key;
+    (void) id;
+    switch (is_about(person, lp_pairs_find(fields, "person"))) {
     case 1:
-        note(person, &person->letters, key, id);
+        person->letters++;
         break;
     case -1:
         person->sealed++;
@@ -304,10 +297,10 @@ visit_letter(void *owner, lp_span_t key, lp_span_t id,
     default:
         break;
     }
-    return person->failed ? -1 : 0;
+    return 0;
 }
 
-/* 1: it is this person; -1: it can't be opened. */
+/* 1: it is this person; 0: it is not; -1: it can't be opened. */
 static int
 is_about(lp_person_t *person, lp_span_t sealed)
 {
@@ -316,6 +309,9 @@ is_about(lp_person_t *person, lp_span_t sealed)
     json_t *reference;
     int     rc;
 
+    if (sealed.len == 0) {
+        return 0;
+    }
     if (person->seal == NULL
         || lp_seal_open(person->seal, text, &len, "person", sealed) != 0) {
         return -1;
@@ -366,13 +362,11 @@ visit_clicks(void *owner, lp_span_t key, lp_span_t id,
              const redisReply *fields)
 {
     lp_person_t *person = owner;
-    uint64_t     n = count_clicks(person, lp_pairs_find(fields, "b"));
 
-    if (n > 0) {
-        person->n_clicks += n;
-        note(person, &person->clicks, key, id);
-    }
-    return person->failed ? -1 : 0;
+    (void) key;
+    (void) id;
+    person->clicks += count_clicks(person, lp_pairs_find(fields, "b"));
+    return 0;
 }
 
 static uint64_t
@@ -395,21 +389,6 @@ count_clicks(const lp_person_t *person, lp_span_t lines)
     return n;
 }
 
-static void
-note(lp_person_t *person, lp_names_t *names, lp_span_t key, lp_span_t id)
-{
-    char      text[256];
-    lp_span_t both = {text, key.len + 1 + id.len};
-
-    if (both.len > sizeof(text)) {
-        return; /* no stream of ours has such a name */
-    }
-    memcpy(text, key.data, key.len);
-    text[key.len] = ' ';
-    memcpy(text + key.len + 1, id.data, id.len);
-    add(person, names, both);
-}
-
 /* Erasing. */
 
 int
@@ -419,46 +398,38 @@ lp_person_erase(lp_person_t *person, lp_person_counts_t *counts)
 
     memset(counts, 0, sizeof(*counts));
     for (pass = 0; pass < LP_ERASURE_PASSES; pass++) {
-        if (lp_person_is_unknown(person)) {
-            return 0;
-        }
         if (erase_found(person, counts) != 0 || lp_person_find(person) != 0) {
             return -1;
         }
+        if (lp_person_is_unknown(person)) {
+            return 0;
+        }
     }
-    return lp_person_is_unknown(person) ? 0 : -1;
+    return -1;
 }
 
 static int
 erase_found(lp_person_t *person, lp_person_counts_t *counts)
 {
-    click_change_t change = {person, NULL};
-    uint64_t       n = 0;
-    int            rc;
+    click_change_t change = {person, malloc(USAGE_MAX)};
+    int            rc = -1;
 
-    if (erase_keys(person->store, &person->rights) != 0
-        || erase_keys(person->store, &person->lists) != 0
-        || erase_keys(person->store, &person->tries) != 0
-        || erase_users(person->store, &person->codes) != 0
-        || replace_all(person, &person->letters, without_person, NULL,
-                       &counts->letters) != 0) {
-        return -1;
+    if (change.lines != NULL
+        && erase_keys(person->store, &person->rights) == 0
+        && erase_keys(person->store, &person->lists) == 0
+        && erase_keys(person->store, &person->tries) == 0
+        && erase_users(person->store, &person->codes) == 0
+        && rebuild_streams(person, &change, counts) == 0
+        && erase_users(person->store, &person->records) == 0) {
+        counts->rights += person->rights.n;
+        counts->others += person->lists.n + person->tries.n;
+        counts->codes += person->codes.n;
+        counts->clicks += person->clicks;
+        counts->records += person->records.n;
+        rc = 0;
     }
-    change.lines = malloc(USAGE_MAX);
-    rc = change.lines == NULL
-             ? -1
-             : replace_all(person, &person->clicks, without_reader, &change,
-                           &n);
     free(change.lines);
-    if (rc != 0 || erase_users(person->store, &person->records) != 0) {
-        return -1;
-    }
-    counts->rights += person->rights.n;
-    counts->others += person->lists.n + person->tries.n;
-    counts->codes += person->codes.n;
-    counts->clicks += person->n_clicks;
-    counts->records += person->records.n;
-    return 0;
+    return rc;
 }
 
 static int
@@ -486,25 +457,34 @@ erase_users(lp_store_t *store, const lp_names_t *keys)
     return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
 }
 
+/* Every stream: entries that were deleted are in their bytes still. */
 static int
-replace_all(lp_person_t *person, const lp_names_t *entries,
-            lp_entry_change_t change, void *owner, uint64_t *n)
+rebuild_streams(lp_person_t *person, click_change_t *change,
+                lp_person_counts_t *counts)
 {
-    lp_span_t   both, key, id;
-    const char *space;
-    uint32_t    i;
-    int         changed;
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, 0};
+    uint64_t  entries = 0;
+    uint32_t  i;
 
-    for (i = 0; i < entries->n; i++) {
-        both = lp_name(entries, i);
-        space = memchr(both.data, ' ', both.len);
-        key = (lp_span_t) {both.data, (size_t) (space - both.data)};
-        id = (lp_span_t) {space + 1, both.len - key.len - 1};
-        changed = lp_stream_replace(person->store, key, id, change, owner);
-        if (changed < 0) {
+    for (i = 0; i < LP_SHARDS; i++) {
+        key.len = lp_key_journal(name, i);
+        if (lp_stream_rebuild(person->store, key, without_person, person,
+                              &counts->letters) != 0) {
             return -1;
         }
-        *n += (uint64_t) changed;
+        key.len = lp_key_usage(name, i);
+        if (lp_stream_rebuild(person->store, key, without_reader, change,
+                              &entries) != 0) {
+            return -1;
+        }
+    }
+    for (i = 0; i < person->streams.n; i++) {
+        if (lp_stream_rebuild(person->store, lp_name(&person->streams, i),
+                              without_person, person, &counts->letters)
+            != 0) {
+            return -1;
+        }
     }
     return 0;
 }
@@ -516,7 +496,9 @@ without_person(void *owner, const redisReply *fields, lp_span_t *words)
     size_t    i;
     int       n = 0;
 
-    (void) owner;
+    if (is_about(owner, lp_pairs_find(fields, "person")) != 1) {
+        return -1;
+    }
     for (i = 0; i + 1 < fields->elements && n + 2 <= LP_ENTRY_WORDS; i += 2) {
         name = lp_store_text(fields->element[i]);
         if (!lp_span_equal(name, lp_span("person"))) {
@@ -535,7 +517,7 @@ without_reader(void *owner, const redisReply *fields, lp_span_t *words)
     lp_span_t       lines = lp_pairs_find(fields, "b"), user;
     size_t          i, at = 0, len = 0;
 
-    if (lines.len == 0 || lines.len > USAGE_MAX) {
+    if (lines.len > USAGE_MAX || count_clicks(change->person, lines) == 0) {
         return -1;
     }
     while (at < lines.len) {

@@ -24,10 +24,9 @@ typedef struct {
     lp_names_t   tries;    /* keys tries: */
     lp_names_t   codes;    /* keys code:, of codes that the person used */
     lp_names_t   records;  /* keys e: */
-    lp_names_t   letters;  /* "<stream> <id>": messages that wait */
-    lp_names_t   clicks;   /* "<stream> <id>": clicks that wait to be counted */
+    uint64_t     letters;  /* messages that wait */
+    uint64_t     clicks;   /* clicks that wait to be counted */
     uint64_t     sealed;   /* messages whose person could not be read */
-    uint64_t     n_clicks; /* clicks in all of them together */
 
     lp_names_t   streams;  /* outbox:, dead: */
     int          failed;   /* out of memory */
@@ -48,9 +47,9 @@ int lp_person_find(lp_person_t *person);
 int lp_person_is_unknown(const lp_person_t *person);
 
 /*
- * Erases what was found, and looks again until nothing is found. What is done is
- * done when it is broken off: the records, which lead to further user keys, lose
- * them last. *counts is what was erased. Returns 0; -1 as above, also where
+ * Erases what was found, and looks again until nothing is found. Broken off, it
+ * can be begun again: the records, which lead to further user keys, lose them
+ * last. *counts is what was erased. Returns 0; -1 as above, also where
  * something comes back again and again.
  */
 int lp_person_erase(lp_person_t *person, lp_person_counts_t *counts);

@@ -186,9 +186,9 @@ describe(lp_person_t *person)
     return json_pack("{s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "rights",
                      rights, "entitlements", records, "codes", codes,
                      "waiting", "messages",
-                     (json_int_t) person->letters.n, "unreadable",
+                     (json_int_t) person->letters, "unreadable",
                      (json_int_t) person->sealed, "clicks",
-                     (json_int_t) person->n_clicks, "triesOfCodes",
+                     (json_int_t) person->clicks, "triesOfCodes",
                      (json_int_t) person->tries.n);
 }
 

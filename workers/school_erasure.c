@@ -46,18 +46,17 @@ static void add(lp_school_data_t *data, lp_names_t *names, lp_span_t text);
 static int find_streams(lp_school_data_t *data);
 static int visit_letter(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
+static int is_letter(lp_school_data_t *data, const redisReply *fields);
 static int visit_clicks(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
 static int is_line(const lp_school_data_t *data, lp_span_t line);
 static lp_span_t next_line(lp_span_t *rest);
-static void note(lp_school_data_t *data, lp_names_t *names, lp_span_t key,
-                 lp_span_t id);
 static int erase_found(lp_school_data_t *data, const char *receipt,
                        lp_school_counts_t *counts);
 static int delete_keys(lp_store_t *store, const lp_names_t *keys);
 static int leave_weeks(lp_school_data_t *data);
-static int replace_all(lp_school_data_t *data, const lp_names_t *entries,
-                       lp_entry_change_t change, void *owner);
+static int rebuild_streams(lp_school_data_t *data,
+                           lp_school_counts_t *counts);
 static int drop_letter(void *owner, const redisReply *fields,
                        lp_span_t *words);
 static int without_school(void *owner, const redisReply *fields,
@@ -84,7 +83,7 @@ int
 lp_school_data_is_empty(const lp_school_data_t *data)
 {
     return data->keys.n + data->aliases.n + data->weeks.n + data->records.n
-               + data->letters.n + data->clicks.n
+               + data->letters + data->clicks
            == 0;
 }
 
@@ -96,10 +95,10 @@ reset(lp_school_data_t *data)
     lp_names_reset(&data->weeks);
     lp_names_reset(&data->records);
     lp_names_reset(&data->ids);
-    lp_names_reset(&data->letters);
-    lp_names_reset(&data->clicks);
     lp_names_reset(&data->streams);
     data->n_ids = 0;
+    data->letters = 0;
+    data->clicks = 0;
 }
 
 void
@@ -110,8 +109,6 @@ lp_school_data_free(lp_school_data_t *data)
     lp_names_free(&data->weeks);
     lp_names_free(&data->records);
     lp_names_free(&data->ids);
-    lp_names_free(&data->letters);
-    lp_names_free(&data->clicks);
     lp_names_free(&data->streams);
 }
 
@@ -293,18 +290,24 @@ visit_letter(void *owner, lp_span_t key, lp_span_t id,
              const redisReply *fields)
 {
     lp_school_data_t *data = owner;
-    lp_span_t         entitlement = lp_pairs_find(fields, "entitlement");
-    int               ours;
 
-    ours = lp_span_equal(lp_pairs_find(fields, "school"), data->school);
-    if (!ours && entitlement.len == LP_ENTITLEMENT_LEN) {
-        /* one that is new to the list is none of the school's */
-        ours = lp_names_add(&data->ids, entitlement) < data->n_ids;
-    }
-    if (ours) {
-        note(data, &data->letters, key, id);
-    }
+    (void) key;
+    (void) id;
+    data->letters += (uint64_t) is_letter(data, fields);
     return data->failed ? -1 : 0;
+}
+
+static int
+is_letter(lp_school_data_t *data, const redisReply *fields)
+{
+    lp_span_t entitlement = lp_pairs_find(fields, "entitlement");
+
+    if (lp_span_equal(lp_pairs_find(fields, "school"), data->school)) {
+        return 1;
+    }
+    /* one that is new to the list is none of the school's */
+    return entitlement.len == LP_ENTITLEMENT_LEN
+           && lp_names_add(&data->ids, entitlement) < data->n_ids;
 }
 
 static int
@@ -314,13 +317,15 @@ visit_clicks(void *owner, lp_span_t key, lp_span_t id,
     lp_school_data_t *data = owner;
     lp_span_t         rest = lp_pairs_find(fields, "b");
 
+    (void) key;
+    (void) id;
     while (rest.len > 0) {
         if (is_line(data, next_line(&rest))) {
-            note(data, &data->clicks, key, id);
+            data->clicks++;
             break;
         }
     }
-    return data->failed ? -1 : 0;
+    return 0;
 }
 
 /* "<unix> <school> ...": the second part. */
@@ -352,21 +357,6 @@ next_line(lp_span_t *rest)
     return line;
 }
 
-static void
-note(lp_school_data_t *data, lp_names_t *names, lp_span_t key, lp_span_t id)
-{
-    char      text[256];
-    lp_span_t both = {text, key.len + 1 + id.len};
-
-    if (both.len > sizeof(text)) {
-        return; /* no stream of ours has such a name */
-    }
-    memcpy(text, key.data, key.len);
-    text[key.len] = ' ';
-    memcpy(text + key.len + 1, id.data, id.len);
-    add(data, names, both);
-}
-
 /* Erasing. */
 
 int
@@ -377,36 +367,29 @@ lp_school_data_erase(lp_school_data_t *data, const char *receipt,
 
     memset(counts, 0, sizeof(*counts));
     for (pass = 0; pass < LP_ERASURE_PASSES; pass++) {
-        if (lp_school_data_is_empty(data)) {
-            return 0;
-        }
         if (erase_found(data, receipt, counts) != 0
             || lp_school_data_find(data) != 0) {
             return -1;
         }
+        if (lp_school_data_is_empty(data)) {
+            return 0;
+        }
     }
-    return lp_school_data_is_empty(data) ? 0 : -1;
+    return -1;
 }
 
 static int
 erase_found(lp_school_data_t *data, const char *receipt,
             lp_school_counts_t *counts)
 {
-    click_change_t change = {data, NULL};
-    uint32_t       i;
-    int            rc;
+    uint32_t i;
+    int      rc = 0;
 
     if (delete_keys(data->store, &data->aliases) != 0
         || delete_keys(data->store, &data->keys) != 0
-        || leave_weeks(data) != 0
-        || replace_all(data, &data->letters, drop_letter, NULL) != 0) {
+        || leave_weeks(data) != 0 || rebuild_streams(data, counts) != 0) {
         return -1;
     }
-    change.lines = malloc(USAGE_MAX);
-    rc = change.lines == NULL
-             ? -1
-             : replace_all(data, &data->clicks, without_school, &change);
-    free(change.lines);
     for (i = 0; i < data->records.n && rc == 0; i += BATCH) {
         rc = erase_records(data, receipt, i,
                            data->records.n - i > BATCH ? i + BATCH
@@ -414,8 +397,6 @@ erase_found(lp_school_data_t *data, const char *receipt,
     }
     counts->keys += data->keys.n + data->weeks.n;
     counts->aliases += data->aliases.n;
-    counts->letters += data->letters.n;
-    counts->clicks += data->clicks.n;
     counts->records += data->records.n;
     return rc;
 }
@@ -447,33 +428,39 @@ leave_weeks(lp_school_data_t *data)
     return lp_store_run(data->store) == LP_STORE_OK ? 0 : -1;
 }
 
+/* Every stream: entries that were deleted are in their bytes still. */
 static int
-replace_all(lp_school_data_t *data, const lp_names_t *entries,
-            lp_entry_change_t change, void *owner)
+rebuild_streams(lp_school_data_t *data, lp_school_counts_t *counts)
 {
-    lp_span_t   both, key, id;
-    const char *space;
-    uint32_t    i;
+    click_change_t change = {data, malloc(USAGE_MAX)};
+    char           name[LP_KEY_MAX];
+    lp_span_t      key = {name, 0};
+    uint32_t       i;
+    int            rc = change.lines == NULL ? -1 : 0;
 
-    for (i = 0; i < entries->n; i++) {
-        both = lp_name(entries, i);
-        space = memchr(both.data, ' ', both.len);
-        key = (lp_span_t) {both.data, (size_t) (space - both.data)};
-        id = (lp_span_t) {space + 1, both.len - key.len - 1};
-        if (lp_stream_replace(data->store, key, id, change, owner) < 0) {
-            return -1;
+    for (i = 0; i < LP_SHARDS && rc == 0; i++) {
+        key.len = lp_key_journal(name, i);
+        rc = lp_stream_rebuild(data->store, key, drop_letter, data,
+                               &counts->letters);
+        if (rc == 0) {
+            key.len = lp_key_usage(name, i);
+            rc = lp_stream_rebuild(data->store, key, without_school, &change,
+                                   &counts->clicks);
         }
     }
-    return 0;
+    for (i = 0; i < data->streams.n && rc == 0; i++) {
+        rc = lp_stream_rebuild(data->store, lp_name(&data->streams, i),
+                               drop_letter, data, &counts->letters);
+    }
+    free(change.lines);
+    return rc;
 }
 
 static int
 drop_letter(void *owner, const redisReply *fields, lp_span_t *words)
 {
-    (void) owner;
-    (void) fields;
     (void) words;
-    return 0;
+    return is_letter(owner, fields) ? 0 : -1;
 }
 
 /* The entry stays, with its number: the tally expects each. */
@@ -483,16 +470,22 @@ without_school(void *owner, const redisReply *fields, lp_span_t *words)
     click_change_t *change = owner;
     lp_span_t       rest = lp_pairs_find(fields, "b"), line;
     size_t          i, len = 0;
+    int             ours = 0;
 
-    if (rest.len == 0 || rest.len > USAGE_MAX) {
+    if (rest.len > USAGE_MAX) {
         return -1;
     }
     while (rest.len > 0) {
         line = next_line(&rest);
-        if (!is_line(change->data, line)) {
+        if (is_line(change->data, line)) {
+            ours = 1;
+        } else {
             memcpy(change->lines + len, line.data, line.len);
             len += line.len;
         }
+    }
+    if (!ours) {
+        return -1;
     }
     for (i = 0; i + 1 < fields->elements && i + 2 <= LP_ENTRY_WORDS; i += 2) {
         words[i] = lp_store_text(fields->element[i]);

@@ -21,9 +21,9 @@ typedef struct {
     lp_names_t  records; /* keys e: */
     lp_names_t  ids;     /* the entitlements of the records */
     uint32_t    n_ids;   /* ... that many of them */
-    lp_names_t  letters; /* "<stream> <id>": messages that wait */
-    lp_names_t  clicks;  /* "<stream> <id>": clicks that wait to be counted */
     lp_names_t  streams; /* outbox:, dead: */
+    uint64_t    letters; /* messages that wait */
+    uint64_t    clicks;  /* entries with clicks that wait to be counted */
     int         failed;  /* out of memory */
 } lp_school_data_t;
 

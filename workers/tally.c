@@ -26,7 +26,7 @@
 #include "say.h"
 #include "service.h"
 
-#define COUNT      "32"    /* entries of each stream in one round */
+#define COUNT      "64"    /* entries of each stream in one round */
 #define BLOCK      "500"   /* ms; until SIGTERM is looked for */
 #define REST_MS    200
 #define WAIT_MS    500     /* after a failure */

@@ -7,13 +7,13 @@
  * shown is the sum of what is hidden; so a total is told only where those that
  * hide behind it are a group of their own:
  *
- *   - LP_HIDE_GROUP cells or more, and
- *   - without its largest cell, it still has hide readers, and
- *   - without its largest cell, its clicks exceed its cells by hide or more.
+ *   - cells of LP_HIDE_GROUP schools or more, and
+ *   - without any one school, it still has hide readers, and
+ *   - without any one school, its clicks exceed its cells by hide or more.
  *
- * "Without its largest" because a school knows its own figure and may subtract
- * it. As a hidden cell has at least one click, the last rule leaves to each
- * one, even for a school that does so, a range of more than hide values.
+ * "Without any one school" because a school knows its own figures and may
+ * subtract them. As a hidden cell has at least one click, the last rule leaves
+ * to each one, even for a school that does so, more than hide values.
  *
  * Which totals are told:
  *   a product's    where its hidden cells are such a group. Where they are not,
@@ -36,8 +36,9 @@
 
 #include <stdlib.h>
 
+/* Cells that hide together, or one school's part of them. */
 typedef struct {
-    uint64_t n, readers, clicks, most_readers, most_clicks;
+    uint64_t n, readers, clicks;
 } group_t;
 
 static void add_up(lp_report_t *report);
@@ -45,8 +46,12 @@ static uint32_t *by_product(const lp_report_t *report);
 static int compare_cells(const void *a, const void *b, void *cells);
 static void hide_column(lp_report_t *report, const uint32_t *order,
                         uint32_t n, unsigned hide, group_t *rest);
+static int column_safe(const lp_report_t *report, const uint32_t *order,
+                       uint32_t n, const group_t *group, unsigned hide);
+static int rest_safe(const group_t *rest, uint32_t n, unsigned hide);
 static void group_add(group_t *group, const lp_report_cell_t *cell);
-static int group_safe(const group_t *group, unsigned hide);
+static int safe_without(const group_t *group, const group_t *part,
+                        unsigned hide);
 static json_t *figure(uint64_t n, int hidden);
 static uint32_t *sorted(const lp_names_t *names);
 static int compare_names(const void *a, const void *b, void *names);
@@ -101,16 +106,18 @@ int
 lp_report_hide(lp_report_t *report, unsigned hide)
 {
     uint32_t *order, from, to, product;
-    group_t   rest = {0, 0, 0, 0, 0};
+    group_t  *rest; /* of each school, what hides without a total */
 
     report->school_totals = calloc(report->schools.n + 1,
                                    sizeof(lp_report_total_t));
     report->product_totals = calloc(report->products.n + 1,
                                     sizeof(lp_report_total_t));
+    rest = calloc(report->schools.n + 1, sizeof(group_t));
     order = by_product(report);
 
     if (report->school_totals == NULL || report->product_totals == NULL
-        || order == NULL) {
+        || rest == NULL || order == NULL) {
+        free(rest);
         free(order);
         return -1;
     }
@@ -121,12 +128,13 @@ lp_report_hide(lp_report_t *report, unsigned hide)
                         && report->cells[order[to]].product == product; to++)
         {
         }
-        hide_column(report, order + from, to - from, hide, &rest);
+        hide_column(report, order + from, to - from, hide, rest);
     }
 
-    free(order);
     add_up(report);
-    report->total.hidden = rest.n > 0 && !group_safe(&rest, hide);
+    report->total.hidden = !rest_safe(rest, report->schools.n, hide);
+    free(order);
+    free(rest);
 
     return 0;
 }
@@ -297,8 +305,9 @@ static void
 hide_column(lp_report_t *report, const uint32_t *order, uint32_t n,
             unsigned hide, group_t *rest)
 {
-    group_t  group = {0, 0, 0, 0, 0};
-    uint32_t small, i, hidden;
+    const lp_report_cell_t *cell;
+    group_t                 group = {0, 0, 0};
+    uint32_t                small, hidden, i;
 
     for (small = 0; small < n && report->cells[order[small]].readers < hide;
          small++) {
@@ -306,16 +315,17 @@ hide_column(lp_report_t *report, const uint32_t *order, uint32_t n,
     }
 
     hidden = small;
-    while (hidden > 0 && hidden < n && !group_safe(&group, hide)) {
+    while (hidden < n && !column_safe(report, order, hidden, &group, hide)) {
         group_add(&group, &report->cells[order[hidden++]]);
     }
 
-    if (hidden > 0 && !group_safe(&group, hide)) {
+    if (!column_safe(report, order, hidden, &group, hide)) {
         report->product_totals[report->cells[order[0]].product].hidden = 1;
         hidden = small;
 
         for (i = 0; i < small; i++) {
-            group_add(rest, &report->cells[order[i]]);
+            cell = &report->cells[order[i]];
+            group_add(&rest[cell->school], cell);
         }
     }
 
@@ -324,27 +334,67 @@ hide_column(lp_report_t *report, const uint32_t *order, uint32_t n,
     }
 }
 
+/* The first n cells of a product are the group; a school has one of them. */
+static int
+column_safe(const lp_report_t *report, const uint32_t *order, uint32_t n,
+            const group_t *group, unsigned hide)
+{
+    group_t  part;
+    uint32_t i;
+
+    if (n == 0) {
+        return 1;
+    }
+
+    for (i = 0; i < n; i++) {
+        part = (group_t) {0, 0, 0};
+        group_add(&part, &report->cells[order[i]]);
+
+        if (!safe_without(group, &part, hide)) {
+            return 0;
+        }
+    }
+
+    return n >= LP_HIDE_GROUP;
+}
+
+/* A school may have cells of several products in it. */
+static int
+rest_safe(const group_t *rest, uint32_t n, unsigned hide)
+{
+    group_t  group = {0, 0, 0};
+    uint32_t i, schools = 0;
+
+    for (i = 0; i < n; i++) {
+        group.n += rest[i].n;
+        group.readers += rest[i].readers;
+        group.clicks += rest[i].clicks;
+        schools += rest[i].n > 0;
+    }
+
+    for (i = 0; i < n; i++) {
+        if (rest[i].n > 0 && !safe_without(&group, &rest[i], hide)) {
+            return 0;
+        }
+    }
+
+    return schools == 0 || schools >= LP_HIDE_GROUP;
+}
+
 static void
 group_add(group_t *group, const lp_report_cell_t *cell)
 {
     group->n++;
     group->readers += cell->readers;
     group->clicks += cell->clicks;
-
-    if (cell->readers > group->most_readers) {
-        group->most_readers = cell->readers;
-    }
-    if (cell->clicks > group->most_clicks) {
-        group->most_clicks = cell->clicks;
-    }
 }
 
+/* part: what a school knows of the group. */
 static int
-group_safe(const group_t *group, unsigned hide)
+safe_without(const group_t *group, const group_t *part, unsigned hide)
 {
-    return group->n >= LP_HIDE_GROUP
-           && group->readers - group->most_readers >= hide
-           && group->clicks - group->most_clicks >= group->n - 1 + hide;
+    return group->readers - part->readers >= hide
+           && group->clicks - part->clicks >= group->n - part->n + hide;
 }
 
 static json_t *

@@ -32,6 +32,7 @@ int lp_command_school_set(const lp_args_t *args);
 int lp_command_school_drop(const lp_args_t *args);
 int lp_command_school_consent(const lp_args_t *args);
 int lp_command_report_usage(const lp_args_t *args);
+int lp_command_catalogue_pull(const lp_args_t *args);
 int lp_command_relay_status(const lp_args_t *args);
 int lp_command_relay_retry(const lp_args_t *args);
 int lp_command_school_erase(const lp_args_t *args);

@@ -96,6 +96,9 @@ TAKES(report_usage, {LP_OPT_WEEK, LP_MAY}, {LP_OPT_RUNNING, LP_MAY},
       {LP_OPT_REPORT_SCHOOL, LP_MAY}, {LP_OPT_FORMAT, LP_MAY},
       {LP_OPT_HIDE, LP_MAY}, REDIS);
 
+TAKES(catalogue_pull, {LP_OPT_CA, LP_MAY}, {LP_OPT_DRY_RUN, LP_MAY}, REDIS,
+      {LP_OPT_JSON, LP_MAY});
+
 TAKES(relay_status, REDIS, {LP_OPT_JSON, LP_MAY});
 
 TAKES(relay_retry, {LP_OPT_DEAD, LP_MAY}, REDIS);
@@ -191,6 +194,11 @@ static const lp_command_t commands[] = {
      "Figures of few readers are hidden, and what would give them away. Once\n"
      "issued, the report of a week stays as it is.",
      report_usage, lp_command_report_usage},
+    {"catalogue pull", "URL", NULL,
+     "Brings the products of an Edu-V Catalogue into Redis.",
+     "Nothing is written before all pages are there; products that did not\n"
+     "change are not written. Exit 1 where rows were refused.",
+     catalogue_pull, lp_command_catalogue_pull},
     {"relay status", NULL, NULL, "Shows what waits for other parties.",
      "Exit 1 where something is stuck: a party that fails, dead letters, a\n"
      "message older than a quarter of an hour, or no relay while some wait.",

@@ -17,6 +17,7 @@
 #define FIELD_IN      4 /* in lp_product_fields */
 #define MEMBERS_BATCH 512
 #define MEMORY_PREFIX "catalogue:"
+#define PART_MARK     '+' /* before an id that no product can begin with */
 #define MEMORY_MAX    (sizeof(MEMORY_PREFIX) + LP_ENTITLEMENT_LEN)
 
 /* What is to become of one product. */
@@ -47,6 +48,7 @@ lp_catalogue_recall(lp_catalogue_t *catalogue, lp_store_t *store,
     lp_span_t         id;
     uint32_t          number;
     size_t            i;
+    int               is_part;
 
     reply = lp_store_ask(store, LP_WORDS(lp_span("SMEMBERS"),
                                          memory_key(key, url)));
@@ -55,44 +57,60 @@ lp_catalogue_recall(lp_catalogue_t *catalogue, lp_store_t *store,
     }
     for (i = 0; i < reply->elements; i++) {
         id = lp_store_text(reply->element[i]);
+        is_part = id.len > 0 && id.data[0] == PART_MARK;
+        id.data += is_part;
+        id.len -= (size_t) is_part;
         if (!lp_product_valid(id)) {
             continue;
         }
         number = lp_catalogue_id(catalogue, id);
-        if (number != LP_NAMES_FULL) {
-            catalogue->items[number].remembered = 1;
+        if (number == LP_NAMES_FULL) {
+            return LP_STORE_DOWN;
         }
+        catalogue->items[number].remembered |= !is_part;
     }
     return LP_STORE_OK;
+}
+
+/* The i-th id as it is remembered; len 0: it is not, or already. A part that
+   is not listed is noted too, so that it leaves the set when the set lets go. */
+static lp_span_t
+member_of(const lp_catalogue_t *catalogue, uint32_t i, char *dst)
+{
+    const lp_catalogue_item_t *item = &catalogue->items[i];
+    lp_span_t                  id = lp_name(&catalogue->ids, i);
+
+    if (item->accepted) {
+        return item->remembered ? lp_span("") : id;
+    }
+    if (item->n_sets == 0) {
+        return lp_span("");
+    }
+    dst[0] = PART_MARK;
+    memcpy(dst + 1, id.data, id.len);
+    return (lp_span_t) {dst, 1 + id.len};
 }
 
 lp_store_status_t
 lp_catalogue_remember(const lp_catalogue_t *catalogue, lp_store_t *store,
                       const char *url)
 {
-    char              key[MEMORY_MAX];
-    lp_span_t         words[2 + MEMBERS_BATCH];
+    char              key[MEMORY_MAX], part[LP_KEY_MAX];
+    lp_span_t         member, memory = memory_key(key, url);
     lp_store_status_t status = LP_STORE_OK;
-    unsigned          n = 2;
-    uint32_t          i;
+    uint32_t          i, n = 0;
 
-    words[0] = lp_span("SADD");
-    words[1] = memory_key(key, url);
     for (i = 0; i < catalogue->ids.n && status == LP_STORE_OK; i++) {
-        if (catalogue->items[i].accepted && !catalogue->items[i].remembered) {
-            words[n++] = lp_name(&catalogue->ids, i);
+        member = member_of(catalogue, i, part);
+        if (member.len == 0) {
+            continue;
         }
-        if (n == 2 + MEMBERS_BATCH) {
-            lp_store_add(store, (lp_words_t) {words, n});
+        lp_store_add(store, LP_WORDS(lp_span("SADD"), memory, member));
+        if (++n % MEMBERS_BATCH == 0) {
             status = lp_store_run(store);
-            n = 2;
         }
     }
-    if (n > 2 && status == LP_STORE_OK) {
-        lp_store_add(store, (lp_words_t) {words, n});
-        status = lp_store_run(store);
-    }
-    return status;
+    return status == LP_STORE_OK ? lp_store_run(store) : status;
 }
 
 /* Comparing. */

@@ -15,7 +15,8 @@
 #include "../core/day.h"
 
 #define ID_BYTES   16
-#define NUMBER_MAX 20 /* digits of a 64-bit number */
+#define NUMBER_MAX 21 /* room for the digits of a 64-bit number, and one */
+#define DIGITS_READ 19 /* that can't overflow */
 #define REF_MAX    40 /* bytes of "<unix> <status>" */
 #define REF_NAME   (1 + LP_ENTITLEMENT_LEN)
 
@@ -310,8 +311,7 @@ read_number(uint64_t *number, lp_span_t text)
     uint64_t n;
     size_t   i;
 
-    /* 19 digits can't overflow */
-    if (text.len == 0 || text.len > NUMBER_MAX - 1) {
+    if (text.len == 0 || text.len > DIGITS_READ) {
         return -1;
     }
 
@@ -438,18 +438,18 @@ member_text(const lp_record_t *record, const member_t *member, char *digits)
     }
 }
 
-/* Right-aligned in NUMBER_MAX bytes; 0 is no text. */
+/* Right-aligned, the first byte unused; 0 is no text. */
 static lp_span_t
 number_text(char *digits, uint64_t number)
 {
-    char *p = digits + NUMBER_MAX;
+    size_t at = NUMBER_MAX - 1;
 
     while (number > 0) {
-        *--p = (char) ('0' + number % 10);
+        digits[at--] = (char) ('0' + number % 10);
         number /= 10;
     }
 
-    return (lp_span_t) {p, (size_t) (digits + NUMBER_MAX - p)};
+    return (lp_span_t) {&digits[at + 1], NUMBER_MAX - 1 - at};
 }
 
 static lp_span_t

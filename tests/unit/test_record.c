@@ -76,7 +76,7 @@ full_record(void)
     record.shard = lp_record_home(&record);
 
     for (i = 0; i < LP_RECORD_REFS; i++) {
-        lp_ref_id(id, (lp_span_t) {"abcd" + i, 1});
+        lp_ref_id(id, (lp_span_t) {&"abcd"[i], 1});
         lp_record_remember(&record, id, 1788000000 + i,
                            (lp_status_t) (LP_STATUS_ENTITLED + i));
     }
@@ -356,7 +356,7 @@ test_the_last_references_are_remembered(void **state)
 
     (void) state;
     for (i = 0; i <= LP_RECORD_REFS; i++) {
-        assert_int_equal(lp_ref_id(ids[i], (lp_span_t) {"abcdef" + i, 1}), 0);
+        assert_int_equal(lp_ref_id(ids[i], (lp_span_t) {&"abcdef"[i], 1}), 0);
         assert_null(lp_record_ref(&record, ids[i]));
         lp_record_remember(&record, ids[i], 100 + i, LP_STATUS_ENTITLED);
         assert_non_null(lp_record_ref(&record, ids[i]));
@@ -475,7 +475,7 @@ test_places(void **state)
     assert_string_equal(setnx->element[0]->str, "HSETNX");
     assert_string_equal(get->element[0]->str, "HGET");
     assert_string_equal(setnx->element[1]->str, get->element[1]->str);
-    assert_string_equal(get->element[2]->str, ENTITLEMENT + 3);
+    assert_string_equal(get->element[2]->str, &ENTITLEMENT[3]);
     snprintf(digits, sizeof(digits), "%02u", record.shard % 100);
     assert_string_equal(setnx->element[3]->str, digits);
     freeReplyObject(setnx);

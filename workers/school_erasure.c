@@ -151,6 +151,9 @@ ask_about(lp_school_data_t *data, lp_span_t key)
     } else if (after(key, "weeks", &rest)) {
         lp_store_add(data->store,
                      LP_WORDS(lp_span("SISMEMBER"), key, data->school));
+    } else if (after(key, "report", &rest)) {
+        lp_store_add(data->store,
+                     LP_WORDS(lp_span("HEXISTS"), key, data->school));
     } else if (after(key, "e", &rest) || after(key, "code", &rest)) {
         lp_store_add(data->store,
                      LP_WORDS(lp_span("HGET"), key, lp_span("school")));
@@ -164,15 +167,17 @@ ask_about(lp_school_data_t *data, lp_span_t key)
 static int
 sort_key(lp_school_data_t *data, lp_span_t key)
 {
+    static const char *const asked[] = {"a", "weeks", "report", "e", "code"};
     static const char *const whole[] = {"s", "school", "i"};
     static const char *const parts[] = {"week", "readers"};
     lp_span_t                rest, school = data->school;
     unsigned                 i;
     int                      ours = 0;
 
-    if (after(key, "a", &rest) || after(key, "weeks", &rest)
-        || after(key, "e", &rest) || after(key, "code", &rest)) {
-        return 1;
+    for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        if (after(key, asked[i], &rest)) {
+            return 1;
+        }
     }
     for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
         ours |= after(key, whole[i], &rest) && lp_span_equal(rest, school);
@@ -418,12 +423,15 @@ delete_keys(lp_store_t *store, const lp_names_t *keys)
 static int
 leave_weeks(lp_school_data_t *data)
 {
-    uint32_t i;
+    lp_span_t key;
+    uint32_t  i;
 
     for (i = 0; i < data->weeks.n; i++) {
+        key = lp_name(&data->weeks, i);
         lp_store_add(data->store,
-                     LP_WORDS(lp_span("SREM"), lp_name(&data->weeks, i),
-                              data->school));
+                     LP_WORDS(key.data[0] == 'w' ? lp_span("SREM")
+                                                 : lp_span("HDEL"),
+                              key, data->school));
     }
     return lp_store_run(data->store) == LP_STORE_OK ? 0 : -1;
 }

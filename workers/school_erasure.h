@@ -17,7 +17,7 @@ typedef struct {
 
     lp_names_t  keys;    /* that are the school's alone, whole */
     lp_names_t  aliases; /* keys a: that mean the school */
-    lp_names_t  weeks;   /* keys weeks:, sets of schools */
+    lp_names_t  weeks;   /* keys weeks: and report:, where it is one of many */
     lp_names_t  records; /* keys e: */
     lp_names_t  ids;     /* the entitlements of the records */
     uint32_t    n_ids;   /* ... that many of them */

@@ -143,9 +143,9 @@ class Household:
     # --- the search ---
 
     def everything(self):
-        """Every key and value as one text."""
+        """Every key and value as one text, sorted."""
         found = []
-        for key in self.redis("KEYS", "*"):
+        for key in sorted(self.redis("KEYS", "*")):
             kind = self.redis("TYPE", key)
             value = {"string": ("GET", key), "hash": ("HGETALL", key),
                      "list": ("LRANGE", key, 0, -1),
@@ -479,6 +479,7 @@ def town(tmp_path):
             home.redis("PFADD", f"readers:{{{shard}}}:{school}:2026-W40:book",
                        "x")
             home.redis("SADD", f"weeks:{{{shard}}}:2026-W40", school)
+            home.redis("HSET", "report:{07}:2026-W40", school, "{}")
             home.people = [home.pupil(school) for _ in range(3)]
         yield home
     finally:
@@ -532,8 +533,8 @@ EXPECTED = {"book entitlements": 3, "book licences": 3,
 def test_a_school_that_left_is_nowhere(town):
     kinds = {key.split(":")[0] for key in school_keys(town, SCHOOL)}
     assert kinds == {"u", "s", "a", "e", "i", "school", "week", "weeks",
-                     "readers", "code", "tries", "journal", "usage", "outbox",
-                     "dead"}
+                     "readers", "report", "code", "tries", "journal", "usage",
+                     "outbox", "dead"}
     places = sum(town.redis("HLEN", k) for k in town.redis("KEYS", "x:*"))
     others = [k for k in school_keys(town, OTHER) if k[:3] in (
         "u:{", "s:{", "e:{", "i:{")]

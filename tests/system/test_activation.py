@@ -123,13 +123,14 @@ class Bed:
     """Redis and workers; edge: and nginx before them; gate: and a Gate between
     them. What is stored is stored as the workers would."""
 
-    def __init__(self, n=2, edge=False, now=None, gate=False, **options):
+    def __init__(self, n=2, edge=False, now=None, gate=False, redis=(),
+                 **options):
         self._stack = contextlib.ExitStack()
         try:
             folder = self._stack.enter_context(
                 tempfile.TemporaryDirectory(prefix="leerpoort-test-"))
             self.folder = pathlib.Path(folder)
-            self.redis = Redis(self.folder)
+            self.redis = Redis(self.folder, **dict(redis))
             self._stack.callback(self.redis.destroy)
             self.redis.start()
             self.clock = self.folder / "now"
@@ -716,6 +717,45 @@ def test_a_write_that_no_replica_has_is_not_acknowledged():
         # it was written all the same, once, and is found
         assert bed.ask(user) == "redirect"
         assert len(bed.journal()) == 1
+
+
+def test_an_acknowledged_licence_is_on_the_replica_too(tmp_path):
+    with Bed(1, replicas=1, redis={"tcp": True}) as bed:
+        bed.product()
+        user = new_user()
+        entitlement = bed.entitle(new_name(), [user])
+        bed.redis("CONFIG", "SET", "repl-diskless-sync-delay", "0")
+        replica = Redis(tmp_path)
+        try:
+            replica.start()
+            replica("REPLICAOF", "127.0.0.1", bed.redis.port)
+            eventually("the replica follows", lambda: (
+                "master_link_status:up" in replica("INFO", "replication")), 30)
+            assert bed.ask(user) == "redirect"
+            assert replica("HGET", bed.key(entitlement, "S1"), "status") == (
+                "licensed")
+        finally:
+            replica.destroy()
+
+
+def test_workers_sign_in_with_the_password_of_the_file(tmp_path):
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text("first\n")
+    with Bed(1, redis={"users": ["worker on >first ~* +@all"]}, user="worker",
+             password_file=password) as bed:
+        bed.product()
+        user = new_user()
+        bed.entitle(new_name(), [user])
+        assert bed.ask(user) == "redirect"
+        assert "user=worker" in bed.redis("CLIENT", "LIST")
+
+        # a change of password needs no restart
+        bed.redis("ACL", "SETUSER", "worker", "resetpass", ">second")
+        bed.redis("CLIENT", "KILL", "USER", "worker")
+        assert bed.ask(user) == "unavailable"
+        password.write_text("second\n")
+        eventually("an activation", lambda: bed.ask(user) == "redirect", 20)
 
 
 def test_a_frozen_redis_is_not_waited_for_and_nothing_is_doubled():

@@ -73,7 +73,7 @@ lp_catalogue_recall(lp_catalogue_t *catalogue, lp_store_t *store,
 }
 
 /* The i-th id as it is remembered; len 0: it is not, or already. A part that
-   is not listed is noted too, so that it leaves the set when the set lets go. */
+   is not listed is noted too: it leaves the set when the set lets it go. */
 static lp_span_t
 member_of(const lp_catalogue_t *catalogue, uint32_t i, char *dst)
 {

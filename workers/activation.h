@@ -13,6 +13,7 @@ typedef struct {
     lp_store_t          *store;
     const lp_click_by_t *by;
     int                  wants_record;
+    int                  promoted; /* what follows an ended right: once */
     lp_rights_held_t     held;
 
     /* the right that was decided on, and where it stands */
@@ -44,6 +45,11 @@ lp_outcome_t lp_activate_open(lp_activation_t *a);
 /* Adds WATCH and HGETALL of a record. */
 void lp_activation_ask(lp_activation_t *a, const char *entitlement,
                        unsigned shard);
+
+/* Reads the answer to that HGETALL. -1, which is said: it can't be read. */
+int lp_activation_read(lp_activation_t *a, lp_record_t *record,
+                       const char *entitlement, unsigned shard,
+                       unsigned reply);
 
 /* Where the right is to a set: adds a question for the set's length. */
 void lp_activation_ask_set(lp_activation_t *a);

@@ -273,8 +273,8 @@ lp_chain_find(lp_chain_t *chain, lp_store_t *store, const lp_record_t *record)
     return LP_STORE_OK;
 }
 
-int
-lp_chain_full(const lp_chain_t *chain, uint32_t today)
+unsigned
+lp_chain_alive(const lp_chain_t *chain, uint32_t today)
 {
     lp_right_t right;
     unsigned   i, n = 0;
@@ -284,7 +284,7 @@ lp_chain_full(const lp_chain_t *chain, uint32_t today)
              && lp_record_right(&chain->members[i].before, &right)
              && rank(&right, today) != ENDED;
     }
-    return n >= LP_CHAIN_MAX;
+    return n;
 }
 
 void

@@ -72,8 +72,18 @@ lp_store_status_t lp_chain_find(lp_chain_t *chain, lp_store_t *store,
 void lp_chain_write(lp_chain_t *chain, lp_store_t *store, lp_record_t *record,
                     uint32_t today);
 
-/* 1 where so many live entitlements are in the chain that record, a new one,
-   can't be added. */
-int lp_chain_full(const lp_chain_t *chain, uint32_t today);
+/*
+ * Where the right at key and product has ended and another entitlement follows:
+ * puts the chain in order for today. user.len 0: key is a school's. Uses WATCH
+ * and a transaction of its own. LP_STORE_OK with *changed 0: nothing follows;
+ * LP_STORE_CONFLICT: somebody was quicker.
+ */
+lp_store_status_t lp_chain_promote(lp_store_t *store, lp_span_t key,
+                                   unsigned shard, lp_span_t product,
+                                   uint32_t today, int *changed);
+
+/* How many members have a right that has not ended: LP_CHAIN_MAX leave no room
+   for another one. */
+unsigned lp_chain_alive(const lp_chain_t *chain, uint32_t today);
 
 #endif

@@ -483,7 +483,7 @@ lp_intake_decide(lp_intake_t *intake)
     for (i = 0; status == LP_STORE_OK && i < intake->n; i++) {
         item = &intake->items[i];
         if (item->rights && !item->before.exists
-            && lp_chain_full(&item->chain, intake->today)) {
+            && lp_chain_alive(&item->chain, intake->today) >= LP_CHAIN_MAX) {
             refuse_item(item, LP_CODE_OTHER,
                         "entitlement.productId: the user has eight "
                         "entitlements to it already");

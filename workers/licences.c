@@ -19,14 +19,15 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../core/licence.h"
 #include "activation.h"
+#include "chain.h"
 
 #define TRIES        64 /* of one click, each lost to another's write */
 #define TRIES_AT_ONCE 2 /* before it waits a little */
 #define PAUSE_NS     2000000
 
 static lp_outcome_t attempt(lp_activation_t *a);
+static lp_outcome_t look_behind(lp_activation_t *a);
 static lp_outcome_t found(lp_activation_t *a, const lp_right_t *right);
 static lp_outcome_t activate(lp_activation_t *a, const lp_right_t *right);
 static lp_outcome_t activate_own(lp_activation_t *a);
@@ -56,6 +57,7 @@ lp_activate(lp_service_t *service, const lp_click_by_t *by,
     a.store = service->store;
     a.by = by;
     a.wants_record = record != NULL;
+    a.promoted = 0;
     outcome = LP_ACTIVATE;
 
     for (i = 0; i < TRIES && outcome == LP_ACTIVATE; i++) {
@@ -94,6 +96,9 @@ attempt(lp_activation_t *a)
         if (outcome == LP_REDIRECT) {
             return found(a, right);
         }
+        if (outcome == LP_ENDED && !refused && !a->promoted) {
+            return look_behind(a);
+        }
         if (outcome != LP_ACTIVATE) {
             return refused ? LP_NO_RIGHT : outcome;
         }
@@ -107,6 +112,32 @@ attempt(lp_activation_t *a)
         refused = 1;
         lp_rights_held_drop(&a->held, right);
     }
+}
+
+/* What has ended may hide what follows it: then it is decided on that. */
+static lp_outcome_t
+look_behind(lp_activation_t *a)
+{
+    const lp_held_key_t *key;
+    lp_store_status_t    status;
+    unsigned             i;
+    int                  changed;
+
+    for (i = 0; i < a->held.rights.n; i++) {
+        key = &a->held.keys[a->held.found[i].key];
+        status = lp_chain_promote(a->store, lp_held_key(key), key->shard,
+                                  a->held.found[i].field, a->by->today,
+                                  &changed);
+        a->promoted |= changed;
+        if (status == LP_STORE_CONFLICT || changed) {
+            return LP_ACTIVATE;
+        }
+        if (status != LP_STORE_OK) {
+            return LP_UNAVAILABLE;
+        }
+    }
+
+    return LP_ENDED;
 }
 
 /* There is a licence, or none is needed. */
@@ -123,9 +154,8 @@ found(lp_activation_t *a, const lp_right_t *right)
     lp_activation_ask(a, right->entitlement, key->shard);
 
     return lp_store_run(a->store) == LP_STORE_OK
-                   && lp_record_read(&a->licence, right->entitlement,
-                                     key->shard, lp_store_reply(a->store, 1))
-                          == 0
+                   && lp_activation_read(a, &a->licence, right->entitlement,
+                                         key->shard, 1) == 0
                ? LP_REDIRECT : LP_UNAVAILABLE;
 }
 
@@ -142,68 +172,6 @@ activate(lp_activation_t *a, const lp_right_t *right)
     a->n_others = 0;
 
     return right->state == LP_OPEN ? lp_activate_open(a) : activate_own(a);
-}
-
-void
-lp_activation_ask(lp_activation_t *a, const char *entitlement, unsigned shard)
-{
-    char      name[LP_KEY_MAX];
-    lp_span_t key = {name, lp_key_entitlement(name, shard, entitlement)};
-
-    lp_store_add(a->store, LP_WORDS(lp_span("WATCH"), key));
-    lp_store_add(a->store, LP_WORDS(lp_span("HGETALL"), key));
-}
-
-/* A right to a set lasts as long as the set says, where it says so. */
-void
-lp_activation_ask_set(lp_activation_t *a)
-{
-    char      name[LP_KEY_MAX];
-    lp_span_t key = {name, lp_key_product(name, a->field)};
-
-    if (!lp_span_equal(a->field, a->by->product)) {
-        lp_store_add(a->store, LP_WORDS(lp_span("HGET"), key,
-                                        lp_span("licence")));
-    }
-}
-
-uint32_t
-lp_activation_until(lp_activation_t *a, const redisReply *set,
-                    uint32_t minimum)
-{
-    lp_span_t length = lp_store_text(set);
-
-    return lp_licence_until(lp_licence_valid(length)
-                                ? length : a->held.product.licence,
-                            a->by->today, minimum);
-}
-
-int
-lp_activation_seal(lp_activation_t *a, const lp_record_t *told)
-{
-    a->sealed_len = 0;
-
-    if (told->party.len == 0 || a->by->person.len == 0) {
-        return 0;
-    }
-
-    a->sealed_len = lp_seal_close(a->service->seal, a->sealed, "person",
-                                  a->by->person);
-
-    return a->sealed_len > 0 ? 0 : -1;
-}
-
-lp_outcome_t
-lp_activation_commit(lp_activation_t *a, uint32_t expires)
-{
-    switch (lp_store_commit(a->store)) {
-    case LP_STORE_OK:
-        return expires < a->by->today ? LP_ENDED : LP_REDIRECT;
-    case LP_STORE_CONFLICT:
-        return LP_ACTIVATE;
-    default:
-        return LP_UNAVAILABLE;
-    }
 }
 
 /* The user's own entitlement. */
@@ -308,8 +276,8 @@ read_own_at(lp_activation_t *a, unsigned shard)
     lp_activation_ask_set(a);
 
     if (lp_store_run(a->store) != LP_STORE_OK
-        || lp_record_read(&a->before, a->right.entitlement, shard,
-                          lp_store_reply(a->store, 1)) != 0) {
+        || lp_activation_read(a, &a->before, a->right.entitlement, shard, 1)
+               != 0) {
         return LP_STORE_DOWN;
     }
 

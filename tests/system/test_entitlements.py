@@ -388,6 +388,50 @@ def test_a_licence_stays_before_next_years_entitlement(desk):
     assert "next" not in first.record()
 
 
+def click(desk, wanted):
+    return desk.workers.ask(
+        "/go/book", LEERPOORT_ROUTE="activate", LEERPOORT_USERS=wanted.user(),
+        LEERPOORT_SCHOOL="S1", LEERPOORT_PRODUCT="book",
+        LEERPOORT_PERSON='{"userMasterIdentifier":"https://ketenid.nl/x"}')
+
+
+def test_what_follows_an_ended_licence_is_activated(desk):
+    """The turn of the year: nobody sends anything, and the licence of last
+    year has ended."""
+    last = Wanted(desk, startDate="2025-08-01",
+                  activationUntilDate="2026-07-31").accept()
+    [key] = desk.redis("KEYS", f"e:*:{last.packed}")
+    desk.redis("HSET", key, "status", "licensed", "licensed", "20250901",
+               "expires", "20301231")
+    rights = names.user_hash("S1", last.user())
+    desk.redis("HSET", rights, "book", right("L", last, "20250901",
+                                             "20301231"))
+    this = second(desk, last).accept()
+    assert last.right() == right("L", last, "20250901", "20301231")
+
+    desk.redis("HSET", key, "expires", "20260930")
+    desk.redis("HSET", rights, "book", right("L", last, "20250901",
+                                             "20260930"))
+    assert click(desk, last).headers["x-accel-redirect"] == "/go/book"
+    assert last.right() == right("L", this, DAY, UNTIL)
+    assert this.record()["status"] == "licensed"
+    assert this.record()["next"] == last.packed
+
+
+def test_an_ended_licence_with_nothing_usable_behind_it_stays_ended(desk):
+    last = Wanted(desk).accept()
+    other = second(desk, last, startDate="2025-08-01",
+                   activationUntilDate="2026-07-31").accept()
+    assert last.record()["next"] == other.packed
+    [key] = desk.redis("KEYS", f"e:*:{last.packed}")
+    ended = right("L", last, "20250901", "20260930")
+    desk.redis("HSET", key, "status", "licensed", "licensed", "20250901",
+               "expires", "20260930")
+    desk.redis("HSET", names.user_hash("S1", last.user()), "book", ended)
+    assert click(desk, last).headers["leerpoort-outcome"] == "ended"
+    assert last.right() == ended
+
+
 def test_a_block_hides_the_other_entitlements_until_it_is_lifted(desk):
     first = Wanted(desk).accept()
     other = second(desk, first).accept()

@@ -372,7 +372,7 @@ test_the_eck_id_counts_alone(void **state)
 }
 
 static void
-test_three_ids_of_a_user_count_and_a_fourth_is_refused(void **state)
+test_three_ids_of_a_user_count_a_fourth_is_refused(void **state)
 {
     lp_message_t message;
     lp_verdict_t verdict;
@@ -499,7 +499,7 @@ main(void)
         cmocka_unit_test(test_what_is_too_long_is_named),
         cmocka_unit_test(test_no_object_is_no_message),
         cmocka_unit_test(test_the_eck_id_counts_alone),
-        cmocka_unit_test(test_three_ids_of_a_user_count_and_a_fourth_is_refused),
+        cmocka_unit_test(test_three_ids_of_a_user_count_a_fourth_is_refused),
         cmocka_unit_test(test_a_school_by_other_ids_keeps_those_of_known_types),
         cmocka_unit_test(test_a_code_is_known_by_its_hash_alone),
         cmocka_unit_test(test_the_last_day_may_be_excluded),

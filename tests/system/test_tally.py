@@ -130,7 +130,7 @@ def test_a_private_licence_used_at_school_is_found_in_its_shard(redis):
 
 
 def test_an_open_right_has_the_uses_of_its_licences(redis):
-    open_right = record(redis, "open", type="open", status="entitled")
+    open_right = record(redis, "open", type="school-open", status="entitled")
     one = record(redis, "one", open=open_right)
     two = record(redis, "two", open=open_right)
     add(redis, line(entitlement=one) + line(entitlement=two)

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import serialization
 
 from lib import http, names
 from lib.nginx import Nginx
-from lib.process import eventually, free_port
+from lib.process import alive, eventually, free_port
 from lib.redis import Redis
 from lib.tokens import Issuer
 
@@ -120,6 +120,7 @@ class Bed:
         self.ports = {side: free_port() for side in SIDES}
         folder = self.folder / "nginx"
         folder.mkdir()
+        self._usage = False
         self.nginx = Nginx(
             folder, self._http(), level="error",
             main=f"worker_cpu_affinity {1 << self.core:b};")
@@ -162,6 +163,7 @@ class Bed:
     leerpoort_zone leerpoort:64m;
     leerpoort_redis {self.redis.address} timeout=500ms;
     leerpoort_pepper {self.folder}/pepper;
+    leerpoort_usage {"on" if self._usage else "off"};
     {self.issuer.conf()}
     keepalive_requests 1000000000;
     server {{
@@ -180,6 +182,20 @@ class Bed:
             assert answer.status == 302, f"{side}: {answer}"
             assert answer.location == \
                 f"{HOST}/boek/{pupil.product}/{PATH}", f"{side}: {answer}"
+
+    def usage(self, on):
+        """A new worker that counts usage, or does not; what was counted so
+        far goes, so that Redis does not grow."""
+        old = self.nginx.worker_pids()
+        self._usage = on
+        self.nginx.write(self._http())
+        self.nginx.reload()
+        eventually("the old worker is gone",
+                   lambda: not any(map(alive, old)), 20)
+        eventually("the invalidation link is armed",
+                   lambda: self.redis.links() == 1, 10)
+        self.redis("DEL", *(f"usage:{{{shard:02d}}}"
+                            for shard in range(names.SHARDS)))
 
     @property
     def worker(self):

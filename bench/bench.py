@@ -29,7 +29,7 @@ from bed import Bed                                     # noqa: E402
 from lib.nginx import BINARY, BUILD                     # noqa: E402
 from lib.redis import SERVER                            # noqa: E402
 
-PARTS = ["hit", "new", "miss", "revocation", "memory"]
+PARTS = ["hit", "new", "miss", "usage", "revocation", "memory"]
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 OUT = REPOSITORY / "build" / "bench"
 
@@ -91,7 +91,7 @@ class Bench:
         print(row.line(), flush=True)
 
     def run(self, parts):
-        if {"hit", "new", "miss", "revocation"} & set(parts):
+        if set(parts) - {"memory"}:
             with Bed(self.core, self.load_core, self.plan.pupils) as bed:
                 for part in parts:
                     if part != "memory":
@@ -169,6 +169,23 @@ class Bench:
             asked = result.counted.sum("leerpoort_redis_questions_total")
             self.raw[name]["keys_asked_per_click"] = asked / clicks
             self.add(f"{what}: keys asked per click", asked / clicks)
+
+    def usage(self, bed):
+        """What leerpoort_usage adds to a mirror hit."""
+        with Bed(self.core, self.load_core, self.plan.pupils) as other:
+            result = legs.priced(bed, self.clicks(bed, poll=True), other,
+                                 self.clicks(other, poll=True), self.plan)
+        legs.check_mix(result, 'leerpoort_mirror_total{result="hit"}')
+        events = {state: result.counted.sum(
+            f'leerpoort_usage_events_total{{state="{state}"}}')
+            for state in ("produced", "stored", "dropped", "spooled")}
+        if events["dropped"] or events["spooled"] or not events["stored"]:
+            raise legs.Failed(f"usage did not reach Redis: {events}")
+        (_, without_us), (_, us) = result.medians()
+        self.raw["usage"] = {**result.as_dict(), "events": events}
+        self.add("usage of a mirror hit: nginx CPU added",
+                 100 * (1 / result.cpu() - 1), " %", 3, at_least=False,
+                 note=f"{without_us:.2f} to {us:.2f} us")
 
     def revocation(self, bed):
         delays = store.revocation(bed, self.plan.revocations)

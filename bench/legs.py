@@ -214,6 +214,27 @@ def pairs(bed, side, load, plan, verify=None):
     return result
 
 
+STARTS = 4
+
+
+def priced(bed, load, other, other_load, plan):
+    """Pairs of mirror hits: a bed without usage, another one with it. Short
+    legs, because what disturbs both lasts longer than they do; new workers now
+    and then, because where a process' memory happens to lie counts too."""
+    counted = Counted(other)
+    result = Pairs([], [], [], counted)
+    for _ in range(STARTS):
+        bed.usage(False)
+        other.usage(True)
+        leg(bed, "hit", load, plan.warm_up)
+        leg(other, "hit", other_load, plan.warm_up)
+        for _ in range(plan.pairs):
+            result.plain.append(leg(bed, "hit", load, plan.seconds / 4))
+            result.side.append(counted.leg("hit", other_load,
+                                           plan.seconds / 4))
+    return result
+
+
 def check_mix(result, name, least=0.999):
     """The legs must have been what they are called."""
     clicks = result.counted.sum('leerpoort_clicks_total{outcome="redirect"}')

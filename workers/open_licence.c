@@ -82,8 +82,7 @@ read_both(lp_activation_t *a)
         return lp_store_status(a->store);
     }
 
-    if (lp_record_read(&a->before, id, a->key->shard,
-                       lp_store_reply(a->store, 1)) != 0
+    if (lp_activation_read(a, &a->before, id, a->key->shard, 1) != 0
         || read_open(a, 2) != LP_STORE_OK) {
         return LP_STORE_REFUSED;
     }
@@ -113,8 +112,8 @@ read_both(lp_activation_t *a)
 static lp_store_status_t
 read_open(lp_activation_t *a, unsigned reply)
 {
-    if (lp_record_read(&a->open_before, a->right.entitlement, a->key->shard,
-                       lp_store_reply(a->store, reply)) != 0) {
+    if (lp_activation_read(a, &a->open_before, a->right.entitlement,
+                           a->key->shard, reply) != 0) {
         return LP_STORE_REFUSED;
     }
 

@@ -688,7 +688,9 @@ def test_a_damaged_record_activates_nothing(bed):
     user = new_user()
     entitlement = bed.entitle(new_name(), [user], "damaged")
     bed.redis("HSET", bed.key(entitlement, "damaged"), "from", "soon")
+    bed.workers.allow.append(r"the record of entitlement [0-9a-f-]{36} can't")
     assert bed.ask(user, "damaged") == "unavailable"
+    assert "can't be read" in bed.workers.said()
     assert bed.right(user, "damaged").startswith("E ")
 
 

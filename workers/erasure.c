@@ -17,6 +17,7 @@
 #include "say.h"
 
 #define TIMEOUT_MS   10000
+#define TAG_LEN      5 /* "{NN}:" */
 #define SCAN_COUNT   "1000"
 #define RANGE_COUNT  "200"
 #define NUMBER_MAX   32
@@ -170,6 +171,27 @@ show_progress(uint64_t seen, int64_t all, int end)
         fprintf(stderr, "\rlooking at every key: %" PRIu64 " (%" PRIu64 " %%)",
                 seen, percent > 100 ? 100 : percent);
     }
+}
+
+int
+lp_key_after(lp_span_t key, const char *kind, lp_span_t *rest)
+{
+    size_t len = strlen(kind);
+
+    if (key.len <= len + 1 + TAG_LEN || memcmp(key.data, kind, len) != 0
+        || memcmp(key.data + len, ":{", 2) != 0) {
+        return 0;
+    }
+    rest->data = key.data + len + 1 + TAG_LEN;
+    rest->len = key.len - len - 1 - TAG_LEN;
+    return 1;
+}
+
+int
+lp_key_holds_letters(lp_span_t key)
+{
+    return (key.len > 7 && memcmp(key.data, "outbox:", 7) == 0)
+           || (key.len > 5 && memcmp(key.data, "dead:", 5) == 0);
 }
 
 int

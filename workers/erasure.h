@@ -33,6 +33,12 @@ typedef int (*lp_keys_visit_t)(void *owner, const lp_span_t *keys, unsigned n);
    it is where a terminal looks on. Returns 0, -1. */
 int lp_keys_walk(lp_store_t *store, lp_keys_visit_t visit, void *owner);
 
+/* 1 where key is "<kind>:{NN}:<rest>". */
+int lp_key_after(lp_span_t key, const char *kind, lp_span_t *rest);
+
+/* 1 for outbox: and dead:, streams of messages that wait. */
+int lp_key_holds_letters(lp_span_t key);
+
 /* Called for each entry of a stream; must not use the store. 0; -1 ends it. */
 typedef int (*lp_entry_visit_t)(void *owner, lp_span_t key, lp_span_t id,
                                 const redisReply *fields);

@@ -23,7 +23,6 @@
 #include "pairs.h"
 #include "record.h"
 
-#define TAG_LEN    5    /* "{NN}:" */
 #define USAGE_MAX  (1 << 20) /* bytes of the lines of an entry */
 #define ASK_MAX    4096 /* records of one batch of keys */
 
@@ -34,7 +33,6 @@ typedef struct {
 } click_change_t;
 
 static int visit_keys(void *owner, const lp_span_t *keys, unsigned n);
-static int after(lp_span_t key, const char *kind, lp_span_t *rest);
 static void sort_key(lp_person_t *person, lp_span_t key);
 static void add(lp_person_t *person, lp_names_t *names, lp_span_t text);
 static int is_user(const lp_person_t *person, lp_span_t text);
@@ -121,7 +119,8 @@ visit_keys(void *owner, const lp_span_t *keys, unsigned n)
     unsigned     i, n_asked = 0;
 
     for (i = 0; i < n; i++) {
-        if (after(keys[i], "e", &rest) || after(keys[i], "code", &rest)) {
+        if (lp_key_after(keys[i], "e", &rest)
+            || lp_key_after(keys[i], "code", &rest)) {
             asked[n_asked++] = keys[i];
         } else {
             sort_key(person, keys[i]);
@@ -136,27 +135,12 @@ visit_keys(void *owner, const lp_span_t *keys, unsigned n)
     return 0;
 }
 
-/* 1 where key is "<kind>:{NN}:<rest>". */
-static int
-after(lp_span_t key, const char *kind, lp_span_t *rest)
-{
-    size_t len = strlen(kind);
-
-    if (key.len <= len + 1 + TAG_LEN || memcmp(key.data, kind, len) != 0
-        || memcmp(key.data + len, ":{", 2) != 0) {
-        return 0;
-    }
-    rest->data = key.data + len + 1 + TAG_LEN;
-    rest->len = key.len - len - 1 - TAG_LEN;
-    return 1;
-}
-
 static void
 sort_key(lp_person_t *person, lp_span_t key)
 {
     lp_span_t rest, user;
 
-    if (after(key, "u", &rest) || after(key, "i", &rest)) {
+    if (lp_key_after(key, "u", &rest) || lp_key_after(key, "i", &rest)) {
         if (rest.len <= LP_USER_KEY_LEN) {
             return;
         }
@@ -166,13 +150,12 @@ sort_key(lp_person_t *person, lp_span_t key)
             add(person, key.data[0] == 'u' ? &person->rights : &person->lists,
                 key);
         }
-    } else if (after(key, "tries", &rest)) {
+    } else if (lp_key_after(key, "tries", &rest)) {
         user = (lp_span_t) {rest.data, LP_USER_KEY_LEN};
         if (rest.len >= LP_USER_KEY_LEN && is_user(person, user)) {
             add(person, &person->tries, key);
         }
-    } else if ((key.len > 7 && memcmp(key.data, "outbox:", 7) == 0)
-               || (key.len > 5 && memcmp(key.data, "dead:", 5) == 0)) {
+    } else if (lp_key_holds_letters(key)) {
         add(person, &person->streams, key);
     }
 }

@@ -14,7 +14,6 @@
 #include "pairs.h"
 #include "record.h"
 
-#define TAG_LEN   5   /* "{NN}:" */
 #define BATCH     100 /* records of one transaction */
 #define USAGE_MAX (1 << 20)
 #define HEAD_LEN  7   /* "e:{NN}:" */
@@ -40,7 +39,6 @@ static int ask_about(lp_school_data_t *data, lp_span_t key);
 static int sort_key(lp_school_data_t *data, lp_span_t key);
 static int judge(lp_school_data_t *data, lp_span_t key,
                  const redisReply *reply);
-static int after(lp_span_t key, const char *kind, lp_span_t *rest);
 static int begins(lp_span_t rest, lp_span_t school, char joint);
 static void add(lp_school_data_t *data, lp_names_t *names, lp_span_t text);
 static int find_streams(lp_school_data_t *data);
@@ -146,15 +144,16 @@ ask_about(lp_school_data_t *data, lp_span_t key)
 {
     lp_span_t rest;
 
-    if (after(key, "a", &rest)) {
+    if (lp_key_after(key, "a", &rest)) {
         lp_store_add(data->store, LP_WORDS(lp_span("GET"), key));
-    } else if (after(key, "weeks", &rest)) {
+    } else if (lp_key_after(key, "weeks", &rest)) {
         lp_store_add(data->store,
                      LP_WORDS(lp_span("SISMEMBER"), key, data->school));
-    } else if (after(key, "report", &rest)) {
+    } else if (lp_key_after(key, "report", &rest)) {
         lp_store_add(data->store,
                      LP_WORDS(lp_span("HEXISTS"), key, data->school));
-    } else if (after(key, "e", &rest) || after(key, "code", &rest)) {
+    } else if (lp_key_after(key, "e", &rest)
+               || lp_key_after(key, "code", &rest)) {
         lp_store_add(data->store,
                      LP_WORDS(lp_span("HGET"), key, lp_span("school")));
     } else {
@@ -175,18 +174,19 @@ sort_key(lp_school_data_t *data, lp_span_t key)
     int                      ours = 0;
 
     for (i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
-        if (after(key, asked[i], &rest)) {
+        if (lp_key_after(key, asked[i], &rest)) {
             return 1;
         }
     }
     for (i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
-        ours |= after(key, whole[i], &rest) && lp_span_equal(rest, school);
+        ours |= lp_key_after(key, whole[i], &rest)
+                && lp_span_equal(rest, school);
     }
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        ours |= after(key, parts[i], &rest) && begins(rest, school, ':');
+        ours |= lp_key_after(key, parts[i], &rest) && begins(rest, school, ':');
     }
-    ours |= after(key, "u", &rest) && begins(rest, school, '/');
-    if (after(key, "tries", &rest) && rest.len > 7
+    ours |= lp_key_after(key, "u", &rest) && begins(rest, school, '/');
+    if (lp_key_after(key, "tries", &rest) && rest.len > 7
         && memcmp(rest.data, "school:", 7) == 0) {
         rest.data += 7;
         rest.len -= 7;
@@ -194,25 +194,10 @@ sort_key(lp_school_data_t *data, lp_span_t key)
     }
     if (ours) {
         add(data, &data->keys, key);
-    } else if ((key.len > 7 && memcmp(key.data, "outbox:", 7) == 0)
-               || (key.len > 5 && memcmp(key.data, "dead:", 5) == 0)) {
+    } else if (lp_key_holds_letters(key)) {
         add(data, &data->streams, key);
     }
     return 0;
-}
-
-static int
-after(lp_span_t key, const char *kind, lp_span_t *rest)
-{
-    size_t len = strlen(kind);
-
-    if (key.len <= len + 1 + TAG_LEN || memcmp(key.data, kind, len) != 0
-        || memcmp(key.data + len, ":{", 2) != 0) {
-        return 0;
-    }
-    rest->data = key.data + len + 1 + TAG_LEN;
-    rest->len = key.len - len - 1 - TAG_LEN;
-    return 1;
 }
 
 static int

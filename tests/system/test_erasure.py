@@ -296,6 +296,7 @@ def test_what_was_delivered_long_ago_is_gone_too(home):
     """Redis keeps the bytes of deleted entries until their block is empty."""
     id_ = eck(fresh("pupil"))
     user, stream = home.key(id_), f"usage:{{{names.shard('tomb')}}}"
+    home.redis("DEL", stream)
     home.usage("tomb", (SCHOOL, "book", user))
     [[counted, _]] = home.redis("XRANGE", stream, "-", "+")
     for _ in range(3):

@@ -6,15 +6,21 @@
  * consistent. nginx sends all of it at once: it costs four short system calls.
  *
  * The peek asks for one record more each time, since each header says how long
- * its record is (FastCGI 1.0, sections 3.3 and 3.4).
+ * its record is (FastCGI 1.0, sections 3.3 and 3.4). Linux' peek into a Unix
+ * socket ends where the bytes do, also where it is to wait for all of them, and
+ * nothing announces the next ones while the first are not taken: what has come
+ * in part is looked at again every millisecond.
  */
 
 #include "preamble.h"
 
+#include <poll.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "watched_file.h"
 
 #define HEADER        8
 #define BEGIN_REQUEST 1
@@ -22,6 +28,7 @@
 #define RESPONDER     1
 #define VERSION       1
 #define BYTES_MAX     (64 * 1024)
+#define PATIENCE      10 /* seconds for all of it */
 
 typedef struct {
     unsigned type;
@@ -33,14 +40,39 @@ typedef struct {
 static unsigned char seen[BYTES_MAX];   /* from the connection's first byte */
 static unsigned char params[BYTES_MAX]; /* their contents, without headers */
 
+static int64_t until; /* when patience ends */
+
+/* Waits a millisecond; -1: no more will come, or patience has ended. */
+static int
+wait_for_more(int fd)
+{
+    struct pollfd end = {fd, POLLRDHUP, 0};
+
+    return poll(&end, 1, 1) == 0 && lp_watched_clock() <= until ? 0 : -1;
+}
+
 /* Waits until n bytes are there. */
 static int
 peek(int fd, size_t n)
 {
+    ssize_t there;
+
     if (n > BYTES_MAX) {
         return -1;
     }
-    return recv(fd, seen, n, MSG_PEEK | MSG_WAITALL) == (ssize_t) n ? 0 : -1;
+    for (;;) {
+        there = recv(fd, seen, n, MSG_PEEK);
+        if (there == (ssize_t) n) {
+            return 0;
+        }
+        if (there <= 0) {
+            return -1;
+        }
+        if (wait_for_more(fd) != 0) {
+            /* the last bytes and the end may have come together */
+            return recv(fd, seen, n, MSG_PEEK) == (ssize_t) n ? 0 : -1;
+        }
+    }
 }
 
 /* The record that begins at at. */
@@ -102,6 +134,7 @@ lp_preamble_check(int fd)
     size_t   at, len = 0;
     unsigned id;
 
+    until = lp_watched_clock() + PATIENCE;
     if (peek_record(fd, 0, &record) != 0 || record.type != BEGIN_REQUEST
         || record.id == 0 || record.len != 8 || seen[HEADER] != 0
         || seen[HEADER + 1] != RESPONDER) {

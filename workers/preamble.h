@@ -9,7 +9,7 @@
  * Waits until all parameters of a request are there, and leaves them there.
  * Returns 0 where they are well-formed: FCGI_BEGIN_REQUEST for a responder,
  * then FCGI_PARAMS of at most 64 kB to their end. -1 where they are anything
- * else, or do not come while the socket's SO_RCVTIMEO lasts.
+ * else, or do not come within 10 seconds.
  */
 int lp_preamble_check(int fd);
 

@@ -248,6 +248,32 @@ def test_keep_conn_does_not_keep_a_worker(workers):
         assert ended and fastcgi.Answer(out).status == 404
 
 
+def test_parameters_may_come_in_any_pieces(workers):
+    """Small ones (the socket's buffer holds some seventy, however small), then
+    all lengths of the first piece."""
+    sent = fastcgi.message(fastcgi.params("/none", QUERY_STRING="x" * 300))
+    with fastcgi.connect(workers.path) as connection:
+        for i in range(0, len(sent), 30):
+            connection.sendall(sent[i:i + 30])
+            time.sleep(0.0005)
+        out, ended = fastcgi.parse(fastcgi.read_all(connection))
+    assert ended and fastcgi.Answer(out).status == 404
+    for cut in range(1, 40):
+        with fastcgi.connect(workers.path) as connection:
+            connection.sendall(sent[:cut])
+            time.sleep(0.001)
+            connection.sendall(sent[cut:])
+            out, ended = fastcgi.parse(fastcgi.read_all(connection))
+        assert ended and fastcgi.Answer(out).status == 404, cut
+
+
+def test_parameters_of_60_kb_and_no_more(workers):
+    answer = workers.ask("/none", QUERY_STRING="x" * 60000)
+    refused(answer, 404)
+    sent = fastcgi.message(fastcgi.params("/none", QUERY_STRING="x" * 70000))
+    assert fastcgi.raw(workers.path, sent) == b""
+
+
 @pytest.mark.once
 def test_a_silent_peer_is_left_after_a_while(tmp_path, redis):
     """It holds one worker for the time limit, and no longer."""

@@ -1,9 +1,12 @@
 """leerpoort-tally: each click is counted once, whoever dies in between."""
 
+import contextlib
 import os
 import random
 import signal
+import socket
 import subprocess
+import threading
 import time
 
 import pytest
@@ -308,6 +311,74 @@ def test_it_counts_while_it_runs_and_ends_when_told(redis, tmp_path):
         assert tally.wait(20)
     finally:
         tally.destroy()
+
+
+class Between:
+    """A path to Redis on which something is done just before the first
+    transaction is sent."""
+
+    def __init__(self, folder, upstream, act):
+        self.path, self._upstream, self._act = (
+            str(folder / "between.sock"), upstream, act)
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(self.path)
+        self._listener.listen(8)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client = self._listener.accept()[0]
+            except OSError:
+                return
+            server = socket.socket(socket.AF_UNIX)
+            server.connect(self._upstream)
+            for ends in ((client, server, True), (server, client, False)):
+                threading.Thread(target=self._pass, args=ends,
+                                 daemon=True).start()
+
+    def _pass(self, source, target, upwards):
+        while True:
+            try:
+                data = source.recv(1 << 16)
+                if upwards and b"MULTI" in data and self._act:
+                    act, self._act = self._act, None
+                    act()
+                target.sendall(data)
+            except OSError:
+                data = b""
+            if not data:
+                for end in (source, target):
+                    with contextlib.suppress(OSError):
+                        end.shutdown(socket.SHUT_RDWR)
+                return
+
+    def close(self):
+        self._listener.close()
+
+
+def test_a_record_that_is_erased_meanwhile_stays_erased(redis, tmp_path):
+    gone, stays = record(redis, "gone"), record(redis, "stays")
+    add(redis, line(entitlement=gone) + line(entitlement=stays), 0)
+    erased = []
+
+    def erase():
+        client = redis.client()
+        erased.append(client("DEL", f"e:{{{SHARD}}}:{gone}"))
+        client.close()
+
+    between = Between(tmp_path, redis.path, erase)
+    try:
+        run = subprocess.run(
+            [PROGRAM, "--redis", f"unix:{between.path}", "--once"], env=env(),
+            timeout=60, capture_output=True, check=False)
+    finally:
+        between.close()
+    assert run.returncode == 0, run.stderr
+    assert erased == [1]
+    assert redis("EXISTS", f"e:{{{SHARD}}}:{gone}") == 0
+    assert totals(redis, stays)[2] == "1"
+    assert left(redis) == 0
 
 
 # --- what it can't read ------------------------------------------------------

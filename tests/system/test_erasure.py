@@ -16,8 +16,8 @@ import pytest
 from lib import names, sealing
 from lib.desk import OIN, Desk, fresh, pairs
 from lib.nginx import BUILD
-from lib.process import eventually
-from lib.redis import Redis
+from lib.process import REPOSITORY, eventually
+from lib.redis import Redis, RedisError
 
 PROGRAM = BUILD / "leerpoort"
 SCHOOL, OTHER = "S1", "S2"
@@ -443,6 +443,36 @@ def test_killed_midway_the_same_command_does_the_rest(home):
         for id_ in ids:
             assert home.key(id_) not in text
             assert id_ not in home.sealed_people()
+
+
+def test_the_examples_officer_may_erase_and_no_more(home, tmp_path):
+    acl = (REPOSITORY / "lua-free-conf" / "users.acl").read_text()
+    [line] = [line for line in acl.splitlines()
+              if line.startswith("user officer ")]
+    home.redis("ACL", "SETUSER", *line.replace(" off ", " on >pass ").split()[
+        1:])
+    password = tmp_path / "password"
+    password.touch(0o600)
+    password.write_text("pass")
+    who = ("--user", "officer", "--password-file", password)
+    home.redis("CONFIG", "SET", "slowlog-log-slower-than", "0")
+    id_ = home.pupil()
+    home.redis("CONFIG", "SET", "slowlog-log-slower-than", "1000000")
+    assert home.key(id_) in repr(home.redis("SLOWLOG", "GET", 128))
+    assert home.privacy("show", id_, *who).returncode == 0
+    answer = home.privacy("erase", id_, "--yes", "--rewrite", *who)
+    assert answer.returncode == 0, answer.stderr
+    assert home.key(id_) not in home.everything()
+    assert home.key(id_) not in repr(home.redis("SLOWLOG", "GET", 128))
+    answer = home.run("school", "erase", "--school", "nowhere", "--yes", *who)
+    assert answer.returncode == 0, answer.stderr
+    client = home.redis.client()
+    client("AUTH", "officer", "pass")
+    for command in (("FLUSHALL",), ("CONFIG", "GET", "*"), ("MONITOR",),
+                    ("SLOWLOG", "GET"), ("ACL", "LIST")):
+        with pytest.raises(RedisError, match="NOPERM"):
+            client(*command)
+    client.close()
 
 
 def test_redis_that_goes_away_is_no_success(tmp_path):

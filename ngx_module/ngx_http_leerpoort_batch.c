@@ -502,11 +502,14 @@ ngx_http_leerpoort_batch_replayed(void)
 static void
 ngx_http_leerpoort_batch_down(ngx_http_leerpoort_redis_t *redis)
 {
-    ngx_queue_t                 *q;
+    ngx_queue_t                 *q, *earlier;
     ngx_http_leerpoort_batch_t  *batch;
 
-    while (!ngx_queue_empty(&ngx_http_leerpoort_batches.flying)) {
-        q = ngx_queue_last(&ngx_http_leerpoort_batches.flying);
+    for (q = ngx_queue_last(&ngx_http_leerpoort_batches.flying);
+         q != ngx_queue_sentinel(&ngx_http_leerpoort_batches.flying);
+         q = earlier)
+    {
+        earlier = ngx_queue_prev(q);
         batch = ngx_queue_data(q, ngx_http_leerpoort_batch_t, order);
         ngx_queue_remove(q);
         ngx_http_leerpoort_batch_back(batch);

@@ -54,6 +54,7 @@ class Gate:
         self.address = f"unix:{self.path}"
         self._upstream = upstream
         self._left = None           # None: any number
+        self._resume = False
         self._changed = threading.Condition()
         self._ends = []
         self._listener = socket.socket(socket.AF_UNIX)
@@ -72,9 +73,12 @@ class Gate:
         with self._changed:
             self._left = steps
 
-    def open(self):
+    def open(self, resume=False):
+        """resume: what stands before the gate passes too; else it is lost, as
+        whoever waits for it is gone."""
         with self._changed:
             self._left = None
+            self._resume = resume
             self._changed.notify_all()
 
     def let_through(self, asked):
@@ -111,8 +115,7 @@ class Gate:
                         stopped = self._left < 0
                         assert self._changed.wait_for(
                             lambda: self._left is None or self._left >= 0, 60)
-                        if stopped:
-                            # whoever waited for it is gone
+                        if stopped and not self._resume:
                             break
                 target.sendall(data)
         with contextlib.suppress(OSError):
@@ -826,6 +829,62 @@ def test_a_worker_that_dies_between_two_steps(kind):
                 assert "over" not in entries[0]
         # three questions with their answers at least, each of them cut off
         assert 6 <= steps < 20
+        asker.shutdown()
+
+
+def block_the_user(bed, school, user, entitlement):
+    bed.redis("HSET", names.user_hash(school, user), "book",
+              f"B - - {entitlement}")
+
+
+def block_the_record(bed, school, _, entitlement):
+    bed.redis("HSET", bed.key(entitlement, school), "status", "blocked")
+
+
+def block_the_school(bed, school, _, entitlement):
+    bed.redis("HSET", names.school_hash(school), "book",
+              f"B - - {entitlement}")
+
+
+def take_the_last(bed, school, _, entitlement):
+    bed.redis("HINCRBY", bed.key(entitlement, school), "used", 1)
+
+
+def drop_the_product(bed, *_):
+    bed.redis("DEL", names.product_hash("book"))
+
+
+@pytest.mark.parametrize("kind, change, outcome", [
+    ("own", block_the_user, "blocked"), ("own", block_the_record, "blocked"),
+    ("own", drop_the_product, "unknown-product"),
+    ("open", block_the_school, "blocked"), ("open", take_the_last, "no-right"),
+], ids=lambda v: getattr(v, "__name__", None))
+def test_what_changes_before_the_write_counts(kind, change, outcome):
+    """The change comes after each question and each answer in turn."""
+    with Bed(1, gate=True, over_quantity="refuse") as bed:
+        asker = concurrent.futures.ThreadPoolExecutor(1)
+        for steps in range(20):
+            bed.product()
+            school, user = f"{kind}-{steps}", new_user()
+            entitlement = (
+                bed.entitle(new_name(), [user], school) if kind == "own" else
+                bed.open_right(new_name(), school, quantity=1))
+            bed.gate.close_after(steps)
+            asked = asker.submit(bed.ask, user, school)
+            try:
+                finished = bed.gate.let_through(asked)
+                activated = len(bed.journal(school))
+                if not finished:
+                    change(bed, school, user, entitlement)
+            finally:
+                bed.gate.open(resume=True)
+            assert asked.result(20) == ("redirect" if activated else outcome)
+            assert len(bed.journal(school)) == activated
+            if finished:
+                break
+            if change is block_the_user:
+                assert bed.right(user, school).startswith("B ")
+        assert 6 <= steps < 20 and activated
         asker.shutdown()
 
 

@@ -72,6 +72,19 @@ lp_store_status_t lp_chain_find(lp_chain_t *chain, lp_store_t *store,
 void lp_chain_write(lp_chain_t *chain, lp_store_t *store, lp_record_t *record,
                     uint32_t today);
 
+/* Watches and reads all of it, one step after the other: the rights of record's
+   users, and the chains behind them. lp_chain_clear() it. */
+lp_store_status_t lp_chain_read(lp_chain_t *chain, lp_store_t *store,
+                                const lp_record_t *record);
+
+/*
+ * Blocks the licence, or lifts the block, and puts its chain in order. Uses
+ * WATCH and a transaction of its own. LP_STORE_OK with *changed 0: it is so
+ * already, or there is no such licence.
+ */
+lp_store_status_t lp_chain_block(lp_store_t *store, const char *entitlement,
+                                 int blocked, uint32_t today, int *changed);
+
 /*
  * Where the right at key and product has ended and another entitlement follows:
  * puts the chain in order for today. user.len 0: key is a school's. Uses WATCH

@@ -289,6 +289,7 @@ attempt(lp_applier_t *applier, const lp_message_t *messages,
                                 lp_service_now(), applier->items, 0};
     lp_store_status_t status;
     unsigned          i;
+    int               changed = 0;
 
     for (i = 0; i < n; i++) {
         if (verdicts[i].result != LP_REFUSED_FIELD) {
@@ -305,6 +306,12 @@ attempt(lp_applier_t *applier, const lp_message_t *messages,
     }
     if (status == LP_STORE_OK) {
         status = lp_intake_decide(&intake);
+    }
+    if (status == LP_STORE_OK) {
+        status = lp_intake_licences(&intake, &changed);
+    }
+    if (status == LP_STORE_OK && changed) {
+        status = LP_STORE_CONFLICT;
     }
     if (status == LP_STORE_OK) {
         status = lp_intake_write(&intake);

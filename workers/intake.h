@@ -13,6 +13,9 @@
 
 #define LP_INTAKE_MAX 256 /* messages of one transaction */
 
+#define LP_SCHOOL_UNKNOWN  "entitlement.school: is unknown"
+#define LP_PRODUCT_UNKNOWN "entitlement.productId: is unknown"
+
 /* A message on its way. */
 typedef struct {
     const lp_message_t *message;
@@ -31,6 +34,8 @@ typedef struct {
     int                 moved;   /* x: is to be put right */
     int                 code_new; /* the code is to be written */
     int                 code_known;
+    int                 has_licence; /* the code became this one */
+    char                licence[LP_ENTITLEMENT_LEN];
 } lp_item_t;
 
 typedef struct {
@@ -55,6 +60,13 @@ lp_store_status_t lp_intake_read(lp_intake_t *intake);
 /* Decides, reading the chains that matter. Sets the verdicts, which hold only
    once lp_intake_write() has succeeded. */
 lp_store_status_t lp_intake_decide(lp_intake_t *intake);
+
+/*
+ * Blocks the licences of codes whose entitlement is to be blocked, or lifts the
+ * block. Each is a transaction of its own, so that what was read for the batch
+ * is not watched any more afterwards: *changed: read again.
+ */
+lp_store_status_t lp_intake_licences(lp_intake_t *intake, int *changed);
 
 /* Writes. LP_STORE_CONFLICT: nothing was written; read again. */
 lp_store_status_t lp_intake_write(lp_intake_t *intake);

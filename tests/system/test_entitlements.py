@@ -166,6 +166,23 @@ def test_a_code_is_stored_by_its_hash_and_has_no_user_yet(desk):
     assert not desk.redis("KEYS", f"e:*:{other.packed}")
 
 
+def test_to_block_a_codes_entitlement_blocks_the_licence_it_became(desk):
+    code = fresh("CANARY-CODE-BLOCK")
+    wanted = Wanted(desk, entitlementType="school-activationcode",
+                    activationCode=code).accept()
+    assert desk.redeem(code, wanted.user()).status == 200
+    licence = wanted.right()
+    assert licence.startswith("L ")
+    for _ in range(2):
+        wanted.accept(entitlementStatus="blocked", **ENDED)
+        assert wanted.right() == "B" + licence[1:]
+        assert wanted.send(entitlementStatus="cancelled", **ENDED)[:2] == (
+            400, 42)
+        wanted.accept(entitlementStatus="licensed")
+        assert wanted.right() == licence
+    assert wanted.confirmed() == ["entitled"] + ["blocked", "licensed"] * 2
+
+
 def test_a_code_that_we_made_gets_the_sellers_entitlement(desk):
     code = desk.one()
     wanted = Wanted(desk, entitlementType="customer-activationcode",

@@ -14,8 +14,9 @@
 
 /* <unix> <school> <product> <user> <entitlement>\n, all at their longest */
 #define NGX_HTTP_LEERPOORT_LINE_MAX                                           \
-    (NGX_INT64_LEN + 1 + LP_SCHOOL_ID_MAX + 1 + NGX_HTTP_LEERPOORT_PRODUCT_MAX \
-     + 1 + LP_USER_KEY_LEN + 1 + LP_ENTITLEMENT_LEN + 1)
+    (NGX_INT64_LEN + 1 + LP_SCHOOL_ID_MAX                                     \
+     + 1 + NGX_HTTP_LEERPOORT_PRODUCT_MAX + 1 + LP_USER_KEY_LEN               \
+     + 1 + LP_ENTITLEMENT_LEN + 1)
 
 /* Some forty-five clicks. All shards' lines are to fit a core's cache, where the
    mirror wants to be as well. */

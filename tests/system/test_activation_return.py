@@ -338,7 +338,7 @@ def test_a_client_that_leaves_meanwhile(desk):
     def waits(headers):
         gone.wait(10)
         back.set()
-        return desk.activates(headers)
+        return said("ended")(headers)
 
     desk.answer = waits
     del desk.edge.worker.seen[:]

@@ -18,8 +18,8 @@
      + 1 + NGX_HTTP_LEERPOORT_PRODUCT_MAX + 1 + LP_USER_KEY_LEN               \
      + 1 + LP_ENTITLEMENT_LEN + 1)
 
-/* Some forty-five clicks. All shards' lines are to fit a core's cache, where the
-   mirror wants to be as well. */
+/* Some forty-five clicks. All shards' lines are to fit a core's cache, where
+   the mirror wants to be as well. */
 #define NGX_HTTP_LEERPOORT_BATCH_MAX  4096 /* bytes of lines */
 
 /*

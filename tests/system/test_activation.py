@@ -735,7 +735,9 @@ def test_an_acknowledged_licence_is_on_the_replica_too(tmp_path):
             replica.start()
             replica("REPLICAOF", "127.0.0.1", bed.redis.port)
             eventually("the replica follows", lambda: (
-                "master_link_status:up" in replica("INFO", "replication")), 30)
+                "state=online" in bed.redis("INFO", "replication")), 30)
+            eventually("it has said how far it is", lambda: bed.redis(
+                "WAIT", 1, 100), 30)
             assert bed.ask(user) == "redirect"
             assert replica("HGET", bed.key(entitlement, "S1"), "status") == (
                 "licensed")

@@ -9,7 +9,9 @@
  * also later ones of its subject. Everything else says something about the
  * receiver, not the message: what flies is waited for, then the receiver is
  * left alone for a minute, five minutes, an hour, a day, and messages queue.
- * The first attempt after a pause is a single message.
+ * The first attempt after a pause is a single message. One that is answered
+ * with 5xx for the fourth time while another arrives is itself the matter: it
+ * goes to the dead letters, so that it does not hold up all others for ever.
  *
  * Killed at any moment, a relay leaves each message in the outbox until its
  * arrival is written down; at worst it is sent again, with the same ids.
@@ -22,17 +24,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include <jansson.h>
-
-#include "../core/json.h"
+#include "receiver_answer.h"
 #include "say.h"
 
-#define URL_MAX       2560
-#define DENIED_MAX    2 /* 401 with two tokens: the token is not the matter */
-#define CODE_TEXT_MAX 16
-
-static void on_answer(void *owner, const lp_http_reply_t *reply);
-static void on_token(void *owner, const lp_http_reply_t *reply);
+#define URL_MAX   2560
+#define STUCK_MAX 4    /* 5xx for one message: the first try and three more */
 
 static lp_span_t
 oin_of(const lp_receiver_t *receiver)
@@ -74,6 +70,7 @@ lp_receiver_forget(lp_receiver_t *receiver)
     receiver->asking = 0;
     receiver->failed = 0;
     receiver->retry_after = 0;
+    receiver->others = 0;
 }
 
 void
@@ -117,22 +114,7 @@ lp_receiver_busy(const lp_receiver_t *receiver, int64_t now)
     return !is_paused(receiver, now) && (receiver->n > 0 || !receiver->drained);
 }
 
-/* Failures of the receiver. */
-
-static void
-fail(lp_receiver_t *receiver, const char *what, const char *why)
-{
-    receiver->failed = 1;
-    snprintf(receiver->reason, sizeof(receiver->reason), "%s%s", what, why);
-}
-
-static void
-fail_status(lp_receiver_t *receiver, const char *what, int status)
-{
-    receiver->failed = 1;
-    snprintf(receiver->reason, sizeof(receiver->reason), "%sstatus %d", what,
-             status);
-}
+/* Pauses. */
 
 /* How long after so many failures; a receiver that says when is believed. */
 static int64_t
@@ -150,6 +132,15 @@ pause_of(const lp_receiver_t *receiver)
     return tools->pauses_ms[i < tools->n_pauses ? i : tools->n_pauses - 1];
 }
 
+/* 1 where the first message is the matter, and not the receiver. */
+static int
+is_stuck(const lp_receiver_t *receiver)
+{
+    return receiver->stuck_n >= STUCK_MAX && receiver->others
+           && receiver->n > 0
+           && strcmp(receiver->stuck, receiver->window[0]->id) == 0;
+}
+
 /* What flew has landed: the receiver is left alone from now on. */
 static lp_relay_lock_status_t
 begin_pause(lp_receiver_t *receiver, int64_t now)
@@ -157,6 +148,13 @@ begin_pause(lp_receiver_t *receiver, int64_t now)
     lp_relay_lock_status_t status;
     int64_t                pause;
 
+    if (is_stuck(receiver)) {
+        lp_parcel_refuse(receiver->window[0],
+                         "5xx again and again, while others arrive");
+        receiver->failed = 0;
+        receiver->retry_after = 0;
+        return LP_LOCK_HELD;
+    }
     receiver->pause.failures++;
     pause = pause_of(receiver);
     receiver->pause.next = now + pause;
@@ -221,6 +219,7 @@ settle_arrived(lp_receiver_t *receiver)
         remove_state(receiver, LP_PARCEL_ARRIVED);
         end_pause(receiver);
         receiver->sent += n;
+        receiver->others = 1;
     }
     return status;
 }
@@ -343,20 +342,13 @@ fill_window(lp_receiver_t *receiver)
 /* Sending. */
 
 static void
-refuse(lp_parcel_t *parcel, const char *reason)
-{
-    parcel->state = LP_PARCEL_REFUSED;
-    snprintf(parcel->reason, sizeof(parcel->reason), "%s", reason);
-}
-
-static void
 refuse_all(lp_receiver_t *receiver, const char *reason)
 {
     unsigned i;
 
     for (i = 0; i < receiver->n; i++) {
         if (receiver->window[i]->state == LP_PARCEL_WAITS) {
-            refuse(receiver->window[i], reason);
+            lp_parcel_refuse(receiver->window[i], reason);
         }
     }
 }
@@ -371,7 +363,7 @@ ask_token(lp_receiver_t *receiver, const lp_party_t *party)
     char       *form = lp_access_token_ask(party, time(NULL), &reason);
 
     if (form == NULL) {
-        fail(receiver, "token: ", reason);
+        lp_receiver_fail(receiver, "token: ", reason);
         return;
     }
     snprintf(url, sizeof(url), "%.*s", (int) party->token_url.len,
@@ -379,11 +371,12 @@ ask_token(lp_receiver_t *receiver, const lp_party_t *party)
     request.url = url;
     request.body = lp_span_of(form);
     receiver->asked_at = lp_relay_clock();
-    if (lp_http_start(receiver->tools->http, &request, on_token, receiver)
+    if (lp_http_start(receiver->tools->http, &request, lp_receiver_on_token,
+                      receiver)
         == 0) {
         receiver->asking = 1;
     } else {
-        fail(receiver, "token: ", "no memory");
+        lp_receiver_fail(receiver, "token: ", "no memory");
     }
     lp_access_token_wipe(form);
 }
@@ -401,7 +394,7 @@ send_parcel(lp_parcel_t *parcel, const lp_party_t *party)
 
     body = lp_letter_write(&parcel->letter, receiver->tools->seal, &reason);
     if (body == NULL) {
-        refuse(parcel, reason);
+        lp_parcel_refuse(parcel, reason);
         return;
     }
     while (base.len > 0 && base.data[base.len - 1] == '/') {
@@ -411,13 +404,14 @@ send_parcel(lp_parcel_t *parcel, const lp_party_t *party)
              lp_letter_path(parcel->letter.kind));
     request.url = url;
     request.body = lp_span_of(body);
-    if (lp_http_start(receiver->tools->http, &request, on_answer, parcel)
+    if (lp_http_start(receiver->tools->http, &request, lp_receiver_on_answer,
+                      parcel)
         == 0) {
         parcel->state = LP_PARCEL_FLIES;
         parcel->token_no = receiver->token_no;
         receiver->flying++;
     } else {
-        fail(receiver, "", "no memory");
+        lp_receiver_fail(receiver, "", "no memory");
     }
     lp_letter_wipe(body);
 }
@@ -442,8 +436,11 @@ must_wait(const lp_receiver_t *receiver, unsigned at)
 static void
 send_parcels(lp_receiver_t *receiver, const lp_party_t *party)
 {
-    unsigned i, most = receiver->pause.failures > 0 ? 1 : LP_FLYING_MAX;
+    unsigned i, most = LP_FLYING_MAX;
 
+    if (receiver->pause.failures > 0) {
+        most = receiver->stuck_n + 1 >= STUCK_MAX ? 2 : 1;
+    }
     if (party == NULL) {
         refuse_all(receiver, "parties.json does not have it");
         return;
@@ -494,100 +491,4 @@ lp_receiver_step(lp_receiver_t *receiver, int64_t now, int only_finish)
         send_parcels(receiver, lp_party_by_oin(list, oin_of(receiver)));
     }
     return status;
-}
-
-/* Answers. */
-
-static void
-on_token(void *owner, const lp_http_reply_t *reply)
-{
-    lp_receiver_t *receiver = owner;
-
-    receiver->asking = 0;
-    if (reply->result != LP_HTTP_ANSWERED) {
-        fail(receiver, "token endpoint ", lp_http_text(reply->result));
-        return;
-    }
-    if (reply->status != 200) {
-        receiver->retry_after = reply->retry_after;
-        fail_status(receiver, "token endpoint: ", reply->status);
-        return;
-    }
-    if (lp_access_token_read(&receiver->token, reply->body,
-                             receiver->asked_at) != 0) {
-        fail(receiver, "token endpoint ", "answered with garbage");
-        return;
-    }
-    receiver->token_no++;
-}
-
-/* The party's own code, the number "status" of Edu-V's form; never its words,
-   which may repeat what was sent. */
-static void
-refuse_by(lp_parcel_t *parcel, const lp_http_reply_t *reply)
-{
-    lp_json_memory_t *memory;
-    lp_json_error_t   error;
-    json_t           *answer = lp_json_read(reply->body, &memory, &error);
-    json_t           *code;
-    char              text[LP_OUTBOX_REASON_MAX], tail[CODE_TEXT_MAX * 2] = "";
-
-    code = answer == NULL ? NULL : json_object_get(answer, "status");
-    if (json_is_integer(code) && json_integer_value(code) >= 0
-        && json_integer_value(code) < 100000) {
-        snprintf(tail, sizeof(tail), ", code %d",
-                 (int) json_integer_value(code));
-    }
-    if (answer != NULL) {
-        lp_json_release(memory);
-    }
-    snprintf(text, sizeof(text), "refused: status %d%s", reply->status, tail);
-    refuse(parcel, text);
-    parcel->answered = 1;
-}
-
-/* 401: the token may have ended early; with a second one the party means it. */
-static void
-deny(lp_parcel_t *parcel)
-{
-    lp_receiver_t *receiver = parcel->receiver;
-
-    if (receiver->token.value != NULL
-        && parcel->token_no == receiver->token_no) {
-        lp_access_token_drop(&receiver->token);
-    }
-    if (receiver->token_no == 0 || ++parcel->denied >= DENIED_MAX) {
-        fail_status(receiver, "", 401);
-    }
-}
-
-static int
-is_refusal(int status)
-{
-    return status >= 400 && status < 500 && status != 408 && status != 425
-           && status != 429;
-}
-
-static void
-on_answer(void *owner, const lp_http_reply_t *reply)
-{
-    lp_parcel_t   *parcel = owner;
-    lp_receiver_t *receiver = parcel->receiver;
-
-    receiver->flying--;
-    parcel->state = LP_PARCEL_WAITS;
-    if (reply->result != LP_HTTP_ANSWERED) {
-        fail(receiver, "it ", lp_http_text(reply->result));
-    } else if (reply->status >= 200 && reply->status <= 204) {
-        parcel->state = LP_PARCEL_ARRIVED;
-    } else if (reply->status == 401) {
-        deny(parcel);
-    } else if (is_refusal(reply->status)) {
-        refuse_by(parcel, reply);
-    } else {
-        if (reply->retry_after > receiver->retry_after) {
-            receiver->retry_after = reply->retry_after;
-        }
-        fail_status(receiver, "", reply->status);
-    }
 }

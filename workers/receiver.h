@@ -61,6 +61,10 @@ struct lp_receiver_s {
     char              last[LP_OUTBOX_ID_MAX]; /* id of the last one read */
     int               drained;   /* the outbox has no more */
 
+    char              stuck[LP_OUTBOX_ID_MAX]; /* the first one, that failed */
+    unsigned          stuck_n;   /* ... so often, with a 5xx of its own */
+    int               others;    /* arrived in this round */
+
     unsigned          flying;
     int               asking;    /* for a token */
     int64_t           asked_at;  /* monotonic ms */

@@ -303,6 +303,28 @@ def test_retry_after_is_honoured_up_to_an_hour(relay, party):
     assert 3500 < next_try <= 3600
 
 
+def test_a_message_that_breaks_a_party_holds_others_up_only_for_a_while(
+        relay, party):
+    """5xx four times for one message, while others arrive: it is set aside.
+    While nothing arrives, nothing is."""
+    party.answer = lambda message: 500
+    relay.confirm(party, made_uuid(0), "poison")
+    for i in range(1, 30):
+        relay.confirm(party, made_uuid(i), f"{i}")
+    relay.start("--retry", "0.05")
+    eventually("it failed often", lambda: int(relay.pause(party.oin).get(
+        "failures", 0)) >= 8, SOON)
+    assert relay.waiting(party.oin) == 30 and not relay.dead(party.oin)
+    party.answer = lambda message: 500 if (
+        message.json["entitlementReferenceId"] == "poison") else 200
+    eventually("all others arrived", lambda: len(party.arrived()) == 29, SOON)
+    eventually("it is set aside", lambda: len(relay.dead(party.oin)) == 1,
+               SOON)
+    (dead,) = relay.dead(party.oin)
+    assert dead["ref"] == "poison" and dead["reason"].startswith("5xx again")
+    eventually("nothing waits", all_gone(relay, party), SOON)
+
+
 # --- access tokens -----------------------------------------------------------
 
 def test_one_token_serves_many_messages(relay, party):

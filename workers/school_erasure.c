@@ -507,7 +507,8 @@ erase_records(lp_school_data_t *data, const char *receipt, uint32_t from,
         lp_store_add(data->store,
                      LP_WORDS(lp_span("HMGET"), lp_name(&data->records, i),
                               lp_span("product"), lp_span("licensed"),
-                              lp_span("count")));
+                              lp_span("count"), lp_span("open"),
+                              lp_span("type")));
     }
     if (lp_store_run(data->store) == LP_STORE_OK) {
         for (i = from; i < end; i++) {
@@ -525,15 +526,20 @@ erase_records(lp_school_data_t *data, const char *receipt, uint32_t from,
     return rc;
 }
 
+/*
+ * The uses of a licence that was made of an open right or a code are counted
+ * there as well, and a code's entitlement is licensed itself.
+ */
 static void
 add_totals(totals_t *totals, const redisReply *reply)
 {
     lp_span_t product, count;
     uint64_t  uses = 0;
     size_t    i;
+    int       made, licensed;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 3) {
+        || reply->elements != 5) {
         return;
     }
     product = lp_store_text(reply->element[0]);
@@ -541,10 +547,16 @@ add_totals(totals_t *totals, const redisReply *reply)
     for (i = 0; i < count.len && i < 18; i++) {
         uses = uses * 10 + (uint64_t) (count.data[i] - '0');
     }
-    add_total(totals, product, "entitlements", 1);
-    add_total(totals, product, "licences",
-              lp_store_text(reply->element[1]).len > 0);
-    add_total(totals, product, "uses", uses);
+    licensed = lp_store_text(reply->element[1]).len > 0;
+    made = lp_store_text(reply->element[3]).len > 0;
+    if (!made) {
+        add_total(totals, product, "entitlements", 1);
+        add_total(totals, product, "uses", uses);
+    }
+    if (!made || lp_type_find(lp_store_text(reply->element[4]))
+                     != LP_TYPE_SCHOOL_CODE) {
+        add_total(totals, product, "licences", (uint64_t) licensed);
+    }
 }
 
 /* Beyond the room for products what is left is added up together. */

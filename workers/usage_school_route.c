@@ -378,7 +378,10 @@ write_chunk(view_t *view, const held_t *held, size_t n,
             continue; /* erased in between, or damaged */
         }
 
-        lp_usage_total(totals, &record, view->today);
+        /* a code's entitlement is licensed itself, an open right is not */
+        if (!record.has_open || record.type != LP_TYPE_SCHOOL_CODE) {
+            lp_usage_total(totals, &record, view->today);
+        }
 
         if (record.has_open) {
             continue;

@@ -512,6 +512,11 @@ def town(tmp_path):
             home.redis("SADD", f"weeks:{{{shard}}}:2026-W40", school)
             home.redis("HSET", "report:{07}:2026-W40", school, "{}")
             home.people = [home.pupil(school) for _ in range(3)]
+            for key in home.redis("KEYS", "e:*"):
+                # as the tally has it: uses of a licence are its right's too
+                if home.redis("HGET", key, "product") == "book" \
+                        and home.redis("HGET", key, "school") == SCHOOL:
+                    home.redis("HSET", key, "count", "7")
         yield home
     finally:
         home.close()
@@ -558,7 +563,8 @@ def deliver(home):
 
 EXPECTED = {"book entitlements": 3, "book licences": 3,
             "atlas entitlements": 3, "map entitlements": 3,
-            "map licences": 3, "film entitlements": 4, "film licences": 3}
+            "map licences": 3, "film entitlements": 1, "film licences": 3,
+            "book uses": 21}
 
 
 def test_a_school_that_left_is_nowhere(town):

@@ -13,6 +13,7 @@ from lib.desk import (DAY, NOW, OIN, PERSON, RIVAL, TRIES, UNTIL, Desk, fresh,
                       pupil)
 from lib.process import eventually
 from lib.redis import Redis
+from lib.town import Town
 
 
 def at_once(n, call):
@@ -544,3 +545,97 @@ def test_without_redis_nothing_is_promised(tmp_path, redis):
             code, user).status == 200, 20)
         # the tries of those minutes do not lock anybody out
         assert int(redis("GET", desk.tries(user))) < TRIES
+
+
+# --- over HTTP, from order to licence ----------------------------------------
+
+@pytest.fixture(scope="module")
+def town():
+    with Town() as town:
+        town.school("S1")
+        town.product("8717927130834")
+        yield town
+
+
+def redeem(town, person, code, token=None, **headers):
+    return town.send("POST", "/activate/code", {"activationCode": code}, {
+        "Content-Type": "application/json",
+        "Authorization": f"Bearer {token or person.token()}", **headers})
+
+
+def test_from_order_to_licence_over_http(town):
+    order = {"requestReferenceId": str(uuid.uuid4()), "quantity": 2,
+             "productId": "8717927130834"}
+    status, answer = town.seller("PUT", "/v1/activationcodes", order)
+    assert (status, answer["status"]) == (202, 2), answer
+    told = eventually("the codes arrive", lambda: [
+        m.json for m in town.party.of("/activationcodes/confirmations")
+        if m.json["requestReferenceId"] == order["requestReferenceId"]],
+        20)[0]
+    code, other = told["activationCodes"]
+    person = town.edge.person()
+    assert person.click("/go/8717927130834").outcome == "no-right"
+
+    status, answer, _ = redeem(town, person, code)
+    assert status == 200, answer
+    assert answer["url"] == "/go/8717927130834"
+    assert person.click(answer["url"]).outcome == "redirect"
+    heard = eventually("the seller hears", lambda: [
+        m.json for m in town.party.of("/usage/activation")
+        if m.json.get("activationCode") == code], 20)[0]
+    assert heard["user"] == {"userMasterIdentifier": person.ids["eckid"][1]}
+    assert heard["entitlementType"] == "school-activationcode"
+    assert heard["expirationDate"] == answer["expirationDate"]
+
+    # only once, and only what was not revoked
+    status, answer, _ = redeem(town, town.edge.person(), code)
+    assert (status, answer["status"]) == (400, 51)
+    status, answer = town.seller("PUT", "/v1/activationcodes/revoke", {
+        "requestReferenceId": "r", "activationCode": other})
+    assert status == 202, answer
+    eventually("the revocation is confirmed", lambda: town.party.of(
+        "/activationcodes/revoke/confirmations"), 20)
+    assert redeem(town, town.edge.person(), other)[1]["status"] == 52
+
+
+def test_whoever_has_not_signed_in_redeems_nothing(town):
+    person = town.edge.person()
+    for token in ("", "rubbish", person.token(aud="another")):
+        status, _, _ = redeem(town, person, "A" * 25, token or "x")
+        assert status == 401
+    # an API's token is nobody's
+    status, _, _ = redeem(town, person, "A" * 25, town.seller.token())
+    assert status == 401
+    # what a client says of itself counts for nothing
+    status, answer, _ = redeem(town, person, "A" * 25, LEERPOORT_USERS="x")
+    assert (status, answer["status"]) == (400, 50)
+
+
+def test_no_code_stays_anywhere(town):
+    """Not in Redis, not in a log, not in a command line."""
+    ref, person = str(uuid.uuid4()), town.edge.person()
+    assert town.seller("PUT", "/v1/activationcodes", {
+        "requestReferenceId": ref, "quantity": 2,
+        "productId": "8717927130834"})[0] == 202
+    told = eventually("the codes arrive", lambda: [
+        m.json for m in town.party.of("/activationcodes/confirmations")
+        if m.json["requestReferenceId"] == ref], 20)[0]
+    codes = [*told["activationCodes"], "WRONG-CANARY-CODE-12345"]
+    assert redeem(town, person, codes[0])[0] == 200
+    redeem(town, person, codes[2])
+    redeem(town, person, codes[1], "bad")
+    eventually("the seller hears", lambda: [
+        m for m in town.party.of("/usage/activation")
+        if m.json.get("activationCode") == codes[0]], 20)
+    places = {str(path): path.read_bytes() for path in [
+        *town.folder.rglob("*.log"), *town.folder.rglob("*.aof"),
+        *town.edge.folder.rglob("*.log"), *town.edge.folder.rglob("output")]
+        if path.is_file()}
+    assert any(name.endswith(".aof") for name in places)
+    for pid in town.workers.pids():
+        places[f"cmdline {pid}"] = pathlib.Path(
+            f"/proc/{pid}/cmdline").read_bytes()
+    for code in codes:
+        for form in (code, code.replace("-", ""), code.lower()):
+            for place, text in places.items():
+                assert form.encode() not in text, place

@@ -13,6 +13,7 @@ typedef struct {
     const lp_args_t    *args;
     lp_service_t        service; /* store; pepper where there are persons */
     int                 file;
+    int                 halt;    /* readable (eventfd): read no more */
     lp_ndjson_t        *lines;
     lp_import_report_t *report;
     uint64_t            from;    /* lines before it are passed over */

@@ -6,7 +6,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +25,7 @@
 #define LINES_MAX  1000000000000
 
 static int open_import(lp_import_t *import, const lp_args_t *args);
+static void release(lp_import_t *import);
 static int open_file(lp_import_t *import, uint64_t *size);
 static int close_import(lp_import_t *import);
 static int read_file(void *from, char *dst, size_t max);
@@ -36,7 +39,6 @@ lp_command_import_entitlements(const lp_args_t *args)
     lp_import_t import = {0};
     int         rc = check_party(args);
 
-    import.file = -1;
     if (rc == LP_YES) {
         rc = read_last_day(&import, args);
     }
@@ -122,6 +124,7 @@ open_import(lp_import_t *import, const lp_args_t *args)
 
     import->args = args;
     import->file = -1;
+    import->halt = -1;
     if (args->operand == NULL) {
         return lp_args_refuse(args, "which file? - is standard input");
     }
@@ -140,19 +143,31 @@ open_import(lp_import_t *import, const lp_args_t *args)
     }
     rc = rc == LP_YES ? open_file(import, &size) : rc;
     if (rc == LP_YES) {
-        import->lines = lp_ndjson_create(read_file, &import->file);
+        import->halt = eventfd(0, EFD_CLOEXEC);
+        import->lines = import->halt == -1
+                            ? NULL
+                            : lp_ndjson_create(read_file, import);
         import->report = lp_import_report_open(args, size);
         if (import->lines != NULL && import->report != NULL) {
             return LP_YES;
         }
         rc = LP_NO;
     }
-    lp_ndjson_destroy(import->lines);
+    release(import);
+    return rc;
+}
+
+static void
+release(lp_import_t *import)
+{
     lp_store_destroy(import->service.store);
+    lp_ndjson_destroy(import->lines);
     if (import->file > STDIN_FILENO) {
         close(import->file);
     }
-    return rc;
+    if (import->halt != -1) {
+        close(import->halt);
+    }
 }
 
 static int
@@ -180,11 +195,7 @@ open_file(lp_import_t *import, uint64_t *size)
 static int
 close_import(lp_import_t *import)
 {
-    lp_store_destroy(import->service.store);
-    lp_ndjson_destroy(import->lines);
-    if (import->file > STDIN_FILENO) {
-        close(import->file);
-    }
+    release(import);
     return lp_import_report_close(import->report, import->stopped,
                                   import->resume);
 }
@@ -192,11 +203,17 @@ close_import(lp_import_t *import)
 static int
 read_file(void *from, char *dst, size_t max)
 {
-    const int *file = from;
-    ssize_t    n;
+    const lp_import_t *import = from;
+    struct pollfd      fds[2] = {{import->halt, POLLIN, 0},
+                                 {import->file, POLLIN, 0}};
+    ssize_t            n;
 
     do {
-        n = read(*file, dst, max);
+        n = poll(fds, 2, -1);
+        if (n > 0 && fds[0].revents != 0) {
+            return -1;
+        }
+        n = n > 0 ? read(import->file, dst, max) : n;
     } while (n < 0 && errno == EINTR);
     return (int) n;
 }

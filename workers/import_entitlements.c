@@ -11,6 +11,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 
 #include "import.h"
 #include "line_batch.h"
@@ -31,10 +32,12 @@ typedef struct {
     slot_t         *slots;
     uint64_t        made;
     uint64_t        done;
+    int             halted;
     pthread_mutex_t lock;
     pthread_cond_t  changed;
 } round_t;
 
+static void halt(round_t *turn);
 static void *read_slots(void *of);
 static int apply_slots(round_t *turn, lp_applier_t *applier);
 static int apply_slot(round_t *turn, lp_applier_t *applier, slot_t *slot);
@@ -43,7 +46,7 @@ static void count_lines(lp_import_t *import, const lp_line_batch_t *batch);
 void
 lp_import_entitlements(lp_import_t *import, lp_span_t party, int confirm)
 {
-    round_t       turn = {import, import->service, NULL, 0, 0,
+    round_t       turn = {import, import->service, NULL, 0, 0, 0,
                           PTHREAD_MUTEX_INITIALIZER,
                           PTHREAD_COND_INITIALIZER};
     lp_applier_t *applier;
@@ -59,8 +62,7 @@ lp_import_entitlements(lp_import_t *import, lp_span_t party, int confirm)
         import->resume = import->from;
     } else {
         if (apply_slots(&turn, applier) != 0) {
-            /* it may wait for a pipe that says nothing */
-            pthread_cancel(reader);
+            halt(&turn);
         }
         pthread_join(reader, NULL);
     }
@@ -69,27 +71,34 @@ lp_import_entitlements(lp_import_t *import, lp_span_t party, int confirm)
     free(turn.slots);
 }
 
-/* Held by nobody when the thread is ended while it waits. */
+/* The reader waits for a slot, or for a pipe that may say nothing for ever. */
 static void
-unlock(void *lock)
+halt(round_t *turn)
 {
-    pthread_mutex_unlock(lock);
+    pthread_mutex_lock(&turn->lock);
+    turn->halted = 1;
+    pthread_cond_signal(&turn->changed);
+    pthread_mutex_unlock(&turn->lock);
+    (void) eventfd_write(turn->import->halt, 1);
 }
 
 /* Waits until the reader (full 0) has a slot to fill, or there is one to be
-   applied. */
+   applied. NULL: there will be none. */
 static slot_t *
 take_turn(round_t *turn, int full)
 {
     slot_t *slot;
 
     pthread_mutex_lock(&turn->lock);
-    pthread_cleanup_push(unlock, &turn->lock);
-    while (full ? turn->made == turn->done : turn->made == turn->done + SLOTS) {
+    while (!turn->halted
+           && (full ? turn->made == turn->done
+                    : turn->made == turn->done + SLOTS)) {
         pthread_cond_wait(&turn->changed, &turn->lock);
     }
-    slot = &turn->slots[(full ? turn->done : turn->made) % SLOTS];
-    pthread_cleanup_pop(1);
+    slot = turn->halted
+               ? NULL
+               : &turn->slots[(full ? turn->done : turn->made) % SLOTS];
+    pthread_mutex_unlock(&turn->lock);
     return slot;
 }
 
@@ -117,6 +126,9 @@ read_slots(void *of)
 
     do {
         slot = take_turn(turn, 0);
+        if (slot == NULL) {
+            break;
+        }
         lp_line_batch_read(&slot->batch, turn->import->lines, &turn->service,
                            turn->import->from, 0);
         slot->taken = lp_ndjson_taken(turn->import->lines);

@@ -86,7 +86,7 @@ write_claims(const lp_party_t *party, int64_t now)
         party->client_id.len, "sub", party->client_id.data,
         party->client_id.len, "aud", party->token_url.data,
         party->token_url.len, "iat", (json_int_t) now, "exp",
-        (json_int_t) (now + ASSERTION_LIFE), "jti", jti, len));
+        (json_int_t) now + ASSERTION_LIFE, "jti", jti, len));
 }
 
 /* "<header>.<claims>.<signature>"; NULL: OpenSSL or memory. */

@@ -98,20 +98,12 @@ drop_headers(struct curl_slist *headers)
     curl_slist_free_all(headers);
 }
 
+/* Gives back all that an exchange holds; it is in no list any more. */
 static void
 drop_exchange(exchange_t *exchange)
 {
-    lp_http_t *http = exchange->http;
-
-    if (exchange->link != NULL) {
-        *exchange->link = exchange->next;
-        if (exchange->next != NULL) {
-            exchange->next->link = exchange->link;
-        }
-        http->n--;
-    }
     if (exchange->easy != NULL) {
-        curl_multi_remove_handle(http->multi, exchange->easy);
+        curl_multi_remove_handle(exchange->http->multi, exchange->easy);
         curl_easy_cleanup(exchange->easy);
     }
     drop_headers(exchange->headers);
@@ -120,12 +112,27 @@ drop_exchange(exchange_t *exchange)
     free(exchange);
 }
 
+static void
+leave_list(exchange_t *exchange)
+{
+    *exchange->link = exchange->next;
+    if (exchange->next != NULL) {
+        exchange->next->link = exchange->link;
+    }
+    exchange->http->n--;
+}
+
 void
 lp_http_abort(lp_http_t *http)
 {
-    while (http->first != NULL) {
-        drop_exchange(http->first);
+    exchange_t *exchange, *next;
+
+    for (exchange = http->first; exchange != NULL; exchange = next) {
+        next = exchange->next;
+        drop_exchange(exchange);
     }
+    http->first = NULL;
+    http->n = 0;
 }
 
 void
@@ -356,6 +363,7 @@ finish(exchange_t *exchange, CURLcode code)
         reply.retry_after = after;
         reply.body = (lp_span_t) {exchange->body, exchange->len};
     }
+    leave_list(exchange);
     exchange->done(exchange->owner, &reply);
     drop_exchange(exchange);
 }

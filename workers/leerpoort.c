@@ -232,7 +232,7 @@ list_commands(FILE *out, const char *prefix)
     for (i = 0; i < N_COMMANDS; i++) {
         if (strncmp(commands[i].name, prefix, len) == 0
             && (len == 0 || commands[i].name[len] == ' ')) {
-            fprintf(out, "  %-15s %s\n", commands[i].name,
+            fprintf(out, "  %-20s %s\n", commands[i].name,
                     commands[i].summary);
             n++;
         }

@@ -22,17 +22,20 @@
 #include <time.h>
 
 #include "../core/keys.h"
+#include "number.h"
 #include "record.h"
 #include "say.h"
 #include "service.h"
 
-#define COUNT      "64"    /* entries of each stream in one round */
-#define BLOCK      "500"   /* ms; until SIGTERM is looked for */
-#define REST_MS    200
-#define WAIT_MS    500     /* after a failure */
-#define IDLE_MS    "60000"
-#define CLAIM_S    30
-#define ROUND_FULL 256     /* entries in a round that is followed by another */
+#define COUNT_FIRST 16      /* entries of each stream in one round ... */
+#define COUNT_MAX   64      /* ... which doubles up to this */
+#define CLAIMED     "64"    /* taken over in one round */
+#define BLOCK       "500"   /* ms; until SIGTERM is looked for */
+#define REST_MS     200
+#define WAIT_MS     500     /* after a failure */
+#define IDLE_MS     "60000"
+#define CLAIM_S     30
+#define ROUND_FULL  256     /* entries in a round that is followed by another */
 
 typedef enum {
     NEW = 0,
@@ -63,9 +66,12 @@ lp_tally_run(lp_tally_t *tally)
     int rc;
 
     block_signals();
+    tally->count = COUNT_FIRST;
 
     do {
         rc = work(tally);
+        /* what failed may have been too much at once */
+        tally->count = 1;
 
         if (rc == LP_NO && tally->once) {
             return LP_NO;
@@ -133,6 +139,7 @@ work(lp_tally_t *tally)
         }
 
         say_recovery(tally);
+        tally->count = tally->count < COUNT_MAX ? tally->count * 2 : COUNT_MAX;
 
         if (n == 0 && from == NEW && tally->once) {
             return LP_YES;
@@ -155,13 +162,16 @@ static lp_store_status_t
 make_groups(lp_tally_t *tally)
 {
     lp_store_status_t status;
-    char              key[LP_KEY_MAX];
+    lp_span_t         key;
+    char              name[LP_KEY_MAX];
     unsigned          shard;
 
+    key.data = name;
+
     for (shard = 0; shard < LP_SHARDS; shard++) {
+        key.len = lp_key_usage(name, shard);
         lp_store_add(tally->writer,
-                     LP_WORDS(lp_span("XGROUP"), lp_span("CREATE"),
-                              ((lp_span_t) {key, lp_key_usage(key, shard)}),
+                     LP_WORDS(lp_span("XGROUP"), lp_span("CREATE"), key,
                               lp_span(LP_TALLY_GROUP), lp_span("0"),
                               lp_span("MKSTREAM")));
     }
@@ -180,17 +190,20 @@ claim(lp_tally_t *tally, unsigned *n)
 {
     const redisReply *reply;
     lp_store_status_t status;
-    char              key[LP_KEY_MAX];
+    lp_span_t         key;
+    char              name[LP_KEY_MAX];
     unsigned          shard;
 
+    key.data = name;
+
     for (shard = 0; shard < LP_SHARDS; shard++) {
+        key.len = lp_key_usage(name, shard);
         lp_store_add(tally->writer,
-                     LP_WORDS(lp_span("XAUTOCLAIM"),
-                              ((lp_span_t) {key, lp_key_usage(key, shard)}),
+                     LP_WORDS(lp_span("XAUTOCLAIM"), key,
                               lp_span(LP_TALLY_GROUP),
                               lp_span_of(tally->name),
                               tally->once ? lp_span("0") : lp_span(IDLE_MS),
-                              lp_span("0"), lp_span("COUNT"), lp_span(COUNT),
+                              lp_span("0"), lp_span("COUNT"), lp_span(CLAIMED),
                               lp_span("JUSTID")));
     }
 
@@ -256,9 +269,10 @@ read_round(lp_tally_t *tally, from_t from, unsigned *n)
 static void
 ask_round(lp_tally_t *tally, from_t from)
 {
-    lp_span_t words[9 + 2 * LP_SHARDS];
-    char      keys[LP_SHARDS][LP_KEY_MAX];
-    unsigned  i, n;
+    lp_span_t   words[9 + 2 * LP_SHARDS];
+    lp_number_t count;
+    char        keys[LP_SHARDS][LP_KEY_MAX];
+    unsigned    i, n;
 
     n = 0;
     words[n++] = lp_span("XREADGROUP");
@@ -266,7 +280,7 @@ ask_round(lp_tally_t *tally, from_t from)
     words[n++] = lp_span(LP_TALLY_GROUP);
     words[n++] = lp_span_of(tally->name);
     words[n++] = lp_span("COUNT");
-    words[n++] = lp_span(COUNT);
+    words[n++] = lp_number(&count, tally->count);
 
     if (from == NEW && !tally->once) {
         words[n++] = lp_span("BLOCK");
@@ -288,11 +302,15 @@ ask_round(lp_tally_t *tally, from_t from)
 static int
 shard_of(lp_span_t key)
 {
-    char     own[LP_KEY_MAX];
-    unsigned i;
+    lp_span_t own;
+    char      name[LP_KEY_MAX];
+    unsigned  i;
+
+    own.data = name;
 
     for (i = 0; i < LP_SHARDS; i++) {
-        if (lp_span_equal(key, (lp_span_t) {own, lp_key_usage(own, i)})) {
+        own.len = lp_key_usage(name, i);
+        if (lp_span_equal(key, own)) {
             return (int) i;
         }
     }

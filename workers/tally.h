@@ -30,7 +30,7 @@ typedef struct {
     int                said_entry; /* what is said once */
     int                said_line;
     int                said_failure;
-    uint64_t           n_lines; /* counted by this process */
+    unsigned           count; /* entries of a stream to read in a round */
 } lp_tally_t;
 
 /*

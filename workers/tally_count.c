@@ -25,10 +25,6 @@
 
 #include "tally.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "number.h"
 #include "record.h"
 #include "tally_records.h"
@@ -74,10 +70,7 @@ lp_tally_count(lp_tally_t *tally)
 
     if (status != LP_STORE_OK) {
         lp_store_unwatch(tally->writer);
-        return status;
     }
-
-    tally->n_lines += tally->batch.lines;
 
     return status;
 }

@@ -69,16 +69,18 @@ lp_usage_backlog(lp_store_t *store, const char *week, int *late)
 {
     lp_store_status_t status;
     const redisReply *reply;
-    char              key[LP_KEY_MAX], of[LP_WEEK_LEN + 1];
+    lp_span_t         key;
+    char              name[LP_KEY_MAX], of[LP_WEEK_LEN + 1];
     unsigned          shard;
     int64_t           at;
 
+    key.data = name;
+
     for (shard = 0; shard < LP_SHARDS; shard++) {
-        lp_store_add(store,
-                     LP_WORDS(lp_span("XRANGE"),
-                              ((lp_span_t) {key, lp_key_usage(key, shard)}),
-                              lp_span("-"), lp_span("+"), lp_span("COUNT"),
-                              lp_span("1")));
+        key.len = lp_key_usage(name, shard);
+        lp_store_add(store, LP_WORDS(lp_span("XRANGE"), key, lp_span("-"),
+                                     lp_span("+"), lp_span("COUNT"),
+                                     lp_span("1")));
     }
 
     *late = 0;
@@ -173,16 +175,16 @@ list_schools(lp_store_t *store, const char *week, lp_names_t *schools)
 {
     const redisReply *reply;
     lp_store_status_t status;
-    lp_span_t         school;
-    char              key[LP_USAGE_KEY_MAX];
+    lp_span_t         school, key;
+    char              name[LP_USAGE_KEY_MAX];
     unsigned          shard;
     size_t            i;
 
+    key.data = name;
+
     for (shard = 0; shard < LP_SHARDS; shard++) {
-        lp_store_add(store,
-                     LP_WORDS(lp_span("SMEMBERS"),
-                              ((lp_span_t) {key, lp_key_weeks(key, shard,
-                                                              week)})));
+        key.len = lp_key_weeks(name, shard, week);
+        lp_store_add(store, LP_WORDS(lp_span("SMEMBERS"), key));
     }
 
     status = lp_store_run(store);
@@ -208,17 +210,16 @@ collect_chunk(lp_store_t *store, const char *week, const lp_names_t *schools,
               uint32_t from, lp_report_t *report)
 {
     lp_store_status_t status;
-    lp_span_t         school;
-    char              key[LP_USAGE_KEY_MAX];
+    lp_span_t         school, key;
+    char              name[LP_USAGE_KEY_MAX];
     uint32_t          i, first = report->n_cells;
+
+    key.data = name;
 
     for (i = from; i < schools->n && i < from + CHUNK; i++) {
         school = lp_name(schools, i);
-        lp_store_add(store,
-                     LP_WORDS(lp_span("HGETALL"),
-                              ((lp_span_t) {key,
-                                            lp_key_week(key, lp_shard(school),
-                                                        school, week)})));
+        key.len = lp_key_week(name, lp_shard(school), school, week);
+        lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
     }
 
     status = lp_store_run(store);

@@ -162,28 +162,24 @@ find_rights(view_t *view, char users[LP_TOKEN_USERS][LP_USER_KEY_LEN],
             unsigned n, lp_names_t *found)
 {
     lp_store_t *store = view->service->store;
-    lp_span_t   user, none = {NULL, 0};
-    char        key[LP_KEY_MAX];
+    lp_span_t   user, key, none = {NULL, 0};
+    char        name[LP_KEY_MAX];
     unsigned    i, asked = 0;
+
+    key.data = name;
 
     for (i = 0; i < n; i++) {
         user = (lp_span_t) {users[i], LP_USER_KEY_LEN};
 
         if (view->school.len > 0) {
-            lp_store_add(store,
-                         LP_WORDS(lp_span("HGETALL"),
-                                  ((lp_span_t) {key, lp_key_user(
-                                                         key, lp_field(
-                                                             &view->school),
-                                                         user)})));
+            key.len = lp_key_user(name, lp_field(&view->school), user);
+            lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
             asked++;
         }
 
         if (view->viewer.party.len > 0) {
-            lp_store_add(store,
-                         LP_WORDS(lp_span("HGETALL"),
-                                  ((lp_span_t) {key, lp_key_user(key, none,
-                                                                 user)})));
+            key.len = lp_key_user(name, none, user);
+            lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
             asked++;
         }
     }

@@ -41,8 +41,13 @@ static int read_page(lp_request_t *request, uint64_t *start,
 static int read_number(lp_request_t *request, const char *name,
                        uint64_t min, uint64_t max, uint64_t *number);
 static int school_of_query(view_t *view, char *master, char *type, char *id);
+static int read_text(lp_request_t *request, const char *name, char *text,
+                     int *has);
 static int gather(view_t *view);
 static int gather_chunk(view_t *view, uint64_t from, size_t *n);
+static int list_ids(view_t *view, uint64_t from,
+                    char ids[CHUNK][LP_ENTITLEMENT_LEN], size_t *n);
+static int hold_seen(view_t *view, const char *id, const redisReply *reply);
 static int hold(view_t *view, lp_span_t id, lp_span_t order);
 static int sort_held(view_t *view);
 static void write_orders(view_t *view, uint64_t start, uint64_t limit);
@@ -99,13 +104,16 @@ read_number(lp_request_t *request, const char *name, uint64_t min,
     char     text[QUERY_MAX], *end;
     uint64_t n;
 
-    if (lp_request_query(request, name, text, sizeof(text)) != 0) {
+    int      rc;
+
+    rc = lp_request_query(request, name, text, sizeof(text));
+    if (rc == -1) {
         return 0;
     }
 
-    n = strtoull(text, &end, 10);
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || n < min
-        || n > max) {
+    n = rc == 0 ? strtoull(text, &end, 10) : 0;
+    if (rc != 0 || text[0] < '0' || text[0] > '9' || *end != '\0'
+        || n < min || n > max) {
         lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
                          "%s: is not a number from %llu to %llu", name,
                          (unsigned long long) min, (unsigned long long) max);
@@ -122,29 +130,53 @@ school_of_query(view_t *view, char *master, char *type, char *id)
 {
     lp_school_asked_t asked = {.names = {"orgMasterId", "orgIdType",
                                          "orgId"}};
+    int               has_master, has_type, has_id;
 
-    if (lp_request_query(view->request, "orgMasterId", master, QUERY_MAX)
-        == 0) {
+    if (read_text(view->request, "orgMasterId", master, &has_master) != 0
+        || read_text(view->request, "orgIdType", type, &has_type) != 0
+        || read_text(view->request, "orgId", id, &has_id) != 0) {
+        return -1;
+    }
+
+    if (has_master) {
         asked.master = lp_span_of(master);
-        if (asked.master.len == 0) {
-            lp_answer_refuse(view->request, 400, LP_CODE_SCHEMA,
-                             "orgMasterId: is empty");
-            return -1;
-        }
-    } else if (lp_request_query(view->request, "orgId", id, QUERY_MAX) == 0
-               && lp_request_query(view->request, "orgIdType", type,
-                                   QUERY_MAX) == 0) {
+    } else if (has_type && has_id) {
         asked.type = lp_span_of(type);
         asked.id = lp_span_of(id);
     } else {
         lp_answer_refuse(view->request, 400, LP_CODE_SCHEMA,
-                         "orgMasterId: is missing, and so are orgId and "
-                         "orgIdType");
+                         has_type ? "orgId: is missing"
+                         : has_id ? "orgIdType: is missing"
+                                  : "orgMasterId: is missing, and so are "
+                                    "orgId and orgIdType");
         return -1;
     }
 
     return lp_school_find(&view->school, view->service, view->request,
                           &asked);
+}
+
+/* *has: the parameter is there. -1 after refusing one that can't be read. */
+static int
+read_text(lp_request_t *request, const char *name, char *text, int *has)
+{
+    int rc;
+
+    rc = lp_request_query(request, name, text, QUERY_MAX);
+    *has = rc == 0;
+
+    if (rc == LP_QUERY_WRONG) {
+        lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
+                         "%s: is too long, or badly encoded", name);
+        return -1;
+    }
+
+    if (*has && text[0] == '\0') {
+        lp_answer_refuse(request, 400, LP_CODE_SCHEMA, "%s: is empty", name);
+        return -1;
+    }
+
+    return 0;
 }
 
 /* All entitlements of the school that the caller may see. */
@@ -177,26 +209,61 @@ gather(view_t *view)
 static int
 gather_chunk(view_t *view, uint64_t from, size_t *n)
 {
-    lp_store_t       *store = view->service->store;
-    const redisReply *reply;
-    lp_span_t         party, order;
-    lp_number_t       first, last;
-    char              key[LP_KEY_MAX], ids[CHUNK][LP_ENTITLEMENT_LEN];
-    size_t            len, i;
+    lp_store_t *store = view->service->store;
+    lp_span_t   key;
+    char        name[LP_KEY_MAX], ids[CHUNK][LP_ENTITLEMENT_LEN];
+    size_t      i;
 
-    *n = 0;
-    len = lp_key_held(key, lp_field(&view->school), (lp_span_t) {NULL, 0});
-    reply = lp_store_ask(store, LP_WORDS(lp_span("LRANGE"),
-                                         ((lp_span_t) {key, len}),
-                                         lp_number(&first, from),
-                                         lp_number(&last,
-                                                   from + CHUNK - 1)));
+    if (list_ids(view, from, ids, n) != 0) {
+        return -1;
+    }
+
+    key.data = name;
+
+    for (i = 0; i < *n; i++) {
+        key.len = lp_key_entitlement(name, view->shard, ids[i]);
+        lp_store_add(store, LP_WORDS(lp_span("HMGET"), key, lp_span("party"),
+                                     lp_span("order"), lp_span("status")));
+    }
+    if (lp_store_run(store) != LP_STORE_OK) {
+        return -1;
+    }
+
+    for (i = 0; i < *n; i++) {
+        if (hold_seen(view, ids[i], lp_store_reply(store, (unsigned) i))
+            != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+/* Up to CHUNK ids of the school's list. */
+static int
+list_ids(view_t *view, uint64_t from, char ids[CHUNK][LP_ENTITLEMENT_LEN],
+         size_t *n)
+{
+    const redisReply *reply;
+    lp_span_t         key, none = {NULL, 0};
+    lp_number_t       first, last;
+    char              name[LP_KEY_MAX];
+    size_t            i;
+
+    key.data = name;
+    key.len = lp_key_held(name, lp_field(&view->school), none);
+    reply = lp_store_ask(view->service->store,
+                         LP_WORDS(lp_span("LRANGE"), key,
+                                  lp_number(&first, from),
+                                  lp_number(&last, from + CHUNK - 1)));
+
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
         || reply->elements > CHUNK) {
         return -1;
     }
 
     *n = reply->elements;
+
     for (i = 0; i < *n; i++) {
         if (lp_store_text(reply->element[i]).len != LP_ENTITLEMENT_LEN) {
             return -1;
@@ -204,36 +271,30 @@ gather_chunk(view_t *view, uint64_t from, size_t *n)
         memcpy(ids[i], reply->element[i]->str, LP_ENTITLEMENT_LEN);
     }
 
-    for (i = 0; i < *n; i++) {
-        len = lp_key_entitlement(key, view->shard, ids[i]);
-        lp_store_add(store, LP_WORDS(lp_span("HMGET"),
-                                     ((lp_span_t) {key, len}),
-                                     lp_span("party"), lp_span("order"),
-                                     lp_span("status")));
-    }
-    if (lp_store_run(store) != LP_STORE_OK) {
-        return -1;
-    }
-
-    for (i = 0; i < *n; i++) {
-        reply = lp_store_reply(store, (unsigned) i);
-        if (reply == NULL || reply->elements != 3
-            || lp_store_text(reply->element[2]).len == 0) {
-            continue;
-        }
-
-        party = lp_store_text(reply->element[0]);
-        order = lp_store_text(reply->element[1]);
-
-        if ((view->viewer.all
-             || (party.len > 0 && lp_span_equal(party, view->viewer.party)))
-            && hold(view, (lp_span_t) {ids[i], LP_ENTITLEMENT_LEN},
-                    order.len > 0 ? order : lp_span("")) != 0) {
-            return -1;
-        }
-    }
-
     return 0;
+}
+
+/* reply: party, order and status; without a status it was erased. */
+static int
+hold_seen(view_t *view, const char *id, const redisReply *reply)
+{
+    lp_span_t party, order;
+
+    if (reply == NULL || reply->elements != 3
+        || lp_store_text(reply->element[2]).len == 0) {
+        return 0;
+    }
+
+    party = lp_store_text(reply->element[0]);
+    order = lp_store_text(reply->element[1]);
+
+    if (!view->viewer.all
+        && (party.len == 0 || !lp_span_equal(party, view->viewer.party))) {
+        return 0;
+    }
+
+    return hold(view, (lp_span_t) {id, LP_ENTITLEMENT_LEN},
+                order.len > 0 ? order : lp_span(""));
 }
 
 static int
@@ -356,15 +417,15 @@ write_chunk(view_t *view, const held_t *held, size_t n,
 {
     lp_store_t *store = view->service->store;
     lp_record_t record;
-    char        key[LP_KEY_MAX];
+    lp_span_t   key;
+    char        name[LP_KEY_MAX];
     size_t      i;
 
+    key.data = name;
+
     for (i = 0; i < n; i++) {
-        lp_store_add(store,
-                     LP_WORDS(lp_span("HGETALL"),
-                              ((lp_span_t) {key, lp_key_entitlement(
-                                                     key, view->shard,
-                                                     held[i].id)})));
+        key.len = lp_key_entitlement(name, view->shard, held[i].id);
+        lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
     }
 
     if (lp_store_run(store) != LP_STORE_OK) {

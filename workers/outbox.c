@@ -65,13 +65,15 @@ make_groups(lp_outbox_t *outbox)
     lp_store_t       *store = outbox->lock->store;
     const redisReply *reply;
     char              key[LP_KEY_MAX];
+    size_t            len;
     unsigned          i;
 
     for (i = 0; i < LP_SHARDS; i++) {
+        len = lp_key_journal(key, i);
         lp_store_add(store,
                      LP_WORDS(lp_span("XGROUP"), lp_span("CREATE"),
-                              {key, lp_key_journal(key, i)}, lp_span(GROUP),
-                              lp_span("0"), lp_span("MKSTREAM")));
+                              {key, len}, lp_span(GROUP), lp_span("0"),
+                              lp_span("MKSTREAM")));
     }
     if (lp_store_run(store) == LP_STORE_DOWN) {
         return LP_LOCK_FAILED;

@@ -51,11 +51,12 @@ read_relay(lp_store_t *store, relay_status_t *status)
 {
     const redisReply *lock;
     char              key[LP_KEY_MAX];
+    size_t            len;
     unsigned          i;
 
     for (i = 0; i < LP_SHARDS; i++) {
-        lp_store_add(store, LP_WORDS(lp_span("XLEN"),
-                                     {key, lp_key_journal(key, i)}));
+        len = lp_key_journal(key, i);
+        lp_store_add(store, LP_WORDS(lp_span("XLEN"), {key, len}));
     }
     lp_store_add(store, LP_WORDS(lp_span("GET"), lp_span(LP_RELAY_LOCK)));
     if (lp_store_run(store) != LP_STORE_OK) {

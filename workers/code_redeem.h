@@ -26,13 +26,4 @@ lp_codes_result_t lp_code_redeem(lp_service_t *service,
                                  const lp_click_by_t *by, lp_span_t canonical,
                                  lp_redeemed_t *redeemed);
 
-/*
- * Lets the licence that a code gave follow the code's entitlement: blocked
- * where blocked is 1, else usable again. hash: of the code. Nothing is done
- * where the code was not used. Its own transaction; done again, it changes
- * nothing.
- */
-lp_store_status_t lp_code_follow(lp_service_t *service, const char *hash,
-                                 int blocked);
-
 #endif

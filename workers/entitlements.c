@@ -14,7 +14,6 @@
 
 #include <stdlib.h>
 
-#include "code_redeem.h"
 #include "intake.h"
 
 #define ATTEMPTS     3  /* of a batch */
@@ -269,17 +268,6 @@ begin_item(lp_applier_t *applier, lp_item_t *item, const lp_message_t *message,
                                                 message->reference_len});
 }
 
-/* What a code gave lies elsewhere (code_follow.c). */
-static lp_store_status_t
-follow_code(lp_applier_t *applier, const lp_item_t *item)
-{
-    if (item->refused || !item->message->has_code || item->after.used == 0) {
-        return LP_STORE_OK;
-    }
-    return lp_code_follow(applier->service, item->message->code,
-                          item->after.status == LP_STATUS_BLOCKED);
-}
-
 static lp_store_status_t
 attempt(lp_applier_t *applier, const lp_message_t *messages,
         lp_verdict_t *verdicts, unsigned n)
@@ -315,9 +303,6 @@ attempt(lp_applier_t *applier, const lp_message_t *messages,
     }
     if (status == LP_STORE_OK) {
         status = lp_intake_write(&intake);
-    }
-    for (i = 0; i < intake.n && status == LP_STORE_OK; i++) {
-        status = follow_code(applier, &applier->items[i]);
     }
     lp_intake_clear(&intake);
     return status;

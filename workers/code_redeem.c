@@ -141,14 +141,18 @@ attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
                : status == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
                                              : LP_CODES_FAILED;
     }
-    lp_store_unwatch(store);
-    if (result != LP_CODES_UNKNOWN && result != LP_CODES_USED
-        && result != LP_CODES_REVOKED && result != LP_CODES_FAILED) {
-        /* a right code, whatever becomes of it */
-        lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
-        lp_store_run(store);
+    if (result == LP_CODES_UNKNOWN || result == LP_CODES_USED
+        || result == LP_CODES_REVOKED || result == LP_CODES_FAILED) {
+        lp_store_unwatch(store);
+        return result;
     }
-    return result;
+    /* A right code, whatever becomes of it. What was read may be of before and
+       after another click of the same person, whose licence then seems to be
+       one that was held already. */
+    lp_store_begin(store);
+    lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
+    return lp_store_commit(store) == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
+                                                       : result;
 }
 
 /* Watches the code; what it says is copied. */

@@ -115,14 +115,15 @@ read_codes_request(lp_request_t *request, const json_t *body,
     }
     if (!lp_product_valid(lp_field(&codes->product))) {
         lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
-                         "productId: is no product id");
+                         "productId: is not made of A-Z a-z 0-9 . _ -, a "
+                         "letter or digit first");
         return -1;
     }
     if (!json_is_integer(quantity) || n < 1 || n > LP_CODES_QUANTITY_MAX) {
         lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
-                         "quantity: is %s; a whole number from 1 to %d is "
-                         "needed", quantity == NULL ? "missing" : "none of "
-                         "ours", LP_CODES_QUANTITY_MAX);
+                         "quantity: is %sa whole number from 1 to %d",
+                         quantity == NULL ? "missing: " : "not ",
+                         LP_CODES_QUANTITY_MAX);
         return -1;
     }
     codes->quantity = (unsigned) n;
@@ -141,7 +142,7 @@ read_text(lp_request_t *request, const json_t *body, const char *name,
     if (!needed && (value == NULL || json_is_null(value))) {
         return 0;
     }
-    if (value == NULL) {
+    if (value == NULL || json_is_null(value)) {
         lp_answer_refuse(request, 400, LP_CODE_SCHEMA, "%s: is missing", name);
         return -1;
     }
@@ -164,8 +165,8 @@ answer_accepted(lp_request_t *request, lp_codes_result_t result)
 {
     if (result == LP_CODES_OK) {
         lp_answer_json(request, 202,
-                       json_pack("{s:i, s:s}", "status", 2, "statusMessage",
-                                 "Accepted"));
+                       json_pack("{s:i, s:s}", "status", LP_CODE_ACCEPTED,
+                                 "statusMessage", "Accepted"));
     } else {
         refuse(request, result);
     }

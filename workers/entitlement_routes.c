@@ -79,7 +79,7 @@ sender(lp_service_t *service, lp_request_t *request)
     party = lp_party_by_client(lp_parties(service->parties), request->client,
                                &client);
     if (party == NULL) {
-        lp_answer_refuse(request, 403, LP_CODE_OTHER,
+        lp_answer_refuse(request, 403, LP_CODE_SCOPE,
                          "this client belongs to no party");
     }
     return party;

@@ -319,9 +319,10 @@ lp_request_query(const lp_request_t *request, const char *name, char *dst,
         pair.len = end == NULL ? rest.len : (size_t) (end - rest.data);
         if (pair.len > len && pair.data[len] == '='
             && memcmp(pair.data, name, len) == 0) {
-            return lp_request_decode(dst, size,
-                                     (lp_span_t) {pair.data + len + 1,
-                                                  pair.len - len - 1});
+            pair.data += len + 1;
+            pair.len -= len + 1;
+            return lp_request_decode(dst, size, pair) == 0 ? 0
+                                                           : LP_QUERY_WRONG;
         }
         if (end == NULL) {
             return -1;

@@ -90,8 +90,9 @@ json_t *lp_request_json(lp_request_t *request, size_t max);
  */
 int lp_request_decode(char *dst, size_t size, lp_span_t text);
 
-/* A parameter of the query string, percent-decoded, into dst (NUL-terminated);
-   -1: absent, too long, badly encoded. */
+/* A parameter of the query string, percent-decoded, into dst (NUL-terminated).
+   -1: absent; LP_QUERY_WRONG: too long or badly encoded. */
+#define LP_QUERY_WRONG (-2)
 int lp_request_query(const lp_request_t *request, const char *name, char *dst,
                      size_t size);
 

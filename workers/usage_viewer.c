@@ -25,6 +25,7 @@ static int read_user(lp_service_t *service, lp_request_t *request,
                      unsigned *n);
 static int read_user_id(lp_service_t *service, lp_request_t *request,
                         const json_t *entry, char *dst);
+static int is_odd(const json_t *object, const char *name);
 static lp_span_t text_of(const json_t *object, const char *name);
 static int is_text(lp_span_t text, size_t max);
 
@@ -220,6 +221,10 @@ read_school(lp_request_t *request, const json_t *school,
         return refuse_field(request, "school", "is no object");
     }
 
+    if (is_odd(school, "organisationMasterIdentifier")) {
+        return refuse_field(request, asked->names[0], "is no string");
+    }
+
     asked->master = text_of(school, "organisationMasterIdentifier");
     if (asked->master.len > 0) {
         return 0;
@@ -262,6 +267,11 @@ read_user(lp_service_t *service, lp_request_t *request, const json_t *user,
         return refuse_field(request, "user", "is missing, or no object");
     }
 
+    if (is_odd(user, "userMasterIdentifier")) {
+        return refuse_field(request, "user.userMasterIdentifier",
+                            "is no string");
+    }
+
     master = text_of(user, "userMasterIdentifier");
     if (master.len > 0) {
         if (!is_text(master, LP_USER_ID_MAX)
@@ -300,10 +310,12 @@ read_user_id(lp_service_t *service, lp_request_t *request,
     lp_span_t type = text_of(entry, "userIdType");
     lp_span_t id = text_of(entry, "userId");
 
-    if (!lp_school_valid(type) || lp_span_equal(type, lp_span("ECK"))) {
+    if (!lp_school_valid(type) || type.len > LP_ID_TYPE_MAX
+        || memchr(type.data, '.', type.len) != NULL
+        || lp_span_equal(type, lp_span("ECK"))) {
         return refuse_field(request, "user.userIds.userIdType",
-                            "is missing, or is not made of A-Z a-z 0-9 _ -; "
-                            "an ECK iD is a userMasterIdentifier");
+                            "is missing, or is not 1 to 16 of A-Z a-z 0-9 "
+                            "_ -; an ECK iD is a userMasterIdentifier");
     }
     if (!is_text(id, LP_USER_ID_MAX)
         || lp_user_key(dst, service->pepper, type, id) != 0) {
@@ -312,6 +324,15 @@ read_user_id(lp_service_t *service, lp_request_t *request,
     }
 
     return 0;
+}
+
+/* It is there, but no text: what is meant is not what would be looked for. */
+static int
+is_odd(const json_t *object, const char *name)
+{
+    const json_t *value = json_object_get(object, name);
+
+    return value != NULL && !json_is_null(value) && !json_is_string(value);
 }
 
 /* len 0 where there is no such text. */

@@ -519,7 +519,7 @@ add_code(redeem_t *redeem)
     row.list[0] = lp_span("HSET");
     row.list[1] = redeem->code.span;
     word(&row, "state", lp_span("used"));
-    for (i = 0; i < redeem->by->n_users; i++) {
+    for (i = 0; i < redeem->by->n_users && i < LP_TOKEN_USERS; i++) {
         word(&row, user_fields[i], redeem->by->users[i]);
     }
     word(&row, "school", redeem->school);

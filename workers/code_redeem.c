@@ -48,9 +48,9 @@ typedef struct {
     char                 hash[LP_CODE_HASH_LEN];
     name_t               code;  /* keys */
     name_t               rights[LP_TOKEN_USERS];
-    lp_field_t           party; /* of the code, or of its entitlement */
-    lp_field_t           product;
-    lp_field_t           contract;
+    lp_value_t           party; /* of the code, or of its entitlement */
+    lp_value_t           product;
+    lp_value_t           contract;
     int                  has_parent;
     char                 parent_id[LP_ENTITLEMENT_LEN];
     lp_record_t          parent; /* the code's entitlement, as it is now */

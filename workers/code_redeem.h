@@ -10,7 +10,7 @@
 #include "licences.h"
 
 typedef struct {
-    lp_field_t product;
+    lp_value_t product;
     uint32_t   until;       /* last day of the licence */
     int64_t    retry_after; /* seconds, of LP_CODES_TOO_OFTEN */
 } lp_redeemed_t;

@@ -52,7 +52,7 @@ static const refusal_t refusals[] = {
 
 static lp_span_t party_of(lp_service_t *service, lp_request_t *request);
 static int read_text(lp_request_t *request, const json_t *body,
-                     const char *name, int needed, lp_field_t *field);
+                     const char *name, int needed, lp_value_t *field);
 static int read_codes_request(lp_request_t *request, const json_t *body,
                               lp_codes_request_t *codes);
 static size_t read_code(lp_request_t *request, const json_t *body, char *dst);
@@ -133,7 +133,7 @@ read_codes_request(lp_request_t *request, const json_t *body,
 /* A text of 1 to 64 bytes without control characters; null is none. */
 static int
 read_text(lp_request_t *request, const json_t *body, const char *name,
-          int needed, lp_field_t *field)
+          int needed, lp_value_t *field)
 {
     const json_t *value = json_object_get(body, name);
     const char   *text = json_string_value(value);
@@ -186,7 +186,7 @@ refuse(lp_request_t *request, lp_codes_result_t result)
 void
 lp_route_codes_revoke(lp_service_t *service, lp_request_t *request)
 {
-    lp_field_t reference;
+    lp_value_t reference;
     lp_span_t  party = party_of(service, request);
     char       code[LP_CODE_TEXT_MAX];
     json_t    *body;

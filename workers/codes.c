@@ -365,7 +365,7 @@ typedef struct {
     char       hash[LP_CODE_HASH_LEN];
     char       key[LP_KEY_MAX];
     lp_span_t  name; /* the key */
-    lp_field_t product;
+    lp_value_t product;
     char       at[NUMBER_MAX]; /* of the first time; else now */
     int        revoked;
 } revoked_t;

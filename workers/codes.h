@@ -42,9 +42,9 @@ typedef enum {
 /* A party's request for codes, checked. */
 typedef struct {
     lp_span_t  party; /* OIN */
-    lp_field_t reference;
-    lp_field_t product;
-    lp_field_t contract; /* len 0: none */
+    lp_value_t reference;
+    lp_value_t product;
+    lp_value_t contract; /* len 0: none */
     unsigned   quantity;
 } lp_codes_request_t;
 

@@ -31,7 +31,7 @@ typedef struct {
 struct lp_applier_s {
     lp_service_t *service;
     lp_known_t   *known;
-    lp_field_t    party;
+    lp_value_t    party;
     int           confirm;
     unsigned      max; /* items that there is room for */
     lp_item_t    *items;

@@ -37,7 +37,7 @@ typedef struct {
 /* An id of a school that is not its master identifier. */
 typedef struct {
     lp_span_t  type; /* static text: "OIE_CODE" */
-    lp_field_t id;
+    lp_value_t id;
 } lp_alias_t;
 
 /* A message that was read and checked as far as it goes without Redis. */

@@ -13,7 +13,7 @@ typedef struct {
     int64_t    until; /* 0: free */
     uint8_t    len;
     char       key[LP_KEY_MAX];
-    lp_field_t value;
+    lp_value_t value;
 } entry_t;
 
 struct lp_known_s {

@@ -3,13 +3,13 @@
  * parameter, and ends the process where that fails; it has had overflows there,
  * too (CVE-2025-23016). So the parameters are walked through while they still
  * lie in the socket (MSG_PEEK), and libfcgi gets to read only what is whole and
- * consistent. nginx sends all of it at once: it costs four short system calls.
+ * consistent. nginx sends all of it at once: it costs one system call.
  *
- * The peek asks for one record more each time, since each header says how long
- * its record is (FastCGI 1.0, sections 3.3 and 3.4). Linux' peek into a Unix
- * socket ends where the bytes do, also where it is to wait for all of them, and
- * nothing announces the next ones while the first are not taken: what has come
- * in part is looked at again every millisecond.
+ * Each header says how long its record is (FastCGI 1.0, sections 3.3 and 3.4);
+ * where more is needed than was there, it is peeked again. Linux' peek into a
+ * Unix socket ends where the bytes do, also where it is to wait for all of
+ * them, and nothing announces the next ones while the first are not taken: what
+ * has come in part is looked at again every millisecond.
  */
 
 #include "preamble.h"
@@ -40,6 +40,7 @@ typedef struct {
 static unsigned char seen[BYTES_MAX];   /* from the connection's first byte */
 static unsigned char params[BYTES_MAX]; /* their contents, without headers */
 
+static size_t  have;  /* bytes in seen */
 static int64_t until; /* when patience ends */
 
 /* Waits a millisecond; -1: no more will come, or patience has ended. */
@@ -51,28 +52,33 @@ wait_for_more(int fd)
     return poll(&end, 1, 1) == 0 && lp_watched_clock() <= until ? 0 : -1;
 }
 
+/* All that has come; -1: nothing has, and nothing will. */
+static int
+look(int fd)
+{
+    ssize_t there = recv(fd, seen, BYTES_MAX, MSG_PEEK);
+
+    have = there > 0 ? (size_t) there : 0;
+    return there > 0 ? 0 : -1;
+}
+
 /* Waits until n bytes are there. */
 static int
 peek(int fd, size_t n)
 {
-    ssize_t there;
-
     if (n > BYTES_MAX) {
         return -1;
     }
-    for (;;) {
-        there = recv(fd, seen, n, MSG_PEEK);
-        if (there == (ssize_t) n) {
-            return 0;
-        }
-        if (there <= 0) {
+    while (have < n) {
+        if (look(fd) != 0) {
             return -1;
         }
-        if (wait_for_more(fd) != 0) {
+        if (have < n && wait_for_more(fd) != 0) {
             /* the last bytes and the end may have come together */
-            return recv(fd, seen, n, MSG_PEEK) == (ssize_t) n ? 0 : -1;
+            return look(fd) == 0 && have >= n ? 0 : -1;
         }
     }
+    return 0;
 }
 
 /* The record that begins at at. */
@@ -134,6 +140,7 @@ lp_preamble_check(int fd)
     size_t   at, len = 0;
     unsigned id;
 
+    have = 0;
     until = lp_watched_clock() + PATIENCE;
     if (peek_record(fd, 0, &record) != 0 || record.type != BEGIN_REQUEST
         || record.id == 0 || record.len != 8 || seen[HEADER] != 0

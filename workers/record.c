@@ -198,7 +198,7 @@ read_member(lp_record_t *record, const member_t *member, lp_span_t value)
 
     switch (member->kind) {
     case TEXT:
-        return lp_field_set((lp_field_t *) (void *) at, value);
+        return lp_field_set((lp_value_t *) (void *) at, value);
     case TYPE:
         record->type = lp_type_find(value);
         return record->type == LP_TYPE_NONE ? -1 : 0;
@@ -416,7 +416,7 @@ member_text(const lp_record_t *record, const member_t *member, char *digits)
 
     switch (member->kind) {
     case TEXT:
-        return lp_field((const lp_field_t *) (const void *) at);
+        return lp_field((const lp_value_t *) (const void *) at);
     case TYPE:
         return lp_span_of(lp_type_name(record->type));
     case STATUS:

@@ -60,16 +60,16 @@ lp_status_t lp_status_find(lp_span_t name);     /* "created" is ENTITLED */
 typedef struct {
     uint8_t len;
     char    text[LP_FIELD_MAX];
-} lp_field_t;
+} lp_value_t;
 
 static inline lp_span_t
-lp_field(const lp_field_t *field)
+lp_field(const lp_value_t *field)
 {
     return (lp_span_t) {field->text, field->len};
 }
 
 /* Copies text; -1 where it is too long. */
-int lp_field_set(lp_field_t *field, lp_span_t text);
+int lp_field_set(lp_value_t *field, lp_span_t text);
 
 /* A message of the seller that was applied; repeats are answered with it. */
 typedef struct {
@@ -85,11 +85,11 @@ typedef struct {
 
     lp_type_t   type;
     lp_status_t status;
-    lp_field_t  party;    /* OIN of the seller; len 0: nobody to tell */
-    lp_field_t  product;
-    lp_field_t  order;    /* deliveryOrderId */
-    lp_field_t  contract;
-    lp_field_t  school;   /* master identifier; len 0: none */
+    lp_value_t  party;    /* OIN of the seller; len 0: nobody to tell */
+    lp_value_t  product;
+    lp_value_t  order;    /* deliveryOrderId */
+    lp_value_t  contract;
+    lp_value_t  school;   /* master identifier; len 0: none */
     char        users[LP_TOKEN_USERS][LP_USER_KEY_LEN];
     unsigned    n_users;
     uint32_t    from;     /* startDate */

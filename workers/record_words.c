@@ -62,7 +62,7 @@ lp_status_find(lp_span_t name)
 }
 
 int
-lp_field_set(lp_field_t *field, lp_span_t text)
+lp_field_set(lp_value_t *field, lp_span_t text)
 {
     if (text.len > LP_FIELD_MAX) {
         return -1;

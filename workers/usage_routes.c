@@ -18,7 +18,7 @@ typedef struct {
     lp_service_t *service;
     lp_request_t *request;
     lp_viewer_t   viewer;
-    lp_field_t    school; /* len 0: a private customer */
+    lp_value_t    school; /* len 0: a private customer */
 } view_t;
 
 static void answer_known(view_t *view, const lp_record_t *record);

@@ -28,7 +28,7 @@ typedef struct {
     lp_service_t *service;
     lp_request_t *request;
     lp_viewer_t   viewer;
-    lp_field_t    school;
+    lp_value_t    school;
     unsigned      shard;
     uint32_t      today;
     lp_names_t    orders;

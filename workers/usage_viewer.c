@@ -14,7 +14,7 @@
 
 static int refuse_field(lp_request_t *request, const char *name,
                         const char *why);
-static int alias_school(lp_field_t *dst, lp_service_t *service,
+static int alias_school(lp_value_t *dst, lp_service_t *service,
                         lp_request_t *request,
                         const lp_school_asked_t *asked);
 static int read_school(lp_request_t *request, const json_t *school,
@@ -109,7 +109,7 @@ lp_school_consents(lp_service_t *service, lp_span_t school)
 }
 
 int
-lp_school_find(lp_field_t *dst, lp_service_t *service, lp_request_t *request,
+lp_school_find(lp_value_t *dst, lp_service_t *service, lp_request_t *request,
                const lp_school_asked_t *asked)
 {
     const redisReply *reply;
@@ -172,7 +172,7 @@ refuse_field(lp_request_t *request, const char *name, const char *why)
 }
 
 static int
-alias_school(lp_field_t *dst, lp_service_t *service, lp_request_t *request,
+alias_school(lp_value_t *dst, lp_service_t *service, lp_request_t *request,
              const lp_school_asked_t *asked)
 {
     const redisReply *reply;

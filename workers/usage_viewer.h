@@ -46,7 +46,7 @@ typedef struct {
     const char *names[3]; /* of master, type and id, for refusals */
 } lp_school_asked_t;
 
-int lp_school_find(lp_field_t *dst, lp_service_t *service,
+int lp_school_find(lp_value_t *dst, lp_service_t *service,
                    lp_request_t *request, const lp_school_asked_t *asked);
 
 /*

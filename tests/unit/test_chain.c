@@ -53,7 +53,7 @@ test_rights_stand_in_one_order(void **state)
 }
 
 static void
-set(lp_field_t *field, const char *text)
+set(lp_value_t *field, const char *text)
 {
     assert_int_equal(lp_field_set(field, lp_span_of(text)), 0);
 }

@@ -121,7 +121,7 @@ test_the_longest_reference_has_a_name(void **state)
 {
     char       name[LP_CODE_NAME_MAX], hash[LP_CODE_HASH_LEN];
     char       other[LP_CODE_HASH_LEN], ref[LP_CODE_NAME_MAX];
-    lp_field_t field;
+    lp_value_t field;
     size_t     len;
 
     (void) state;

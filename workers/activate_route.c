@@ -9,14 +9,12 @@
  */
 
 #include "licences.h"
+#include "school_alias.h"
 
 #define TEXT "text/plain"
 
 static lp_outcome_t activate(lp_service_t *service,
                              const lp_request_t *request);
-static lp_store_status_t find_school(lp_service_t *service,
-                                     const lp_request_t *request, char *dst,
-                                     lp_span_t *school);
 static int is_path(lp_span_t uri);
 
 void
@@ -45,7 +43,7 @@ static lp_outcome_t
 activate(lp_service_t *service, const lp_request_t *request)
 {
     lp_click_by_t by;
-    char          school[LP_SCHOOL_ID_MAX];
+    char          school[LP_FIELD_MAX];
     unsigned      i;
 
     if (request->n_users == 0 || request->product.len == 0) {
@@ -53,9 +51,9 @@ activate(lp_service_t *service, const lp_request_t *request)
     }
 
     memset(&by, 0, sizeof(by));
-    by.school = request->school;
 
-    if (find_school(service, request, school, &by.school) != LP_STORE_OK) {
+    if (lp_request_school(service, request, school, &by.school)
+        != LP_STORE_OK) {
         return LP_UNAVAILABLE;
     }
 
@@ -67,40 +65,10 @@ activate(lp_service_t *service, const lp_request_t *request)
     by.product = request->product;
     by.employee = request->employee;
     by.person = request->person;
+    by.issued = request->issued;
     by.today = lp_service_today();
 
     return lp_activate(service, &by, NULL);
-}
-
-/* An alias that is unknown, or leads to no school's id: no school. */
-static lp_store_status_t
-find_school(lp_service_t *service, const lp_request_t *request, char *dst,
-            lp_span_t *school)
-{
-    char      name[LP_KEY_MAX];
-    lp_span_t key, found;
-
-    if (school->len > 0 || request->school_type.len == 0) {
-        return LP_STORE_OK;
-    }
-
-    key = (lp_span_t) {name, lp_key_alias(name, request->school_type,
-                                          request->school_id)};
-    if (key.len == 0) {
-        return LP_STORE_OK;
-    }
-
-    found = lp_store_text(lp_store_ask(service->store,
-                                       LP_WORDS(lp_span("GET"), key)));
-
-    if (found.data != NULL && lp_school_valid(found)) {
-        memcpy(dst, found.data, found.len);
-        *school = (lp_span_t) {dst, found.len};
-    }
-
-    /* a key of another type counts as none, as at the edge */
-    return strcmp(lp_store_error(service->store), "WRONGTYPE") == 0
-               ? LP_STORE_OK : lp_store_status(service->store);
 }
 
 /* nginx takes what follows X-Accel-Redirect as a URI of its own. */

@@ -21,6 +21,7 @@
 #include "../core/right.h"
 #include "code_tries.h"
 #include "pairs.h"
+#include "revoked.h"
 
 #define ATTEMPTS   20 /* others that were quicker */
 #define DIGITS_MAX 24
@@ -155,20 +156,26 @@ attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
                                                        : result;
 }
 
-/* Watches the code; what it says is copied. */
+/* Watches the code, and whether the token counts; what the code says is
+   copied. */
 static lp_codes_result_t
 read_code(redeem_t *redeem, lp_redeemed_t *redeemed)
 {
     lp_store_t       *store = redeem->service->store;
     const redisReply *reply;
     lp_span_t         state, entitlement;
+    unsigned          at;
 
+    at = lp_revoked_ask(store, redeem->by);
     lp_store_add(store, LP_WORDS(lp_span("WATCH"), redeem->code.span));
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), redeem->code.span));
     if (lp_store_run(store) != LP_STORE_OK) {
         return LP_CODES_FAILED;
     }
-    reply = lp_store_reply(store, 1);
+    if (lp_revoked_read(store, redeem->by, 0)) {
+        return LP_CODES_TOKEN;
+    }
+    reply = lp_store_reply(store, at + 1);
     state = lp_pairs_find(reply, "state");
     if (lp_span_equal(state, lp_span("used"))) {
         return used_before(reply, redeem, redeemed);

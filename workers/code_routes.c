@@ -12,6 +12,7 @@
 
 #include "code_redeem.h"
 #include "codes.h"
+#include "school_alias.h"
 
 #define BODY_MAX   4096
 #define DIGITS_MAX 24
@@ -46,6 +47,8 @@ static const refusal_t refusals[] = {
     [LP_CODES_HELD] = {400, LP_CODE_LICENSED,
                        "activationCode: you can use this product already; "
                        "the code is not used up"},
+    [LP_CODES_TOKEN] = {401, LP_CODE_SCOPE,
+                        "the token was revoked; sign in again"},
 };
 
 #define N_REFUSALS (sizeof(refusals) / sizeof(refusals[0]))
@@ -242,7 +245,7 @@ lp_route_code_redeem(lp_service_t *service, lp_request_t *request)
 {
     lp_redeemed_t redeemed;
     lp_click_by_t by;
-    char          code[LP_CODE_TEXT_MAX];
+    char          code[LP_CODE_TEXT_MAX], school[LP_FIELD_MAX];
     json_t       *body;
     size_t        len;
 
@@ -266,11 +269,16 @@ lp_route_code_redeem(lp_service_t *service, lp_request_t *request)
     }
     memset(&redeemed, 0, sizeof(redeemed));
     memset(&by, 0, sizeof(by));
+    if (lp_request_school(service, request, school, &by.school)
+        != LP_STORE_OK) {
+        lp_answer_unavailable(request);
+        return;
+    }
     memcpy(by.users, request->users, sizeof(by.users));
     by.n_users = request->n_users;
-    by.school = request->school;
     by.employee = request->employee;
     by.person = request->person;
+    by.issued = request->issued;
     by.today = lp_service_today();
     answer_redeemed(request,
                     lp_code_redeem(service, &by, (lp_span_t) {code, len},

@@ -34,6 +34,7 @@ typedef enum {
     LP_CODES_ENDED,      /* its entitlement's last day is over */
     LP_CODES_HELD,       /* the user has a licence already; code not spent */
     LP_CODES_TOO_OFTEN,  /* too many wrong codes: later */
+    LP_CODES_TOKEN,      /* the person's tokens were revoked */
     LP_CODES_FAILED,     /* Redis or OpenSSL: ask again */
     LP_CODES_NEW,        /* not an answer: it may be used */
     LP_CODES_CONFLICT    /* not an answer: somebody was quicker */

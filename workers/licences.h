@@ -16,6 +16,7 @@ typedef struct {
     lp_span_t product;
     int       employee; /* open rights do not count */
     lp_span_t person;   /* UserReference for the seller; len 0: unknown */
+    int64_t   issued;   /* Unix time of the token; <= 0: not known */
     uint32_t  today;
 } lp_click_by_t;
 

@@ -14,7 +14,7 @@
 #include "../core/json.h"
 
 #define BODY_TIME    30 /* seconds for a whole body that is one document */
-#define LENGTH_WRONG (-2)
+#define NUMBER_WRONG (-2)
 
 static lp_span_t
 param(const FCGX_Request *connection, const char *name)
@@ -24,9 +24,9 @@ param(const FCGX_Request *connection, const char *name)
     return value == NULL ? (lp_span_t) {NULL, 0} : lp_span_of(value);
 }
 
-/* CONTENT_LENGTH: absent is -1, anything but digits LENGTH_WRONG. */
+/* Digits: absent is -1, anything else NUMBER_WRONG. */
 static int64_t
-read_length(lp_span_t text)
+read_number(lp_span_t text)
 {
     int64_t n = 0;
     size_t  i;
@@ -35,11 +35,11 @@ read_length(lp_span_t text)
         return -1;
     }
     if (text.len > 18) {
-        return LENGTH_WRONG;
+        return NUMBER_WRONG;
     }
     for (i = 0; i < text.len; i++) {
         if (!lp_char_is((unsigned char) text.data[i], LP_CHAR_DIGIT)) {
-            return LENGTH_WRONG;
+            return NUMBER_WRONG;
         }
         n = n * 10 + (text.data[i] - '0');
     }
@@ -124,6 +124,10 @@ read_edge(lp_request_t *request, const FCGX_Request *connection)
     request->product = param(connection, "LEERPOORT_PRODUCT");
     request->person = param(connection, "LEERPOORT_PERSON");
     request->employee = lp_span_equal(role, lp_span("employee"));
+    request->issued = read_number(param(connection, "LEERPOORT_TOKEN_IAT"));
+    if (request->issued == NUMBER_WRONG) {
+        return "LEERPOORT_TOKEN_IAT";
+    }
     if (read_users(request, param(connection, "LEERPOORT_USERS")) != 0) {
         return "LEERPOORT_USERS";
     }
@@ -150,8 +154,8 @@ lp_request_open(lp_request_t *request, FCGX_Request *connection)
     request->query = param(connection, "QUERY_STRING");
     request->uri = param(connection, "REQUEST_URI");
     request->type = param(connection, "CONTENT_TYPE");
-    request->length = read_length(param(connection, "CONTENT_LENGTH"));
-    if (request->length == LENGTH_WRONG) {
+    request->length = read_number(param(connection, "CONTENT_LENGTH"));
+    if (request->length == NUMBER_WRONG) {
         request->length = -1;
         return "CONTENT_LENGTH";
     }

@@ -52,6 +52,7 @@ typedef struct lp_request_s {
     lp_span_t   product;
     lp_span_t   person; /* UserReference, JSON */
     int         employee;
+    int64_t     issued; /* Unix time of the person's token; <= 0: not known */
 
     void       *connection; /* FCGX_Request */
     int         answered;

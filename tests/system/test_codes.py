@@ -236,6 +236,45 @@ def test_a_private_customer_keeps_it_without_a_school(desk):
         == [desk.hash(code)["licence"]]
 
 
+@pytest.mark.parametrize("since, issued, status", [
+    (NOW - 60, NOW - 61, 401), (NOW - 60, NOW - 60, 200),
+    (NOW - 60, 0, 401), (NOW - 60, None, 401), ("soon", NOW, 401)])
+@pytest.mark.parametrize("where", ["S1", ""])
+def test_a_token_that_was_revoked_redeems_nothing(desk, since, issued, status,
+                                                  where):
+    users, code = [pupil(), pupil()], desk.one()
+    desk.redis("HSET", names.user_hash(where, users[1]), "!", since)
+    answer = desk.redeem(code, users, LEERPOORT_TOKEN_IAT=issued)
+    assert answer.status == status
+    if status == 401:
+        assert json.loads(answer.body)["status"] == 21
+        assert desk.hash(code)["state"] == "new"
+        # whose token it was pays no try for it
+        assert desk.redis("GET", desk.tries(users[0])) == "0"
+        # the same where the code was used by that person before
+        assert desk.redeem(code, users, LEERPOORT_TOKEN_IAT=NOW).status == (
+            200 if since != "soon" else 401)
+        assert desk.redeem(code, users,
+                           LEERPOORT_TOKEN_IAT=issued).status == 401
+    else:
+        assert desk.hash(code)["state"] == "used"
+
+
+def test_a_school_that_is_known_by_its_alias_is_the_school(desk):
+    """The edge asks Redis nothing here, so that the worker does."""
+    desk.redis("SET", names.alias_key("OIE_CODE", "11ZZ"), "S1")
+    user, code = pupil(), desk.one()
+    assert desk.redeem(code, user, school="",
+                       LEERPOORT_SCHOOL_ALIAS="OIE_CODE:11ZZ").status == 200
+    assert desk.right(user, school="S1").startswith("L ")
+    assert desk.record(desk.hash(code)["licence"])["school"] == "S1"
+    # one that nobody knows is no school
+    user, code = pupil(), desk.one()
+    assert desk.redeem(code, user, school="",
+                       LEERPOORT_SCHOOL_ALIAS="OIE_CODE:22ZZ").status == 200
+    assert desk.right(user, school="").startswith("L ")
+
+
 @pytest.mark.parametrize("typed", [
     str.lower, lambda c: c.replace("-", ""), lambda c: c.replace("-", " "),
     lambda c: f"  {c}\n", lambda c: c.replace("-", "").lower()])

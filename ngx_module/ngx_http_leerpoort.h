@@ -403,6 +403,7 @@ struct ngx_http_leerpoort_ctx_s {
     lp_span_t                     scope;    /* likewise */
     ngx_str_t                     uri, args; /* of the click, for its return */
     ngx_array_t                  *error_pages; /* that lead back to it */
+    ngx_http_handler_pt           handler;  /* of the worker's location */
     lp_outcome_t                  said;     /* by the worker, once fresh */
     lp_outcome_t                  outcome;
     ngx_str_t                     location; /* of a redirect */

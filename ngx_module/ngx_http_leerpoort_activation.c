@@ -13,18 +13,24 @@
  * written gets the book, and others a page that they can read.
  *
  * nginx looks for error pages in the location's configuration. The request gets
- * a copy of that, with the pages added: other requests see nothing of it.
+ * a copy of that, with the pages added: other requests see nothing of it. In
+ * the same way its upstream gets a copy of what it was told, that intercepts
+ * errors: a worker may also say itself that it can't (503).
  */
 
 #include "ngx_http_leerpoort.h"
 
 static void ngx_http_leerpoort_error_pages(ngx_http_leerpoort_ctx_t *ctx,
     ngx_http_request_t *r);
+static void ngx_http_leerpoort_wrap(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_http_request_t *r);
+static ngx_int_t ngx_http_leerpoort_wrapped(ngx_http_request_t *r);
 static lp_outcome_t ngx_http_leerpoort_said(ngx_http_request_t *r);
 static lp_outcome_t ngx_http_leerpoort_outcome_named(const ngx_str_t *name);
 
 /* With these, the location of the worker has not done its work. */
 static const ngx_int_t  ngx_http_leerpoort_failures[] = {
+    NGX_HTTP_BAD_REQUEST, NGX_HTTP_UNAUTHORIZED,
     NGX_HTTP_FORBIDDEN, NGX_HTTP_NOT_FOUND, NGX_HTTP_NOT_ALLOWED,
     NGX_HTTP_REQUEST_TIME_OUT, NGX_HTTP_TOO_MANY_REQUESTS,
     NGX_HTTP_INTERNAL_SERVER_ERROR, NGX_HTTP_NOT_IMPLEMENTED,
@@ -113,6 +119,7 @@ ngx_http_leerpoort_activation_handler(ngx_http_request_t *r)
 
     if (ctx && ctx->activating && !ctx->fresh) {
         ngx_http_leerpoort_error_pages(ctx, r);
+        ngx_http_leerpoort_wrap(ctx, r);
     }
 
     return NGX_DECLINED;
@@ -162,6 +169,59 @@ ngx_http_leerpoort_error_pages(ngx_http_leerpoort_ctx_t *ctx,
 
     ctx->error_pages = pages;
     r->loc_conf = conf;
+}
+
+
+/* The upstream comes with the location's content handler, and not before. */
+static void
+ngx_http_leerpoort_wrap(ngx_http_leerpoort_ctx_t *ctx, ngx_http_request_t *r)
+{
+    if (r->content_handler == NULL
+        || r->content_handler == ngx_http_leerpoort_wrapped)
+    {
+        return;
+    }
+
+    ctx->handler = r->content_handler;
+    r->content_handler = ngx_http_leerpoort_wrapped;
+}
+
+
+/*
+ * Nothing has been read from the upstream when the location's handler returns:
+ * that takes another turn of the loop. Without memory, it stays as it is.
+ */
+static ngx_int_t
+ngx_http_leerpoort_wrapped(ngx_http_request_t *r)
+{
+    ngx_int_t                  rc;
+    ngx_http_upstream_t       *u;
+    ngx_http_leerpoort_ctx_t  *ctx;
+    ngx_http_upstream_conf_t  *copy;
+
+    ctx = ngx_http_leerpoort_ctx(r);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    rc = ctx->handler(r);
+    u = r->upstream;
+
+    if (rc != NGX_DONE || u == NULL || u->conf == NULL
+        || u->conf->intercept_errors)
+    {
+        return rc;
+    }
+
+    copy = ngx_palloc(r->pool, sizeof(ngx_http_upstream_conf_t));
+
+    if (copy) {
+        *copy = *u->conf;
+        copy->intercept_errors = 1;
+        u->conf = copy;
+    }
+
+    return rc;
 }
 
 

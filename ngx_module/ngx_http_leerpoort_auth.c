@@ -84,6 +84,7 @@ ngx_http_leerpoort_auth_check(ngx_http_leerpoort_ctx_t *ctx,
 
     *error = LP_JOSE_OK;
     ctx->identified = 0;
+    ctx->school_known &= !ctx->api; /* a click's stays with the click */
     ctx->client.len = 0;
     ctx->scope.len = 0;
 

@@ -145,8 +145,7 @@ class Workers:
     def location(self, uri="/activate", route="activate", more=""):
         """A location that hands its requests to the workers: the internal one
         of leerpoort_activate, or with route="api" one of an API."""
-        internal = ("internal; fastcgi_intercept_errors on;"
-                    if route == "activate" else "")
+        internal = "internal;" if route == "activate" else ""
         match = uri if uri.endswith("/") else f"= {uri}"
         return f"""
         location {match} {{

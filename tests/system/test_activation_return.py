@@ -180,9 +180,22 @@ def test_a_worker_that_dies_before_it(desk):
                         "unavailable", 503)
 
 
-def test_a_worker_s_refusal_without_a_way_back_is_passed_on(desk):
-    response = desk.click(lambda got: {"Status": 500})
-    assert response.status == 500
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 429, 500, 502, 503])
+def test_a_worker_s_refusal_leads_back_to_the_click(desk, status):
+    """Nothing has to be configured for that (proxy_intercept_errors)."""
+    assert_page(desk.click(lambda got: {"Status": status}), "unavailable",
+                503)
+    assert len(desk.edge.worker.seen) == 1
+
+    def licensed(headers):
+        desk.license(headers)
+        return {"Status": status}
+
+    response = desk.click(licensed)
+    assert (response.outcome, response.location) == ("redirect", URL + "book")
+    response = desk.click(lambda got: {**said("ended")(got),
+                                       "Status": status})
+    assert_page(response, "ended", 403)
 
 
 def test_the_metrics_count_both_halves(desk):

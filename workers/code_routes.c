@@ -133,7 +133,8 @@ read_codes_request(lp_request_t *request, const json_t *body,
     return 0;
 }
 
-/* A text of 1 to 64 bytes without control characters; null is none. */
+/* A text of 1 to 64 bytes without control characters; null is none, and so is
+   "" where none is needed. */
 static int
 read_text(lp_request_t *request, const json_t *body, const char *name,
           int needed, lp_value_t *field)
@@ -142,7 +143,8 @@ read_text(lp_request_t *request, const json_t *body, const char *name,
     const char   *text = json_string_value(value);
     size_t        i, len = json_string_length(value);
 
-    if (!needed && (value == NULL || json_is_null(value))) {
+    if (!needed && (value == NULL || json_is_null(value)
+                    || (text != NULL && len == 0))) {
         return 0;
     }
     if (value == NULL || json_is_null(value)) {

@@ -15,6 +15,7 @@ from lib.tokens import make_key, write_jwks
 from lib.workers import Workers, parties
 
 OIN, RIVAL = "00000003000000010000", "00000003000000020000"
+ENDPOINT = "https://leerpoort.example/oauth/token"
 NOW = int(datetime.datetime(2026, 10, 1, 10,
                             tzinfo=datetime.timezone.utc).timestamp())
 DAY, UNTIL = "20261001", "20270731"
@@ -34,11 +35,13 @@ def pupil():
 
 
 class Desk:
-    """Workers with two parties, and what they left in Redis."""
+    """Workers with two parties, and what they left in Redis. options: of the
+    workers; key: what their clients sign assertions with."""
 
-    def __init__(self, folder, redis, n=2):
+    def __init__(self, folder, redis, n=2, **options):
         self.redis = redis
-        write_jwks(folder / "client.json", [make_key("RS256", "c1", 0)])
+        self.key = make_key("RS256", "c1", 0)
+        write_jwks(folder / "client.json", [self.key])
         client = {"jwks": "client.json", "scopes": ["activationcode"]}
         self.workers = Workers(
             folder, redis.address, n=n, now=NOW, parties=parties(
@@ -49,7 +52,7 @@ class Desk:
                   "clients": [{**client, "clientId": "rival"}]}],
                 issuer="https://leerpoort.example",
                 audience="https://leerpoort.example/v1",
-                tokenEndpoint="https://leerpoort.example/oauth/token"))
+                tokenEndpoint=ENDPOINT), **options)
         for product in ("book", "atlas"):
             redis("HSET", names.product_hash(product), "url",
                   f"https://publisher.example/{product}", "licence",

@@ -13,7 +13,8 @@ import subprocess
 import pytest
 
 from lib import http, names
-from lib.nginx import BINARY, MODULE, configuration_test, environment
+from lib.nginx import (BINARY, MODULE, configuration_test, environment,
+                       frame)
 from lib.process import REPOSITORY, Process, eventually, free_port
 from lib.redis import SERVER, Client, Redis, RedisError
 from lib.tokens import Issuer
@@ -247,6 +248,32 @@ class Example:
                 (self.folder / "error.log").read_text().splitlines()
                 if re.search(r"\[(alert|emerg|crit|error)\]", line)
                 and "intended to send too large body" not in line]
+
+
+def test_the_first_steps_make_secrets_that_all_take(tmp_path):
+    """Those of README.md, run but for what needs root and systemd."""
+    text = (EXAMPLES / "README.md").read_text()
+    steps = "\n".join(re.findall("^    (.*)$", text.split("Passwords:")[0],
+                                 re.MULTILINE))
+    assert "pepper" in steps and "seal" in steps and "key rotate" in steps
+    stubs = tmp_path / "stubs"
+    stubs.mkdir()
+    for name in ("chown", "chgrp", "adduser", "usermod", "systemctl"):
+        (stubs / name).write_text("#!/bin/sh\n")
+        (stubs / name).chmod(0o755)
+    (stubs / "leerpoort").symlink_to(REPOSITORY / "build" / "leerpoort")
+    etc = tmp_path / "etc"
+    steps = re.sub(r" -[og] \S+", "", steps.replace(
+        "/etc/leerpoort", str(etc)).replace("/var/spool", str(tmp_path)))
+    subprocess.run(["sh", "-eu", "-c", steps], check=True, env=dict(
+        os.environ, PATH=f"{stubs}:{os.environ['PATH']}"))
+    for name in ("pepper", "seal"):
+        assert (etc / name).stat().st_mode & 0o777 == 0o600, name
+    assert (etc / "keys").stat().st_mode & 0o777 == 0o711
+    assert (etc / "keys" / "jwks.json").stat().st_mode & 0o777 == 0o644
+    code, said = configuration_test(tmp_path, frame(
+        tmp_path, f"leerpoort_pepper {etc}/pepper;"))
+    assert code == 0, said
 
 
 def test_nginx_example_answers_a_click(tmp_path, redis):

@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import struct
+import subprocess
 import threading
 import time
 
@@ -426,6 +427,50 @@ def test_spool_that_is_full_drops_and_counts(redis, spool):
         assert len(Usage(redis).lines) == events(edge)["stored"]
         await_quiet(edge)
         assert "usage is dropped" in edge.nginx.log()
+
+
+@pytest.fixture
+def small_disk(spool):
+    """The spool on a disk of its own, with room for two pages."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k,mode=0700",
+                           "tmpfs", str(spool)], capture_output=True)
+    if done.returncode != 0:
+        pytest.skip("no file system can be mounted here")
+    try:
+        (spool / "filler").write_bytes(bytes(14 * 4096))
+        yield spool
+    finally:
+        subprocess.run(["umount", "-l", str(spool)], check=True)
+
+
+def test_disk_that_is_full_keeps_the_rest_in_memory(redis, small_disk):
+    """A record that the disk took half of is none, and nothing is lost."""
+    with counting(redis, small_disk, pupils=40) as edge:
+        for i in range(40):
+            edge.settled(edge.pupils[i])
+        first = events(edge)["produced"]
+        await_usage(redis, first)
+        redis.kill()
+        for _ in range(4):          # some 40 batches each, of 100 bytes
+            before = gauge(edge, "waiting_batches") + events(edge)["spooled"]
+            with http.Connection(edge.port) as connection:
+                click(edge, 120, connection)
+            eventually("they are batches", lambda: gauge(
+                edge, "waiting_batches") + events(edge)["spooled"] > before,
+                LONG)
+        eventually("the disk is full",
+                   lambda: "can't be written" in edge.nginx.log(), LONG)
+        eventually("only memory and spool hold events", lambda: (
+            lambda e: e["produced"] == e["stored"] + e["spooled"]
+            + gauge(edge, "waiting_events"))(events(edge)), LONG)
+        assert events(edge)["spooled"] > 0 and gauge(edge, "waiting_events")
+        redis.restart()
+        await_usage(redis, first + 480)
+        found = events(edge)
+        assert found["dropped"] == found["lost"] == 0
+        eventually("the file is gone", lambda: [
+            f.name for f in small_disk.iterdir()] == ["filler"], LONG)
+        assert "are not whole" not in edge.nginx.log()
 
 
 def abandoned(redis, spool, tmp_path, clicks=(3, 4, 5)):

@@ -8,7 +8,7 @@ import socket
 import struct
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 1, 3, 4, 6, 7
+DATA, HEADERS, RST_STREAM, SETTINGS, PING, GOAWAY = 0, 1, 3, 4, 6, 7
 END_STREAM, ACK, END_HEADERS = 1, 1, 4
 CANCEL = 8
 
@@ -37,13 +37,16 @@ class Streams:
         self._stream.close()
         self._socket.close()
 
-    def ask(self, stream, target, token):
-        """A click on a new stream; streams have odd numbers that rise."""
-        self._send(HEADERS, END_STREAM | END_HEADERS, stream, b"".join(
-            _literal(name, value) for name, value in (
-                (":method", "GET"), (":scheme", "http"), (":path", target),
-                (":authority", "portal.example"),
-                ("authorization", f"Bearer {token}"))))
+    def ask(self, stream, target, token, method="GET", body=None, ends=True):
+        """A click on a new stream; streams have odd numbers that rise. A body
+        is one frame, and ends=False leaves it open."""
+        self._send(HEADERS, END_HEADERS | (0 if body else END_STREAM), stream,
+                   b"".join(_literal(name, value) for name, value in (
+                       (":method", method), (":scheme", "http"),
+                       (":path", target), (":authority", "portal.example"),
+                       ("authorization", f"Bearer {token}"))))
+        if body:
+            self._send(DATA, END_STREAM if ends else 0, stream, body)
 
     def cancel(self, stream):
         self._send(RST_STREAM, 0, stream, struct.pack(">I", CANCEL))
@@ -68,6 +71,9 @@ class Streams:
         payload = self._stream.read(size)
         if kind in (SETTINGS, PING) and not flags & ACK:
             self._send(kind, ACK, 0, payload if kind == PING else b"")
+        elif kind == RST_STREAM and stream in self.statuses:
+            # answered, and the rest of the body is not wanted: NO_ERROR
+            assert payload == bytes(4), f"stream {stream} was reset"
         elif kind in (RST_STREAM, GOAWAY):
             raise ConnectionError(f"frame {kind} on stream {stream}")
         elif kind == HEADERS:

@@ -20,7 +20,8 @@ from lib.tokens import replace
 PROGRAM = BUILD / "leerpoort-worker"
 
 # What multiwatch says where a child that it was asked to keep has died.
-RESPAWN = r"^Spawning child\[\d+\] failed, next try$"
+RESPAWN = (r"^(Spawning child\[\d+\] failed, next try"
+           r"|Child\[\d+\] died, respawn)$")
 
 # What the edge tells a worker: the example's own list.
 PARAMS = REPOSITORY / "lua-free-conf" / "leerpoort_params"

@@ -243,8 +243,9 @@ def test_reload_under_load():
                 eventually("clicks go on", lambda: load.clicks > before + 50)
         assert not load.wrong, load.wrong[:3]
         assert load.clicks > 200
-        # Keep-alive connections that nginx closes are the clients' to retry.
-        assert load.retries <= 4 * 4
+        # Keep-alive connections that nginx closes are the clients' to retry; a
+        # slow one can meet a closing worker twice in one reload.
+        assert load.retries <= 2 * 4 * 4
 
 
 def test_worker_killed_under_load():

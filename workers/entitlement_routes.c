@@ -6,9 +6,10 @@
  * 202 means that the entitlement is stored, and what follows is only the
  * confirmation, by way of the journal and the relay.
  *
- * A bulk answer is written while its request is still being read: a line of
- * answer for each line of request, as soon as its batch is durable. So a sender
- * whose connection broke knows what is stored, and may send all of it again.
+ * A bulk request is applied while it is read. Its answer, a line for each line,
+ * is held back in a file without a name until the request has ended: as soon as
+ * an answer begins, nginx sends a worker nothing more of the request. A sender
+ * whose connection broke may send all of it again.
  */
 
 #include <inttypes.h>
@@ -19,6 +20,7 @@
 
 #define REMEMBER_S  5   /* products and schools, within one bulk request */
 #define ANSWER_MAX  768 /* bytes of an answer line */
+#define HELD_READ   16384
 #define NDJSON_TYPE "application/x-ndjson"
 
 /* A bulk request on its way. */
@@ -30,6 +32,9 @@ typedef struct {
     lp_line_batch_t *batch;
     char            *answer; /* of one batch */
     size_t           len;
+    FILE            *held;   /* the answers so far ... */
+    uint64_t         held_len; /* ... in so many bytes */
+    int              ended;  /* before its end: answer holds the last line */
 } bulk_t;
 
 static const lp_party_t *sender(lp_service_t *service, lp_request_t *request);
@@ -39,7 +44,10 @@ static const char *accepted(const lp_verdict_t *verdict);
 static int open_bulk(bulk_t *bulk, lp_span_t party);
 static void close_bulk(bulk_t *bulk);
 static void run_bulk(bulk_t *bulk);
-static int answer_batch(bulk_t *bulk);
+static int apply_batches(bulk_t *bulk);
+static int hold_batch(bulk_t *bulk);
+static int hold(bulk_t *bulk);
+static void give_held(bulk_t *bulk);
 static void add_line(bulk_t *bulk, json_t *line);
 static json_t *line_result(const lp_line_batch_t *batch, unsigned i);
 static void end_bulk(bulk_t *bulk, const char *why, uint64_t line);
@@ -124,14 +132,15 @@ void
 lp_route_entitlements_bulk(lp_service_t *service, lp_request_t *request)
 {
     const lp_party_t *party = sender(service, request);
-    bulk_t            bulk = {service, request, NULL, NULL, NULL, NULL, 0};
+    bulk_t            bulk = {service, request, NULL, NULL, NULL, NULL, 0,
+                              NULL, 0, 0};
 
     if (party == NULL) {
         return;
     }
     if (open_bulk(&bulk, party->oin) != 0) {
         lp_answer_unavailable(request);
-    } else if (lp_answer_begin(request, 200, NDJSON_TYPE) == 0) {
+    } else {
         run_bulk(&bulk);
     }
     close_bulk(&bulk);
@@ -145,8 +154,9 @@ open_bulk(bulk_t *bulk, lp_span_t party)
                                       REMEMBER_S);
     bulk->batch = malloc(sizeof(lp_line_batch_t));
     bulk->answer = malloc((size_t) LP_LINES_MAX * ANSWER_MAX);
+    bulk->held = tmpfile();
     return bulk->lines == NULL || bulk->applier == NULL || bulk->batch == NULL
-                   || bulk->answer == NULL
+                   || bulk->answer == NULL || bulk->held == NULL
                ? -1
                : 0;
 }
@@ -154,6 +164,9 @@ open_bulk(bulk_t *bulk, lp_span_t party)
 static void
 close_bulk(bulk_t *bulk)
 {
+    if (bulk->held != NULL) {
+        fclose(bulk->held);
+    }
     free(bulk->answer);
     free(bulk->batch);
     lp_applier_destroy(bulk->applier);
@@ -171,38 +184,84 @@ run_bulk(bulk_t *bulk)
 {
     lp_line_batch_t *batch = bulk->batch;
 
-    do {
-        lp_line_batch_read(batch, bulk->lines, bulk->service, 0, 1);
-        lp_applier_run(bulk->applier, batch->messages, batch->verdicts,
-                       batch->n);
-        if (answer_batch(bulk) != 0) {
-            return;
-        }
-    } while (batch->next != LP_NDJSON_END && batch->next != LP_NDJSON_CUT);
-    if (batch->next == LP_NDJSON_CUT) {
+    if (apply_batches(bulk) == 0 && batch->next == LP_NDJSON_CUT) {
         end_bulk(bulk, "the body was cut off", batch->last);
+    }
+    if (lp_answer_begin(bulk->request, 200, NDJSON_TYPE) == 0) {
+        give_held(bulk);
     }
 }
 
-/* 0; -1: Redis failed or the client is gone, and nothing more is to be done. */
+/* 0; -1: something failed, and nothing more is to be done. */
 static int
-answer_batch(bulk_t *bulk)
+apply_batches(bulk_t *bulk)
+{
+    lp_line_batch_t *batch = bulk->batch;
+
+    do {
+        lp_line_batch_read(batch, bulk->lines, bulk->service, 0, 0);
+        lp_applier_run(bulk->applier, batch->messages, batch->verdicts,
+                       batch->n);
+        if (hold_batch(bulk) != 0) {
+            return -1;
+        }
+    } while (batch->next != LP_NDJSON_END && batch->next != LP_NDJSON_CUT);
+    return 0;
+}
+
+static int
+hold_batch(bulk_t *bulk)
 {
     lp_line_batch_t *batch = bulk->batch;
     unsigned         i;
-    int              rc;
 
     bulk->len = 0;
     for (i = 0; i < batch->n && batch->verdicts[i].result != LP_FAILED; i++) {
         add_line(bulk, line_result(batch, i));
     }
-    rc = lp_answer_write(bulk->request, (lp_span_t) {bulk->answer, bulk->len});
-    rc = rc == 0 ? lp_answer_flush(bulk->request) : rc;
-    if (rc == 0 && i < batch->n) {
+    if (hold(bulk) != 0) {
+        i = 0; /* stored, but nobody would be told */
+    }
+    if (i < batch->n) {
         end_bulk(bulk, "not available for a moment", batch->lines[i]);
         return -1;
     }
-    return rc;
+    return 0;
+}
+
+/* Whole batches alone count. */
+static int
+hold(bulk_t *bulk)
+{
+    if (fwrite(bulk->answer, 1, bulk->len, bulk->held) != bulk->len
+        || fflush(bulk->held) != 0) {
+        return -1;
+    }
+    bulk->held_len += bulk->len;
+    return 0;
+}
+
+/* The answers that were held, and a last line that stands in the buffer. */
+static void
+give_held(bulk_t *bulk)
+{
+    lp_span_t last = {bulk->answer, bulk->ended ? bulk->len : 0};
+    char      bytes[HELD_READ];
+    uint64_t  left;
+    size_t    n;
+
+    rewind(bulk->held);
+    for (left = bulk->held_len; left > 0; left -= n) {
+        n = left < sizeof(bytes) ? (size_t) left : sizeof(bytes);
+        n = fread(bytes, 1, n, bulk->held);
+        if (n == 0
+            || lp_answer_write(bulk->request, (lp_span_t) {bytes, n}) != 0) {
+            break;
+        }
+    }
+    if (left == 0) {
+        (void) lp_answer_write(bulk->request, last);
+    }
 }
 
 static json_t *
@@ -253,8 +312,7 @@ end_bulk(bulk_t *bulk, const char *why, uint64_t line)
     snprintf(text, sizeof(text), "%s; what was answered is stored: resend "
                                  "from line %" PRIu64, why, line);
     bulk->len = 0;
+    bulk->ended = 1;
     add_line(bulk, json_pack("{s:i, s:s}", "status", LP_CODE_OTHER,
                              "statusMessage", text));
-    (void) lp_answer_write(bulk->request,
-                           (lp_span_t) {bulk->answer, bulk->len});
 }

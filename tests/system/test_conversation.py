@@ -1,6 +1,7 @@
 """A whole conversation over HTTP: seller, portal and publisher, and Leerpoort
 between them. Nothing here looks inside."""
 
+import json
 import uuid
 
 import pytest
@@ -123,3 +124,23 @@ def test_an_employee_needs_an_entitlement_of_her_own(town):
     assert town.provision(town.entitlement(teacher))[0] == 202
     eventually("her own is seen", lambda: teacher.click(
         "/go/8717927130834").outcome == "redirect", 5)
+
+
+def test_a_bulk_of_a_megabyte(town):
+    """More than lies in the sockets of sender, edge and worker together."""
+    first, last = (town.entitlement(town.edge.person()) for _ in range(2))
+    wrong = {"entitlementReferenceId": "wrong", "entitlement": {},
+             "padding": "x" * 1000}
+    lines = [{"entitlementReferenceId": str(uuid.uuid4()), "entitlement": one}
+             for one in (first, last)]
+    lines[1:1] = [wrong] * 1000
+    status, answer = town.seller(
+        "POST", "/v1/entitlements/bulk",
+        "".join(json.dumps(line) + "\n" for line in lines))
+    assert status == 200
+    results = [json.loads(line) for line in answer.decode().splitlines()]
+    assert [result["line"] for result in results] == list(range(1, 1003))
+    assert [result["status"] for result in results[:2] + results[-2:]] == [
+        2, 11, 11, 2]
+    for sold in (first, last):
+        town.heard("/entitlements/confirmations", sold["entitlementId"])

@@ -313,7 +313,7 @@ ready(lp_store_t *store)
 
     if (store->link.context != NULL && lp_store_link_ended(&store->link)) {
         lp_store_link_close(&store->link);
-        store->lost = store->watches;
+        store->lost |= store->watches;
     }
 
     if (store->link.context == NULL) {

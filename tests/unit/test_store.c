@@ -46,17 +46,18 @@ close_wire(void **state)
     return 0;
 }
 
+/* A command whose answers may be of any type here. */
 static void
-add_get(wire_t *wire)
+add_echo(wire_t *wire)
 {
-    lp_store_add(wire->store, LP_WORDS(lp_span("GET"), key));
+    lp_store_add(wire->store, LP_WORDS(lp_span("ECHO"), key));
 }
 
 /* A first answer, so that the connection is there. */
 static void
 connect_wire(wire_t *wire)
 {
-    add_get(wire);
+    add_echo(wire);
     wire_accept(wire);
     wire_answer(wire, "$1\r\nv\r\n");
     assert_int_equal(lp_store_run(wire->store), LP_STORE_OK);
@@ -66,7 +67,7 @@ connect_wire(wire_t *wire)
 static lp_store_status_t
 run_answered(wire_t *wire, const char *bytes)
 {
-    add_get(wire);
+    add_echo(wire);
     wire_answer(wire, bytes);
     return lp_store_run(wire->store);
 }
@@ -116,9 +117,9 @@ test_replies_belong_to_their_commands(void **state)
 {
     wire_t *wire = *state;
 
-    add_get(wire);
+    add_echo(wire);
     wire_accept(wire);
-    add_get(wire);
+    add_echo(wire);
     wire_answer(wire, "$1\r\nv\r\n:7\r\n");
 
     assert_int_equal(lp_store_run(wire->store), LP_STORE_OK);
@@ -135,9 +136,9 @@ test_a_batch_may_be_sent_before_the_last_is_received(void **state)
     wire_t *wire = *state;
 
     connect_wire(wire);
-    add_get(wire);
+    add_echo(wire);
     assert_int_equal(lp_store_send(wire->store), LP_STORE_OK);
-    add_get(wire);
+    add_echo(wire);
     wire_answer(wire, ":1\r\n");
     assert_int_equal(lp_store_receive(wire->store), LP_STORE_OK);
     assert_int_equal(lp_store_reply(wire->store, 0)->integer, 1);
@@ -189,6 +190,42 @@ test_what_is_not_redis_is_down(void **state)
                      LP_STORE_DOWN);
 }
 
+/* What was not answered must not count as absent. */
+static void
+test_a_reply_of_another_type_is_out_of_step(void **state)
+{
+    static const char *const wrong[][2] = {
+        {"GET", ":1\r\n"},          {"HGET", "*0\r\n"},
+        {"HGETALL", "$1\r\nv\r\n"}, {"HMGET", OK},
+        {"EXISTS", "$-1\r\n"},
+    };
+    wire_t  *wire = *state;
+    unsigned i;
+
+    for (i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        wire_close(wire);
+        wire_open(wire, 0);
+        connect_wire(wire);
+        lp_store_add(wire->store, LP_WORDS(lp_span_of(wrong[i][0]), key));
+        wire_answer(wire, wrong[i][1]);
+        assert_int_equal(lp_store_run(wire->store), LP_STORE_DOWN);
+        assert_null(lp_store_reply(wire->store, 0));
+    }
+}
+
+/* MULTI was lost on the way: the commands behind it were not queued. */
+static void
+test_a_command_that_was_not_queued_is_out_of_step(void **state)
+{
+    wire_t *wire = *state;
+
+    connect_wire(wire);
+    lp_store_begin(wire->store);
+    lp_store_add(wire->store, LP_WORDS(lp_span("HGETALL"), key));
+    wire_answer(wire, OK "*0\r\n*0\r\n");
+    assert_int_equal(lp_store_commit(wire->store), LP_STORE_DOWN);
+}
+
 static void
 test_a_batch_after_a_failure_fails_at_once_then_connects_again(void **state)
 {
@@ -197,11 +234,11 @@ test_a_batch_after_a_failure_fails_at_once_then_connects_again(void **state)
 
     connect_wire(wire);
     assert_int_equal(run_answered(wire, "nonsense\r\n"), LP_STORE_DOWN);
-    add_get(wire);
+    add_echo(wire);
     assert_int_equal(lp_store_run(wire->store), LP_STORE_DOWN);
 
     for (i = 0; i < 1000; i++) {
-        add_get(wire);
+        add_echo(wire);
         if (lp_store_send(wire->store) == LP_STORE_OK) {
             break;
         }
@@ -220,7 +257,7 @@ test_a_connection_that_ended_while_idle_costs_nothing(void **state)
 
     connect_wire(wire);
     wire_hang_up(wire);
-    add_get(wire);
+    add_echo(wire);
     wire_accept(wire);
     wire_answer(wire, ":4\r\n");
     assert_int_equal(lp_store_run(wire->store), LP_STORE_OK);
@@ -297,6 +334,27 @@ test_a_transaction_does_not_outlive_its_watch(void **state)
     assert_int_equal(lp_store_commit(wire->store), LP_STORE_OK);
 }
 
+/* Nor where there were questions since, and another end. */
+static void
+test_a_lost_watch_is_remembered_until_the_transaction(void **state)
+{
+    wire_t *wire = *state;
+
+    lp_store_add(wire->store, LP_WORDS(lp_span("WATCH"), key));
+    wire_accept(wire);
+    wire_answer(wire, OK);
+    assert_int_equal(lp_store_run(wire->store), LP_STORE_OK);
+    wire_hang_up(wire);
+    add_echo(wire);
+    wire_accept(wire);
+    wire_answer(wire, "$1\r\n1\r\n");
+    assert_int_equal(lp_store_run(wire->store), LP_STORE_OK);
+    wire_hang_up(wire);
+
+    lp_store_begin(wire->store);
+    assert_int_equal(lp_store_commit(wire->store), LP_STORE_DOWN);
+}
+
 static void
 test_unwatch_travels_with_the_next_batch(void **state)
 {
@@ -316,8 +374,8 @@ test_unwatch_travels_with_the_next_batch(void **state)
 
     assert_next_command(wire, "WATCH");
     assert_next_command(wire, "UNWATCH");
-    assert_next_command(wire, "GET");
-    assert_next_command(wire, "GET");
+    assert_next_command(wire, "ECHO");
+    assert_next_command(wire, "ECHO");
 }
 
 int
@@ -332,12 +390,15 @@ main(void)
         cmocka_unit_test_teardown(test_half_a_reply_or_none_is_down_in_time,
                                   close_wire),
         WIRED(test_what_is_not_redis_is_down),
+        WIRED(test_a_reply_of_another_type_is_out_of_step),
+        WIRED(test_a_command_that_was_not_queued_is_out_of_step),
         WIRED(test_a_batch_after_a_failure_fails_at_once_then_connects_again),
         WIRED(test_a_connection_that_ended_while_idle_costs_nothing),
         WIRED(test_a_transaction_is_ok_only_when_all_was_written),
         cmocka_unit_test_setup_teardown(test_too_few_replicas_are_no_success,
                                         open_replicated, close_wire),
         WIRED(test_a_transaction_does_not_outlive_its_watch),
+        WIRED(test_a_lost_watch_is_remembered_until_the_transaction),
         WIRED(test_unwatch_travels_with_the_next_batch),
     };
 

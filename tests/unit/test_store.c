@@ -352,6 +352,8 @@ test_a_lost_watch_is_remembered_until_the_transaction(void **state)
     wire_hang_up(wire);
 
     lp_store_begin(wire->store);
+    wire_accept(wire);
+    wire_answer(wire, OK "*0\r\n");
     assert_int_equal(lp_store_commit(wire->store), LP_STORE_DOWN);
 }
 

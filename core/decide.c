@@ -71,16 +71,15 @@ look_over(const lp_rights_t *rights, uint32_t today)
     return found;
 }
 
-/* A block holds from the moment it is written, whatever its first day. */
 static void
 note(found_t *found, const lp_right_t *right, uint32_t today)
 {
-    if (right->until != 0 && right->until < today) {
+    if (lp_right_ended(right, today)) {
         found->ended = 1;
         return;
     }
 
-    if (right->from > today && right->state != LP_BLOCKED) {
+    if (lp_right_to_come(right, today)) {
         found->not_yet = 1;
         return;
     }

@@ -12,8 +12,9 @@
 #include "right.h"
 
 /* Rights of one user to one product or to a set that contains it: three user
-   keys at a school and three private ones, and the school's, times the sets. */
-#define LP_RIGHTS_MAX (7 * (LP_SETS_MAX + 1))
+   keys at a school and three private ones, and the school's, times the sets;
+   each, and what follows it. */
+#define LP_RIGHTS_MAX (2 * 7 * (LP_SETS_MAX + 1))
 
 typedef struct {
     lp_right_t list[LP_RIGHTS_MAX];

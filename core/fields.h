@@ -10,7 +10,7 @@
 
 #include "span.h"
 
-#define LP_FIELD_NAME_MAX  64   /* no name that is asked for is longer */
+#define LP_FIELD_NAME_MAX  65   /* no name that is asked for is longer */
 #define LP_FIELD_VALUE_MAX 4096 /* longer values are cut: nothing reads them */
 
 typedef struct {

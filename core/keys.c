@@ -123,6 +123,19 @@ lp_key_product(char *dst, lp_span_t product)
     return key_write(dst, 'p', lp_shard(product), product, '\0', none);
 }
 
+size_t
+lp_field_follows(char *dst, lp_span_t product)
+{
+    if (product.len >= LP_FOLLOWS_MAX) {
+        return 0;
+    }
+
+    memcpy(dst, product.data, product.len);
+    dst[product.len] = '+';
+
+    return product.len + 1;
+}
+
 int
 lp_school_valid(lp_span_t school)
 {

@@ -31,6 +31,14 @@ size_t lp_key_user_in(char *dst, unsigned shard, lp_span_t school,
                       lp_span_t user);
 size_t lp_key_school_in(char *dst, unsigned shard, lp_span_t school);
 
+/*
+ * The field of a hash of rights that holds what follows a product's right:
+ * "<product>+", which is no product. dst has room for LP_FOLLOWS_MAX bytes.
+ * Returns the length; 0 when it would not fit.
+ */
+#define LP_FOLLOWS_MAX 65
+size_t lp_field_follows(char *dst, lp_span_t product);
+
 /* [A-Za-z0-9_.-]{1,64} */
 int lp_school_valid(lp_span_t school);
 

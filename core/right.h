@@ -34,6 +34,21 @@ typedef struct {
  */
 int lp_right_parse(lp_right_t *right, lp_span_t text);
 
+/* It was, before today. */
+static inline int
+lp_right_ended(const lp_right_t *right, uint32_t today)
+{
+    return right->until != 0 && right->until < today;
+}
+
+/* It will be. A block holds from the moment it is written, whatever its first
+   day. */
+static inline int
+lp_right_to_come(const lp_right_t *right, uint32_t today)
+{
+    return right->from > today && right->state != LP_BLOCKED;
+}
+
 /* Writes at most LP_RIGHT_MAX characters, no NUL; returns their number. */
 size_t lp_right_format(char *dst, const lp_right_t *right);
 

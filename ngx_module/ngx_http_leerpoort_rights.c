@@ -5,6 +5,12 @@
  * The lock is held while the hashes are searched in place. What comes out of
  * it is copied: the product, and the few right records of this product and
  * of the sets that contain it. Deciding and building the Location need no lock.
+ *
+ * On the first of August last year's licence has ended, and next year's
+ * entitlement stands behind it, in a field of its own: that is looked for where
+ * the right itself is of no use today, so that a valid licence costs nothing
+ * more. workers/rights_held.c reads in the same way. If what follows has ended
+ * too, then only a worker knows whether there is a third.
  */
 
 #include "ngx_http_leerpoort.h"
@@ -18,6 +24,8 @@ typedef struct {
     lp_span_t                   wanted[1 + LP_SETS_MAX]; /* itself first */
     unsigned                    n_wanted;
     lp_rights_t                 rights;
+    uint32_t                    today;
+    ngx_uint_t                  overdue;    /* what follows has ended too */
     ngx_uint_t                  known;      /* the catalogue has it */
     ngx_uint_t                  revoked;    /* the token is from before "!" */
     ngx_uint_t                  bad_time;   /* "!" is no time */
@@ -40,6 +48,8 @@ static ngx_int_t ngx_http_leerpoort_read_product(
     ngx_http_leerpoort_found_t *found);
 static void ngx_http_leerpoort_read_rights(lp_span_t view,
     ngx_http_leerpoort_found_t *found);
+static void ngx_http_leerpoort_read_follows(lp_span_t view,
+    lp_span_t product, ngx_http_leerpoort_found_t *found);
 static void ngx_http_leerpoort_read_revoked(
     const ngx_http_leerpoort_ctx_t *ctx, lp_span_t view,
     ngx_http_leerpoort_found_t *found);
@@ -71,6 +81,7 @@ ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx)
     ages.longest = (ngx_msec_t) llcf->mirror_time * 1000;
     ages.stale = (ngx_msec_t) llcf->stale * 1000;
     ngx_memzero(views, sizeof(views));
+    found.today = ngx_http_leerpoort_today();
 
     ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_here);
 
@@ -212,6 +223,7 @@ ngx_http_leerpoort_read(ngx_http_leerpoort_ctx_t *ctx, const lp_span_t *views,
     ngx_http_leerpoort_key_t  *key;
 
     found->rights.n = 0;
+    found->overdue = 0;
     found->revoked = 0;
     found->bad_time = 0;
     found->unreadable = 0;
@@ -281,8 +293,9 @@ static void
 ngx_http_leerpoort_read_rights(lp_span_t view,
     ngx_http_leerpoort_found_t *found)
 {
-    unsigned    i;
-    lp_span_t   text;
+    unsigned     i;
+    lp_span_t    text;
+    lp_right_t  *right;
 
     if (lp_fields_count(view) == 0) {
         return;
@@ -295,13 +308,51 @@ ngx_http_leerpoort_read_rights(lp_span_t view,
             continue;
         }
 
-        if (lp_right_parse(&found->rights.list[found->rights.n], text) == 0) {
-            found->rights.n++;
+        right = &found->rights.list[found->rights.n];
+
+        if (lp_right_parse(right, text) != 0) {
+            found->unreadable++;
 
         } else {
-            found->unreadable++;
+            found->rights.n++;
+
+            if (!lp_right_ended(right, found->today)
+                && !lp_right_to_come(right, found->today))
+            {
+                continue;
+            }
         }
+
+        ngx_http_leerpoort_read_follows(view, found->wanted[i], found);
     }
+}
+
+
+static void
+ngx_http_leerpoort_read_follows(lp_span_t view, lp_span_t product,
+    ngx_http_leerpoort_found_t *found)
+{
+    char         name[LP_FOLLOWS_MAX];
+    lp_span_t    text;
+    lp_right_t  *right;
+
+    text.data = name;
+    text.len = lp_field_follows(name, product);
+    text = lp_fields_find(view, text);
+
+    if (text.data == NULL || found->rights.n == LP_RIGHTS_MAX) {
+        return;
+    }
+
+    right = &found->rights.list[found->rights.n];
+
+    if (lp_right_parse(right, text) != 0) {
+        found->unreadable++;
+        return;
+    }
+
+    found->rights.n++;
+    found->overdue |= lp_right_ended(right, found->today);
 }
 
 
@@ -360,8 +411,11 @@ ngx_http_leerpoort_decide(ngx_http_leerpoort_ctx_t *ctx,
     }
 
     ctx->outcome = lp_decide(found->known ? &found->product : NULL,
-                             &found->rights, ngx_http_leerpoort_today(),
-                             &right);
+                             &found->rights, found->today, &right);
+
+    if (ctx->outcome == LP_ENDED && found->overdue) {
+        ctx->outcome = LP_ACTIVATE;
+    }
 
     if (ctx->outcome != LP_REDIRECT && ctx->outcome != LP_ACTIVATE) {
         return NGX_OK;

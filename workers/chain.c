@@ -1,8 +1,12 @@
 /*
  * The chain is a list in order of kindness (lp_chain_compare()), as it was when
- * it was last changed. A right that ended since then makes place for the next
- * one when the chain is put in order again: by the next message about any of
- * the entitlements.
+ * it was last changed. Time passes and nobody sends anything: for that day the
+ * right that will be best once the first has ended stands beside it, as
+ * "<product>+". All of it is put in order again by the next message about any
+ * of the entitlements, and by an activation.
+ *
+ * A right without a record is an operator's. It takes its place among the
+ * others, and is never taken away by what sellers send.
  *
  * The ids of one user are sent alike in every entitlement. Where they are not,
  * the chain of the ids in the message is put in order, and an id that only
@@ -13,10 +17,20 @@
 
 #include <stdlib.h>
 
+#include "../core/day.h"
+
+#define RIGHTS_MAX (LP_CHAIN_MAX + 2) /* with an operator's two */
+
 typedef struct {
     lp_record_t *record;
     lp_right_t   right;
 } candidate_t;
+
+/* What one holder may have. */
+typedef struct {
+    const lp_right_t *list[RIGHTS_MAX];
+    unsigned          n;
+} rights_t;
 
 typedef enum {
     LICENSED = 0,
@@ -35,9 +49,11 @@ static int seek_one(lp_chain_t *chain, const lp_record_t *record,
 static unsigned line_up(const lp_chain_t *chain, lp_record_t *record,
                         uint32_t today, candidate_t *list);
 static void link_up(const candidate_t *list, unsigned n);
-static void write_right(const lp_chain_t *chain, const lp_holder_t *holder,
-                        lp_store_t *store, const candidate_t *list, unsigned n,
-                        lp_span_t product, uint32_t today);
+static void gather(const lp_chain_t *chain, const lp_holder_t *holder,
+                   const candidate_t *list, unsigned n, rights_t *rights);
+static void write_rights(const lp_holder_t *holder, lp_store_t *store,
+                         const rights_t *rights, lp_span_t product,
+                         uint32_t today);
 
 int
 lp_chain_compare(const lp_right_t *a, const lp_right_t *b, uint32_t today)
@@ -67,13 +83,13 @@ lp_chain_compare(const lp_right_t *a, const lp_right_t *b, uint32_t today)
 static rank_t
 rank(const lp_right_t *right, uint32_t today)
 {
-    if (right->until != 0 && right->until < today) {
+    if (lp_right_ended(right, today)) {
         return ENDED;
     }
     if (right->state == LP_BLOCKED) {
         return BLOCKED;
     }
-    if (right->from > today) {
+    if (lp_right_to_come(right, today)) {
         return TO_COME;
     }
     return right->state == LP_LICENSED ? LICENSED : USABLE;
@@ -117,6 +133,34 @@ hold(lp_chain_t *chain, const lp_record_t *record, const char *user)
 }
 
 void
+lp_slots_ask(lp_store_t *store, lp_span_t key, lp_span_t product)
+{
+    char      name[LP_FOLLOWS_MAX];
+    lp_span_t follows = {name, lp_field_follows(name, product)};
+
+    lp_store_add(store, LP_WORDS(lp_span("HMGET"), key, product, follows));
+}
+
+void
+lp_slots_read(lp_slot_t *first, lp_slot_t *follows, const redisReply *reply)
+{
+    lp_slot_t *slot[2] = {first, follows};
+    lp_span_t  text;
+    unsigned   i;
+
+    for (i = 0; i < 2; i++) {
+        text = (lp_span_t) {NULL, 0};
+        if (reply != NULL && reply->type == REDIS_REPLY_ARRAY
+            && reply->elements == 2) {
+            text = lp_store_text(reply->element[i]);
+        }
+        slot[i]->any = text.data != NULL;
+        slot[i]->has = slot[i]->any
+                       && lp_right_parse(&slot[i]->right, text) == 0;
+    }
+}
+
+void
 lp_chain_clear(lp_chain_t *chain)
 {
     free(chain->members);
@@ -127,13 +171,17 @@ lp_chain_clear(lp_chain_t *chain)
 int
 lp_chain_seek(lp_chain_t *chain, const lp_record_t *record)
 {
-    unsigned i;
-    int      rc = 0;
+    const lp_holder_t *holder;
+    unsigned           i;
+    int                rc = 0;
 
     for (i = 0; i < chain->n_holders; i++) {
-        if (chain->holders[i].has) {
-            rc |= seek_one(chain, record,
-                           chain->holders[i].right.entitlement);
+        holder = &chain->holders[i];
+        if (holder->first.has) {
+            rc |= seek_one(chain, record, holder->first.right.entitlement);
+        }
+        if (holder->follows.has) {
+            rc |= seek_one(chain, record, holder->follows.right.entitlement);
         }
     }
     if (record->has_next) {
@@ -292,6 +340,7 @@ lp_chain_write(lp_chain_t *chain, lp_store_t *store, lp_record_t *record,
                uint32_t today)
 {
     candidate_t list[LP_CHAIN_MAX + 1];
+    rights_t    rights;
     unsigned    i, n;
 
     record->has_next = 0;
@@ -304,8 +353,9 @@ lp_chain_write(lp_chain_t *chain, lp_store_t *store, lp_record_t *record,
         }
     }
     for (i = 0; i < chain->n_holders; i++) {
-        write_right(chain, &chain->holders[i], store, list, n,
-                    lp_field(&record->product), today);
+        gather(chain, &chain->holders[i], list, n, &rights);
+        write_rights(&chain->holders[i], store, &rights,
+                     lp_field(&record->product), today);
     }
 }
 
@@ -368,13 +418,13 @@ is_held(const lp_record_t *record, const lp_holder_t *holder)
 
 /* An operator gave this right by hand: no record is behind it. */
 static int
-is_operators(const lp_chain_t *chain, const lp_holder_t *holder)
+is_operators(const lp_chain_t *chain, const lp_slot_t *slot)
 {
     unsigned i;
 
-    for (i = 0; holder->has && i < chain->n_members; i++) {
+    for (i = 0; slot->has && i < chain->n_members; i++) {
         if (memcmp(chain->members[i].before.entitlement,
-                   holder->right.entitlement, LP_ENTITLEMENT_LEN)
+                   slot->right.entitlement, LP_ENTITLEMENT_LEN)
             == 0) {
             return !chain->members[i].before.exists;
         }
@@ -382,44 +432,94 @@ is_operators(const lp_chain_t *chain, const lp_holder_t *holder)
     return 0;
 }
 
-/* What an operator gave is never taken away by what sellers send, and a licence
-   that is valid not replaced either. */
-static int
-is_kept(const lp_chain_t *chain, const lp_holder_t *holder, int replaced,
-        uint32_t today)
+static void
+gather(const lp_chain_t *chain, const lp_holder_t *holder,
+       const candidate_t *list, unsigned n, rights_t *rights)
 {
-    return is_operators(chain, holder)
-           && (!replaced
-               || (holder->right.state == LP_LICENSED
-                   && rank(&holder->right, today) != ENDED));
+    unsigned i;
+
+    rights->n = 0;
+    for (i = 0; i < n; i++) {
+        if (is_held(list[i].record, holder)) {
+            rights->list[rights->n++] = &list[i].right;
+        }
+    }
+    if (is_operators(chain, &holder->first)) {
+        rights->list[rights->n++] = &holder->first.right;
+    }
+    if (is_operators(chain, &holder->follows)) {
+        rights->list[rights->n++] = &holder->follows.right;
+    }
+}
+
+/* Of all but one; NULL: there is none. */
+static const lp_right_t *
+best_of(const rights_t *rights, const lp_right_t *but, uint32_t day)
+{
+    const lp_right_t *best = NULL, *right;
+    unsigned          i;
+
+    for (i = 0; i < rights->n; i++) {
+        right = rights->list[i];
+        if (right != but
+            && (best == NULL || lp_chain_compare(right, best, day) < 0)) {
+            best = right;
+        }
+    }
+    return best;
+}
+
+/* What serves the user best on the day after the first one ends; none of it
+   has ended today already. */
+static const lp_right_t *
+best_after(const rights_t *rights, const lp_right_t *first, uint32_t today)
+{
+    const lp_right_t *best;
+    uint32_t          day = today;
+
+    if (first->until >= today) {
+        day = lp_day_numbered(lp_day_number(first->until) + 1);
+    }
+    best = best_of(rights, first, day);
+    if (best != NULL && rank(best, day) == ENDED) {
+        best = best_of(rights, first, today);
+    }
+    return best == NULL || rank(best, today) == ENDED ? NULL : best;
 }
 
 static void
-write_right(const lp_chain_t *chain, const lp_holder_t *holder,
-            lp_store_t *store, const candidate_t *list, unsigned n,
-            lp_span_t product, uint32_t today)
+write_slot(lp_store_t *store, lp_span_t key, lp_span_t field,
+           const lp_slot_t *slot, const lp_right_t *right)
 {
     char      text[LP_RIGHT_MAX], stored[LP_RIGHT_MAX];
-    lp_span_t key = {holder->key, holder->key_len}, right, old;
-    unsigned  i = 0;
+    lp_span_t now, old;
 
-    while (i < n && !is_held(list[i].record, holder)) {
-        i++;
-    }
-    if (is_kept(chain, holder, i < n, today)) {
-        return;
-    }
-    if (i == n) {
-        if (holder->any) {
-            lp_store_add(store, LP_WORDS(lp_span("HDEL"), key, product));
+    if (right == NULL) {
+        if (slot->any) {
+            lp_store_add(store, LP_WORDS(lp_span("HDEL"), key, field));
         }
         return;
     }
-    right = (lp_span_t) {text, lp_right_format(text, &list[i].right)};
-    old = (lp_span_t) {stored, holder->has
-                                   ? lp_right_format(stored, &holder->right)
-                                   : 0};
-    if (!lp_span_equal(right, old)) {
-        lp_store_add(store, LP_WORDS(lp_span("HSET"), key, product, right));
+    now = (lp_span_t) {text, lp_right_format(text, right)};
+    old = (lp_span_t) {stored,
+                       slot->has ? lp_right_format(stored, &slot->right) : 0};
+    if (!lp_span_equal(now, old)) {
+        lp_store_add(store, LP_WORDS(lp_span("HSET"), key, field, now));
     }
+}
+
+static void
+write_rights(const lp_holder_t *holder, lp_store_t *store,
+             const rights_t *rights, lp_span_t product, uint32_t today)
+{
+    char              name[LP_FOLLOWS_MAX];
+    lp_span_t         key = {holder->key, holder->key_len};
+    lp_span_t         field = {name, lp_field_follows(name, product)};
+    const lp_right_t *first = best_of(rights, NULL, today), *follows = NULL;
+
+    if (first != NULL) {
+        follows = best_after(rights, first, today);
+    }
+    write_slot(store, key, product, &holder->first, first);
+    write_slot(store, key, field, &holder->follows, follows);
 }

@@ -1,7 +1,8 @@
 /*
- * Several entitlements of one user to one product. Redis has one right record
- * for a user and a product, of the entitlement that serves the user best; the
- * others follow it by the field "next" of their records.
+ * Several entitlements of one user to one product. Redis has two right records
+ * for a user and a product: of the entitlement that serves the user best, and
+ * in the field "<product>+" of the one that follows it. The others follow by
+ * the field "next" of their records.
  */
 
 #ifndef LP_CHAIN_H
@@ -9,14 +10,20 @@
 
 #include "record.h"
 
+/* A right as it is stored. */
+typedef struct {
+    int        any; /* something is stored */
+    int        has; /* and it is this right */
+    lp_right_t right;
+} lp_slot_t;
+
 /* Whose right: a user's hash u:, or the school's s: for an open right. */
 typedef struct {
     char        key[LP_KEY_MAX];
     size_t      key_len;
-    const char *user;  /* LP_USER_KEY_LEN characters; NULL: the whole school */
-    int         any;   /* something is stored */
-    int         has;   /* and it is this right */
-    lp_right_t  right;
+    const char *user; /* LP_USER_KEY_LEN characters; NULL: the whole school */
+    lp_slot_t   first;
+    lp_slot_t   follows;
 } lp_holder_t;
 
 /* An entitlement of the chain other than the one in hand. */
@@ -44,6 +51,12 @@ int lp_chain_compare(const lp_right_t *a, const lp_right_t *b, uint32_t today);
 /* Fills in the holders of a record's right: none for a code's. */
 void lp_chain_holders(lp_chain_t *chain, const lp_record_t *record);
 
+/* Adds the HMGET of what a holder has for a product; lp_slots_read() takes the
+   reply. */
+void lp_slots_ask(lp_store_t *store, lp_span_t key, lp_span_t product);
+void lp_slots_read(lp_slot_t *first, lp_slot_t *follows,
+                   const redisReply *reply);
+
 /* Frees the members. */
 void lp_chain_clear(lp_chain_t *chain);
 
@@ -67,7 +80,8 @@ lp_store_status_t lp_chain_find(lp_chain_t *chain, lp_store_t *store,
 /*
  * Puts the chain in order for today, with record in it, and adds what is to be
  * written to the transaction: the members that changed and the rights of the
- * holders. record->next is set; the caller writes the record afterwards.
+ * holders, with what follows. record->next is set; the caller writes the record
+ * afterwards.
  */
 void lp_chain_write(lp_chain_t *chain, lp_store_t *store, lp_record_t *record,
                     uint32_t today);
@@ -86,10 +100,10 @@ lp_store_status_t lp_chain_block(lp_store_t *store, const char *entitlement,
                                  int blocked, uint32_t today, int *changed);
 
 /*
- * Where the right at key and product has ended and another entitlement follows:
- * puts the chain in order for today. user.len 0: key is a school's. Uses WATCH
- * and a transaction of its own. LP_STORE_OK with *changed 0: nothing follows;
- * LP_STORE_CONFLICT: somebody was quicker.
+ * Where the right at key and product has ended, and what follows it too: puts
+ * the chain in order for today, if there is something to be put in order. Uses
+ * WATCH and a transaction of its own. LP_STORE_OK with *changed 0: nothing
+ * follows; LP_STORE_CONFLICT: somebody was quicker.
  */
 lp_store_status_t lp_chain_promote(lp_store_t *store, lp_span_t key,
                                    unsigned shard, lp_span_t product,

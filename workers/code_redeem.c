@@ -19,6 +19,7 @@
 
 #include "../core/licence.h"
 #include "../core/right.h"
+#include "chain.h"
 #include "code_tries.h"
 #include "pairs.h"
 #include "revoked.h"
@@ -60,6 +61,7 @@ typedef struct {
     lp_record_t          before; /* what lies there */
     lp_right_t           held;
     int                  has_held;
+    lp_chain_t           chain;  /* of the licence, where something is held */
 } redeem_t;
 
 typedef struct {
@@ -78,6 +80,7 @@ static int prepare(redeem_t *redeem);
 static lp_codes_result_t read_rest(redeem_t *redeem);
 static lp_codes_result_t judge_parent(const redeem_t *redeem);
 static void read_held(redeem_t *redeem);
+static void hold(redeem_t *redeem, const lp_slot_t *slot);
 static void set_days(redeem_t *redeem);
 static lp_codes_result_t judge_held(const redeem_t *redeem);
 static lp_store_status_t write_all(redeem_t *redeem);
@@ -138,6 +141,7 @@ attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
         redeemed->product = redeem->product;
         redeemed->until = redeem->licence.expires;
         status = write_all(redeem);
+        lp_chain_clear(&redeem->chain);
         return status == LP_STORE_OK         ? LP_CODES_OK
                : status == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
                                              : LP_CODES_FAILED;
@@ -330,8 +334,8 @@ read_rest(redeem_t *redeem)
     key.len = lp_key_product(product, lp_field(&redeem->product));
     lp_store_add(store, LP_WORDS(lp_span("HGET"), key, lp_span("licence")));
     for (i = 0; i < licence->n_users; i++) {
-        lp_store_add(store, LP_WORDS(lp_span("HGET"), redeem->rights[i].span,
-                                     lp_field(&redeem->product)));
+        lp_slots_ask(store, redeem->rights[i].span,
+                     lp_field(&redeem->product));
     }
     if (lp_store_run(store) != LP_STORE_OK
         || lp_place_read(lp_store_reply(store, REPLY_PLACE))
@@ -382,20 +386,32 @@ judge_parent(const redeem_t *redeem)
     return LP_CODES_NEW;
 }
 
-/* The right that the person has by one of the ids: the first that is there. */
+/* The best right that the person has by any of the ids. */
 static void
 read_held(redeem_t *redeem)
 {
-    lp_store_t *store = redeem->service->store;
-    unsigned    i;
+    lp_slot_t first, follows;
+    unsigned  i;
 
     redeem->has_held = 0;
-    for (i = 0; i < redeem->by->n_users && !redeem->has_held; i++) {
-        redeem->has_held
-            = lp_right_parse(&redeem->held,
-                             lp_store_text(lp_store_reply(
-                                 store, REPLY_RIGHTS + i)))
-              == 0;
+    for (i = 0; i < redeem->by->n_users; i++) {
+        lp_slots_read(&first, &follows,
+                      lp_store_reply(redeem->service->store,
+                                     REPLY_RIGHTS + i));
+        hold(redeem, &first);
+        hold(redeem, &follows);
+    }
+}
+
+static void
+hold(redeem_t *redeem, const lp_slot_t *slot)
+{
+    if (slot->has
+        && (!redeem->has_held
+            || lp_chain_compare(&slot->right, &redeem->held,
+                                redeem->by->today) < 0)) {
+        redeem->held = slot->right;
+        redeem->has_held = 1;
     }
 }
 
@@ -432,13 +448,6 @@ set_days(redeem_t *redeem)
     licence->licensed = redeem->by->today;
     licence->expires = lp_licence_until(period, redeem->by->today,
                                         licence->minimum);
-    if (redeem->has_held
-        && memcmp(redeem->held.entitlement, licence->entitlement,
-                  LP_ENTITLEMENT_LEN) != 0) {
-        /* what the person had before stays behind it */
-        licence->has_next = 1;
-        memcpy(licence->next, redeem->held.entitlement, LP_ENTITLEMENT_LEN);
-    }
 }
 
 /* A code is not spent on what the person has already, nor against a block. */
@@ -464,12 +473,21 @@ judge_held(const redeem_t *redeem)
 static lp_store_status_t
 write_all(redeem_t *redeem)
 {
-    lp_store_t *store = redeem->service->store;
+    lp_store_t       *store = redeem->service->store;
+    lp_store_status_t status;
 
+    memset(&redeem->chain, 0, sizeof(redeem->chain));
+    if (redeem->has_held) {
+        /* what the person had before stays behind it */
+        status = lp_chain_read(&redeem->chain, store, &redeem->licence);
+        if (status != LP_STORE_OK) {
+            return status;
+        }
+    }
     lp_store_begin(store);
+    add_rights(redeem);
     lp_record_write(store, &redeem->licence, &redeem->before);
     add_parent(redeem);
-    add_rights(redeem);
     add_code(redeem);
     if (add_entry(redeem) != 0) {
         lp_store_add(store, LP_WORDS(lp_span("DISCARD")));
@@ -503,6 +521,11 @@ add_rights(redeem_t *redeem)
     lp_span_t  value = {text, 0};
     unsigned   i;
 
+    if (redeem->has_held) {
+        lp_chain_write(&redeem->chain, redeem->service->store,
+                       &redeem->licence, redeem->by->today);
+        return;
+    }
     if (!lp_record_right(&redeem->licence, &right)) {
         return;
     }

@@ -15,6 +15,7 @@
 
 #include "codes.h"
 #include "journal.h"
+#include "open_block.h"
 
 #define PLACE_NAMED 3 /* characters of an entitlement in the name of x: */
 
@@ -84,11 +85,10 @@ ask_item(lp_store_t *store, const lp_item_t *item)
                                  item->wanted.entitlement);
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
     for (i = 0; i < item->chain.n_holders; i++) {
-        lp_store_add(store,
-                     LP_WORDS(lp_span("HGET"),
-                              ((lp_span_t) {item->chain.holders[i].key,
-                                            item->chain.holders[i].key_len}),
-                              product));
+        lp_slots_ask(store,
+                     (lp_span_t) {item->chain.holders[i].key,
+                                  item->chain.holders[i].key_len},
+                     product);
     }
     if (item->message->has_code) {
         key.len = lp_key_code(name, item->message->code);
@@ -134,7 +134,6 @@ static void
 take_item(lp_item_t *item, const lp_store_t *store, unsigned *at)
 {
     lp_holder_t *holder;
-    lp_span_t    text;
     unsigned     i;
     int          shard;
 
@@ -152,9 +151,8 @@ take_item(lp_item_t *item, const lp_store_t *store, unsigned *at)
     *at += 2;
     for (i = 0; i < item->chain.n_holders; i++) {
         holder = &item->chain.holders[i];
-        text = lp_store_text(lp_store_reply(store, (*at)++));
-        holder->any = text.data != NULL;
-        holder->has = holder->any && lp_right_parse(&holder->right, text) == 0;
+        lp_slots_read(&holder->first, &holder->follows,
+                      lp_store_reply(store, (*at)++));
     }
     if (item->message->has_code) {
         take_code(item, lp_store_reply(store, (*at)++));
@@ -236,7 +234,7 @@ touches_rights(const lp_item_t *item)
         return 1;
     }
     for (i = 0; i < item->chain.n_holders; i++) {
-        if (!item->chain.holders[i].has && item->after.n_users > 0) {
+        if (!item->chain.holders[i].first.has && item->after.n_users > 0) {
             return 1;
         }
     }
@@ -329,6 +327,40 @@ lp_intake_decide(lp_intake_t *intake)
     return status;
 }
 
+/* The right is blocked before its licences are, so that no click adds one
+   meanwhile. The message is applied when all is done: whoever repeats it after
+   this process was killed finishes it. */
+static lp_store_status_t
+close_open(lp_intake_t *intake, lp_item_t *item)
+{
+    lp_store_t *store = intake->service->store;
+    lp_record_t closed = item->before;
+
+    closed.status = LP_STATUS_BLOCKED;
+    lp_store_begin(store);
+    lp_chain_write(&item->chain, store, &closed, intake->today);
+    lp_record_write(store, &closed, &item->before);
+    return lp_store_commit(store);
+}
+
+static lp_store_status_t
+change_open(lp_intake_t *intake, lp_item_t *item, int *changed)
+{
+    int blocks = item->after.status == LP_STATUS_BLOCKED;
+    int was_blocked = item->before.status == LP_STATUS_BLOCKED;
+
+    if (item->before.used == 0 || item->after.status == LP_STATUS_CANCELLED
+        || (!blocks && !was_blocked)) {
+        return LP_STORE_OK;
+    }
+    if (!was_blocked) {
+        *changed = 1;
+        return close_open(intake, item);
+    }
+    return lp_open_block(intake->service->store, &item->before, blocks,
+                         intake->today, changed);
+}
+
 lp_store_status_t
 lp_intake_licences(lp_intake_t *intake, int *changed)
 {
@@ -340,12 +372,18 @@ lp_intake_licences(lp_intake_t *intake, int *changed)
     *changed = 0;
     for (i = 0; status == LP_STORE_OK && i < intake->n; i++) {
         item = &intake->items[i];
-        if (item->refused || !item->rights || !item->has_licence) {
+        one = 0;
+        if (item->refused || !item->write
+            || item->verdict->result != LP_APPLIED) {
             continue;
         }
-        status = lp_chain_block(intake->service->store, item->licence,
-                                item->after.status == LP_STATUS_BLOCKED,
-                                intake->today, &one);
+        if (item->after.type == LP_TYPE_OPEN) {
+            status = change_open(intake, item, &one);
+        } else if (item->rights && item->has_licence) {
+            status = lp_chain_block(intake->service->store, item->licence,
+                                    item->after.status == LP_STATUS_BLOCKED,
+                                    intake->today, &one);
+        }
         *changed |= one;
     }
     return status;

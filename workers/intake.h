@@ -62,9 +62,10 @@ lp_store_status_t lp_intake_read(lp_intake_t *intake);
 lp_store_status_t lp_intake_decide(lp_intake_t *intake);
 
 /*
- * Blocks the licences of codes whose entitlement is to be blocked, or lifts the
- * block. Each is a transaction of its own, so that what was read for the batch
- * is not watched any more afterwards: *changed: read again.
+ * Blocks the licences of codes and open rights whose entitlement is to be
+ * blocked, or lifts the block. That takes transactions of its own, so that what
+ * was read for the batch is not watched any more afterwards: *changed: read
+ * again.
  */
 lp_store_status_t lp_intake_licences(lp_intake_t *intake, int *changed);
 

@@ -31,7 +31,9 @@ static lp_outcome_t look_behind(lp_activation_t *a);
 static lp_outcome_t found(lp_activation_t *a, const lp_right_t *right);
 static lp_outcome_t activate(lp_activation_t *a, const lp_right_t *right);
 static lp_outcome_t activate_own(lp_activation_t *a);
-static lp_outcome_t write_own(lp_activation_t *a, int is_new);
+static int is_chained(const lp_activation_t *a);
+static lp_outcome_t write_own(lp_activation_t *a, int is_new,
+                              lp_chain_t *chain);
 static lp_store_status_t read_own(lp_activation_t *a);
 static lp_store_status_t read_own_at(lp_activation_t *a, unsigned shard);
 static lp_store_status_t read_others(lp_activation_t *a);
@@ -42,6 +44,7 @@ static void make_own(lp_activation_t *a);
 static void write_rights(lp_activation_t *a);
 static void write_right(lp_activation_t *a, const lp_held_key_t *key,
                         lp_span_t value);
+static void drop_follows(lp_activation_t *a, const lp_held_key_t *key);
 static int is_this_right(const lp_activation_t *a, unsigned i);
 static void pause_a_little(unsigned tries);
 
@@ -178,7 +181,9 @@ activate(lp_activation_t *a, const lp_right_t *right)
 static lp_outcome_t
 activate_own(lp_activation_t *a)
 {
-    int is_new;
+    lp_chain_t   chain;
+    lp_outcome_t outcome = LP_UNAVAILABLE;
+    int          is_new;
 
     if (read_own(a) != LP_STORE_OK || read_others(a) != LP_STORE_OK) {
         return LP_UNAVAILABLE;
@@ -203,16 +208,45 @@ activate_own(lp_activation_t *a)
         return LP_UNAVAILABLE;
     }
 
-    return write_own(a, is_new);
+    if (!is_chained(a)) {
+        return write_own(a, is_new, NULL);
+    }
+
+    if (lp_chain_read(&chain, a->store, &a->licence) == LP_STORE_OK) {
+        outcome = write_own(a, is_new, &chain);
+    }
+    lp_chain_clear(&chain);
+
+    return outcome;
 }
 
+/* Other entitlements of the user stand before it or behind it. */
+static int
+is_chained(const lp_activation_t *a)
+{
+    int      chained = a->licence.has_next;
+    unsigned i;
+
+    for (i = 0; i < a->held.rights.n; i++) {
+        chained |= is_this_right(a, i)
+                   && (a->held.found[i].follows || a->held.found[i].more);
+    }
+
+    return chained && a->has_record
+           && lp_span_equal(lp_field(&a->licence.product), a->field);
+}
+
+/* chain: NULL where there is none. */
 static lp_outcome_t
-write_own(lp_activation_t *a, int is_new)
+write_own(lp_activation_t *a, int is_new, lp_chain_t *chain)
 {
     lp_outcome_t outcome;
 
     lp_store_begin(a->store);
     write_rights(a);
+    if (chain != NULL) {
+        lp_chain_write(chain, a->store, &a->licence, a->by->today);
+    }
 
     if (a->has_record) {
         lp_record_write(a->store, &a->licence, &a->before);
@@ -409,6 +443,9 @@ write_rights(lp_activation_t *a)
         if (is_this_right(a, i)) {
             write_right(a, &a->held.keys[a->held.found[i].key], value);
         }
+        if (is_this_right(a, i) && a->held.found[i].follows) {
+            drop_follows(a, &a->held.keys[a->held.found[i].key]);
+        }
     }
 
     for (i = 0; i < a->n_others; i++) {
@@ -423,6 +460,16 @@ write_right(lp_activation_t *a, const lp_held_key_t *key, lp_span_t value)
 {
     lp_store_add(a->store, LP_WORDS(lp_span("HSET"), lp_held_key(key),
                                     a->field, value));
+}
+
+/* It does not follow any more. What does now is the chain's. */
+static void
+drop_follows(lp_activation_t *a, const lp_held_key_t *key)
+{
+    char      name[LP_FOLLOWS_MAX];
+    lp_span_t field = {name, lp_field_follows(name, a->field)};
+
+    lp_store_add(a->store, LP_WORDS(lp_span("HDEL"), lp_held_key(key), field));
 }
 
 /* The i-th right is the one in hand, or the same one under another key. */

@@ -11,6 +11,7 @@
  */
 
 #include "activation.h"
+#include "chain.h"
 
 #define CLICKS_AT_ONCE 128 /* more workers than there are */
 
@@ -19,10 +20,10 @@ static lp_store_status_t read_open(lp_activation_t *a, unsigned reply);
 static int near_limit(const lp_record_t *open);
 static void make_open(lp_activation_t *a);
 static void make_licence(lp_activation_t *a, lp_span_t user);
-static void follow(lp_activation_t *a);
-static lp_outcome_t write_again(lp_activation_t *a);
-static lp_outcome_t write_new(lp_activation_t *a);
-static void write_right(lp_activation_t *a);
+static int read_chain(lp_activation_t *a, lp_chain_t *chain);
+static lp_outcome_t write_again(lp_activation_t *a, lp_chain_t *chain);
+static lp_outcome_t write_new(lp_activation_t *a, lp_chain_t *chain);
+static void write_right(lp_activation_t *a, lp_chain_t *chain);
 static void count_use(lp_activation_t *a);
 
 /* The user's hash at the school: of the first key, which is the ECK iD's. */
@@ -35,6 +36,9 @@ home_of_user(const lp_activation_t *a)
 lp_outcome_t
 lp_activate_open(lp_activation_t *a)
 {
+    lp_chain_t   chain = {.members = NULL};
+    lp_outcome_t outcome;
+
     if (a->by->n_users == 0 || !home_of_user(a)->is_hash) {
         return LP_NO_RIGHT;
     }
@@ -55,10 +59,13 @@ lp_activate_open(lp_activation_t *a)
 
     /* the licence is there, but the right is not: it is given back */
     if (a->before.exists && a->before.expires >= a->by->today) {
-        return write_again(a);
+        outcome = write_again(a, &chain);
+    } else {
+        outcome = write_new(a, &chain);
     }
+    lp_chain_clear(&chain);
 
-    return write_new(a);
+    return outcome;
 }
 
 /* The licence, if there is one from before, and the open right's record. */
@@ -143,14 +150,16 @@ make_open(lp_activation_t *a)
 }
 
 static lp_outcome_t
-write_again(lp_activation_t *a)
+write_again(lp_activation_t *a, lp_chain_t *chain)
 {
     lp_outcome_t outcome;
 
-    follow(a);
+    if (read_chain(a, chain) != 0) {
+        return LP_UNAVAILABLE;
+    }
 
     lp_store_begin(a->store);
-    write_right(a);
+    write_right(a, chain);
     lp_record_write(a->store, &a->licence, &a->before);
     outcome = lp_activation_commit(a, a->licence.expires);
     a->licence.exists = outcome == LP_REDIRECT;
@@ -159,7 +168,7 @@ write_again(lp_activation_t *a)
 }
 
 static lp_outcome_t
-write_new(lp_activation_t *a)
+write_new(lp_activation_t *a, lp_chain_t *chain)
 {
     lp_outcome_t outcome;
     int          over;
@@ -170,9 +179,8 @@ write_new(lp_activation_t *a)
     }
 
     make_licence(a, home_of_user(a)->user);
-    follow(a);
 
-    if (lp_activation_seal(a, &a->open) != 0) {
+    if (read_chain(a, chain) != 0 || lp_activation_seal(a, &a->open) != 0) {
         return LP_UNAVAILABLE;
     }
 
@@ -185,7 +193,7 @@ write_new(lp_activation_t *a)
     }
 
     lp_store_begin(a->store);
-    write_right(a);
+    write_right(a, chain);
     lp_record_write(a->store, &a->licence, &a->before);
     count_use(a);
     lp_journal_activation(a->store, &a->open, a->licence.licensed,
@@ -221,33 +229,36 @@ make_licence(lp_activation_t *a, lp_span_t user)
     lp_field_set(&licence->school, a->key->school);
 }
 
-/* A right of the user's own that is of no use today must not be lost: it comes
-   next in the chain. */
-static void
-follow(lp_activation_t *a)
+/* Rights of the user's own that are of no use today must not be lost: they come
+   next in the chain. It stays empty where there are none. */
+static int
+read_chain(lp_activation_t *a, lp_chain_t *chain)
 {
-    const lp_right_t *right;
-    unsigned          i;
+    unsigned i;
+    int      chained = a->licence.has_next;
 
     for (i = 0; i < a->held.rights.n; i++) {
-        right = &a->held.rights.list[i];
-
-        if (a->held.found[i].key == 0
-            && lp_span_equal(a->held.found[i].field, a->field)
-            && memcmp(right->entitlement, a->licence.entitlement,
-                      LP_ENTITLEMENT_LEN) != 0) {
-            a->licence.has_next = 1;
-            memcpy(a->licence.next, right->entitlement, LP_ENTITLEMENT_LEN);
-        }
+        chained |= a->held.found[i].key == 0
+                   && lp_span_equal(a->held.found[i].field, a->field);
     }
+
+    return chained
+                   && lp_chain_read(chain, a->store, &a->licence)
+                          != LP_STORE_OK
+               ? -1 : 0;
 }
 
 static void
-write_right(lp_activation_t *a)
+write_right(lp_activation_t *a, lp_chain_t *chain)
 {
     char       text[LP_RIGHT_MAX];
     lp_right_t right;
     lp_span_t  value;
+
+    if (chain->n_holders > 0) {
+        lp_chain_write(chain, a->store, &a->licence, a->by->today);
+        return;
+    }
 
     right.state = LP_LICENSED;
     right.from = a->licence.licensed;

@@ -232,6 +232,10 @@ right_of(lp_span_t school, lp_span_t product, lp_span_t text)
         json_object_set_new(object, "tokensRefusedBefore", text_of(text));
         return object;
     }
+    if (product.len > 1 && product.data[product.len - 1] == '+') {
+        product.len--;
+        json_object_set_new(object, "follows", json_true());
+    }
     json_object_set_new(object, "productId", text_of(product));
     if (lp_right_parse(&right, text) != 0) {
         json_object_set_new(object, "unreadable", json_true());

@@ -15,6 +15,7 @@
 #include "../core/day.h"
 #include "../core/keys.h"
 #include "../core/right.h"
+#include "chain.h"
 #include "commands.h"
 #include "entitlement.h"
 #include "holder.h"
@@ -216,31 +217,53 @@ change_right(const lp_args_t *args, lp_right_t *right)
     return LP_YES;
 }
 
-/* Reads the right that is there; one that can't be read counts as none. */
+/* Reads the right that is there, and what follows it; one that can't be read
+   counts as none. */
 static int
-fetch_right(hash_t *hash, lp_span_t product, lp_right_t *right)
+fetch_right(hash_t *hash, lp_span_t product, lp_right_t *right,
+            lp_slot_t *follows)
 {
     redisReply *reply;
+    lp_slot_t   first;
+    char        name[LP_FOLLOWS_MAX];
+    lp_span_t   field = {name, lp_field_follows(name, product)};
 
     memset(right, 0, sizeof(*right));
     reply = lp_redis_ask(&hash->redis,
-                         LP_WORDS(lp_span("HGET"), hash->key, product),
-                         LP_REPLY_STRING | LP_REPLY_NIL);
+                         LP_WORDS(lp_span("HMGET"), hash->key, product, field),
+                         LP_REPLY_ARRAY);
     if (reply == NULL) {
         return LP_NO;
     }
-    if (reply->type == REDIS_REPLY_STRING
-        && lp_right_parse(right, lp_redis_text(reply)) != 0) {
-        memset(right, 0, sizeof(*right));
+    lp_slots_read(&first, follows, reply);
+    if (first.has) {
+        *right = first.right;
     }
     freeReplyObject(reply);
     return LP_YES;
 }
 
+/* What follows is never the right itself. */
+static int
+drop_same(hash_t *hash, lp_span_t product, const lp_right_t *right,
+          const lp_slot_t *follows)
+{
+    char      name[LP_FOLLOWS_MAX];
+    lp_span_t field = {name, lp_field_follows(name, product)};
+
+    if (!follows->has
+        || memcmp(follows->right.entitlement, right->entitlement,
+                  LP_ENTITLEMENT_LEN) != 0) {
+        return LP_YES;
+    }
+    return lp_redis_tell(&hash->redis,
+                         LP_WORDS(lp_span("HDEL"), hash->key, field));
+}
+
 /* Writes unless somebody was quicker: then *quicker is 1. */
 static int
 store_right(hash_t *hash, lp_span_t product, const lp_right_t *right,
-            int *quicker)
+            const lp_slot_t *follows, int *quicker)
 {
     redisReply *reply;
     char        text[LP_RIGHT_MAX];
@@ -249,7 +272,8 @@ store_right(hash_t *hash, lp_span_t product, const lp_right_t *right,
     if (lp_redis_tell(&hash->redis, LP_WORDS(lp_span("MULTI"))) != LP_YES
         || lp_redis_tell(&hash->redis,
                          LP_WORDS(lp_span("HSET"), hash->key, product, value))
-               != LP_YES) {
+               != LP_YES
+        || drop_same(hash, product, right, follows) != LP_YES) {
         return LP_NO;
     }
     reply = lp_redis_ask(&hash->redis, LP_WORDS(lp_span("EXEC")),
@@ -260,7 +284,7 @@ store_right(hash_t *hash, lp_span_t product, const lp_right_t *right,
     *quicker = reply->type == REDIS_REPLY_NIL;
     /* HSET's own error, such as WRONGTYPE, is inside the array */
     if (!*quicker
-        && (reply->elements != 1
+        && (reply->elements < 1
             || reply->element[0]->type != REDIS_REPLY_INTEGER)) {
         lp_say("Redis did not store the right: the key holds another type");
         freeReplyObject(reply);
@@ -274,13 +298,14 @@ static int
 set_right(const lp_args_t *args, hash_t *hash, lp_span_t product)
 {
     lp_right_t right;
+    lp_slot_t  follows;
     int        i, rc, quicker = 1;
 
     for (i = 0; i < ATTEMPTS && quicker; i++) {
         rc = lp_redis_tell(&hash->redis,
                            LP_WORDS(lp_span("WATCH"), hash->key));
         if (rc == LP_YES) {
-            rc = fetch_right(hash, product, &right);
+            rc = fetch_right(hash, product, &right, &follows);
         }
         if (rc == LP_YES) {
             rc = change_right(args, &right);
@@ -289,7 +314,7 @@ set_right(const lp_args_t *args, hash_t *hash, lp_span_t product)
             rc = lp_open_right_limit(args, &right, product);
         }
         if (rc == LP_YES) {
-            rc = store_right(hash, product, &right, &quicker);
+            rc = store_right(hash, product, &right, &follows, &quicker);
         }
         if (rc != LP_YES) {
             return rc;
@@ -367,7 +392,8 @@ lp_command_right_drop(const lp_args_t *args)
     int       tokens = args->value[LP_OPT_TOKENS] != NULL;
     int       all = args->value[LP_OPT_ALL] != NULL;
     int       one = args->value[LP_OPT_PRODUCT] != NULL;
-    lp_span_t field = LP_TOKENS_BEFORE;
+    char      name[LP_FOLLOWS_MAX];
+    lp_span_t field = LP_TOKENS_BEFORE, follows;
     hash_t    hash;
     int       rc;
 
@@ -378,11 +404,13 @@ lp_command_right_drop(const lp_args_t *args)
     if (rc != LP_YES) {
         return rc;
     }
+    follows = (lp_span_t) {name, lp_field_follows(name, field)};
     rc = open_hash(&hash, args);
     if (rc == LP_YES) {
         rc = remove_some(&hash,
                          all ? LP_WORDS(lp_span("DEL"), hash.key)
-                             : LP_WORDS(lp_span("HDEL"), hash.key, field));
+                             : LP_WORDS(lp_span("HDEL"), hash.key, field,
+                                        follows));
     }
     lp_redis_close(&hash.redis);
     return rc;

@@ -23,9 +23,10 @@ compare_rows(const void *a, const void *b)
     size_t       n = x->field.len < y->field.len ? x->field.len : y->field.len;
     int          d = memcmp(x->field.data, y->field.data, n);
 
-    return d != 0 ? d
-                  : (x->field.len > y->field.len)
-                        - (x->field.len < y->field.len);
+    if (d == 0) {
+        d = (x->field.len > y->field.len) - (x->field.len < y->field.len);
+    }
+    return d != 0 ? d : x->follows - y->follows;
 }
 
 static const char *
@@ -47,7 +48,8 @@ print_row(const lp_right_row_t *row)
 
     lp_escape(product, row->field, 64);
     if (!row->readable) {
-        printf("%-24s unreadable: counts as no right\n", product);
+        printf("%-24s unreadable: counts as no right%s\n", product,
+               row->follows ? "  follows" : "");
         return;
     }
     printf("%-24s %c     %-10s  %-10s  %s", product,
@@ -59,7 +61,7 @@ print_row(const lp_right_row_t *row)
     } else if (row->counted) {
         printf("  %" PRIu64 "/%" PRIu64, row->used, row->quantity);
     }
-    printf("\n");
+    printf("%s\n", row->follows ? "  follows" : "");
 }
 
 static json_t *
@@ -71,6 +73,15 @@ day_json(uint32_t day)
 }
 
 static json_t *
+mark_json(json_t *json, const lp_right_row_t *row)
+{
+    if (row->follows) {
+        json_object_set_new(json, "follows", json_true());
+    }
+    return json;
+}
+
+static json_t *
 row_json(const lp_right_row_t *row)
 {
     char    product[LP_ESCAPED_MAX], uuid[LP_UUID_LEN + 1];
@@ -78,7 +89,8 @@ row_json(const lp_right_row_t *row)
 
     lp_escape(product, row->field, 64);
     if (!row->readable) {
-        return json_pack("{s:s, s:b}", "product", product, "unreadable", 1);
+        json = json_pack("{s:s, s:b}", "product", product, "unreadable", 1);
+        return mark_json(json, row);
     }
     json = json_pack("{s:s, s:s%, s:o, s:o, s:s}", "product", product, "state",
                      (const char[]) {(char) row->right.state, '\0'}, (size_t) 1,
@@ -92,7 +104,7 @@ row_json(const lp_right_row_t *row)
                                 ? json_null()
                                 : json_integer((json_int_t) row->quantity));
     }
-    return json;
+    return mark_json(json, row);
 }
 
 /*
@@ -172,6 +184,7 @@ lp_right_rows_read(const redisReply *reply, const lp_args_t *args,
     int         open = args->value[LP_OPT_OPEN] != NULL;
     lp_span_t   field, value;
     size_t      i, n = 0;
+    int         follows;
 
     for (i = 0; i + 1 < reply->elements; i += 2) {
         field = lp_redis_text(reply->element[i]);
@@ -183,10 +196,13 @@ lp_right_rows_read(const redisReply *reply, const lp_args_t *args,
             *revoked = value;
             continue;
         }
+        follows = field.len > 1 && field.data[field.len - 1] == '+';
+        field.len -= (size_t) follows;
         if (only != NULL && !lp_span_equal(field, lp_span_of(only))) {
             continue;
         }
         rows[n].field = field;
+        rows[n].follows = follows;
         rows[n].readable = lp_right_parse(&rows[n].right, value) == 0;
         n++;
     }

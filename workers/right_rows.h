@@ -13,8 +13,9 @@
 #define LP_TOKENS_BEFORE lp_span("!") /* a person's field that is no product */
 
 typedef struct {
-    lp_span_t  field;
+    lp_span_t  field;    /* the product */
     lp_right_t right;
+    int        follows;  /* it comes after another one of this product */
     int        readable;
     int        counted;  /* an open right's: the two numbers are known */
     uint64_t   used;

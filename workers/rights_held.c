@@ -16,7 +16,9 @@ static void read_product(lp_rights_held_t *held, const redisReply *reply,
                          lp_span_t product);
 static size_t keep_text(char *dst, size_t size, lp_span_t text);
 static void read_rights(lp_rights_held_t *held, unsigned key,
-                        const redisReply *reply);
+                        const redisReply *reply, uint32_t today);
+static int take_right(lp_rights_held_t *held, unsigned key, lp_span_t field,
+                      lp_span_t text, int follows);
 static lp_span_t value_of(const redisReply *reply, lp_span_t field);
 
 lp_store_status_t
@@ -48,7 +50,7 @@ lp_rights_held_read(lp_rights_held_t *held, lp_store_t *store,
 
     read_product(held, lp_store_reply(store, 1), by->product);
     for (i = 0; i < held->n_keys; i++) {
-        read_rights(held, i, lp_store_reply(store, 2 + i));
+        read_rights(held, i, lp_store_reply(store, 2 + i), by->today);
     }
 
     return LP_STORE_OK;
@@ -192,26 +194,65 @@ keep_text(char *dst, size_t size, lp_span_t text)
     return text.len;
 }
 
+/* What follows counts where the right itself is of no use today. */
 static void
-read_rights(lp_rights_held_t *held, unsigned key, const redisReply *reply)
+read_rights(lp_rights_held_t *held, unsigned key, const redisReply *reply,
+            uint32_t today)
 {
-    lp_span_t text;
-    unsigned  i;
+    const lp_right_t *right;
+    lp_span_t         text, follows;
+    char              name[LP_FOLLOWS_MAX];
+    unsigned          i;
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
         return;
     }
 
-    for (i = 0; i < held->n_wanted && held->rights.n < LP_RIGHTS_MAX; i++) {
+    for (i = 0; i < held->n_wanted; i++) {
         text = value_of(reply, held->wanted[i]);
+        if (text.data == NULL) {
+            continue;
+        }
 
-        if (text.data != NULL
-            && lp_right_parse(&held->rights.list[held->rights.n], text) == 0) {
-            held->found[held->rights.n].key = key;
-            held->found[held->rights.n].field = held->wanted[i];
-            held->rights.n++;
+        follows.data = name;
+        follows.len = lp_field_follows(name, held->wanted[i]);
+        follows = value_of(reply, follows);
+
+        if (take_right(held, key, held->wanted[i], text, 0)) {
+            held->found[held->rights.n - 1].more = follows.data != NULL;
+            right = &held->rights.list[held->rights.n - 1];
+
+            if (!lp_right_ended(right, today)
+                && !lp_right_to_come(right, today)) {
+                continue;
+            }
+        }
+
+        if (follows.data != NULL) {
+            take_right(held, key, held->wanted[i], follows, 1);
         }
     }
+}
+
+/* 0: it can't be read. */
+static int
+take_right(lp_rights_held_t *held, unsigned key, lp_span_t field,
+           lp_span_t text, int follows)
+{
+    unsigned i = held->rights.n;
+
+    if (i == LP_RIGHTS_MAX
+        || lp_right_parse(&held->rights.list[i], text) != 0) {
+        return 0;
+    }
+
+    held->found[i].key = key;
+    held->found[i].field = field;
+    held->found[i].follows = follows;
+    held->found[i].more = 0;
+    held->rights.n++;
+
+    return 1;
 }
 
 static lp_span_t

@@ -37,8 +37,10 @@ typedef struct {
 
     lp_rights_t   rights;
     struct {
-        unsigned  key;   /* in which hash */
-        lp_span_t field; /* at which product or set */
+        unsigned  key;     /* in which hash */
+        lp_span_t field;   /* at which product or set */
+        int       follows; /* another one that is of no use today */
+        int       more;    /* something follows it */
     } found[LP_RIGHTS_MAX]; /* of each right */
 } lp_rights_held_t;
 

@@ -655,6 +655,8 @@ def test_an_entitlement_to_come_is_not_lost_by_an_open_right(bed):
     licence = bed.right(user, "to-come").split()[3]
     assert licence != to_come
     assert bed.record(licence, "to-come")["next"] == to_come
+    assert bed.right(user, "to-come", "book+") == (
+        f"E 20270101 20991231 {to_come}")
 
 
 def test_what_is_decided_is_what_the_edge_decides(bed):
@@ -852,6 +854,10 @@ def take_the_last(bed, school, _, entitlement):
     bed.redis("HINCRBY", bed.key(entitlement, school), "used", 1)
 
 
+def take_all(bed, school, _, entitlement):
+    bed.redis("HSET", bed.key(entitlement, school), "used", 200)
+
+
 def drop_the_product(bed, *_):
     bed.redis("DEL", names.product_hash("book"))
 
@@ -860,6 +866,7 @@ def drop_the_product(bed, *_):
     ("own", block_the_user, "blocked"), ("own", block_the_record, "blocked"),
     ("own", drop_the_product, "unknown-product"),
     ("open", block_the_school, "blocked"), ("open", take_the_last, "no-right"),
+    ("many", take_all, "no-right"),
 ], ids=lambda v: getattr(v, "__name__", None))
 def test_what_changes_before_the_write_counts(kind, change, outcome):
     """The change comes after each question and each answer in turn."""
@@ -870,7 +877,8 @@ def test_what_changes_before_the_write_counts(kind, change, outcome):
             school, user = f"{kind}-{steps}", new_user()
             entitlement = (
                 bed.entitle(new_name(), [user], school) if kind == "own" else
-                bed.open_right(new_name(), school, quantity=1))
+                bed.open_right(new_name(), school,
+                               quantity=200 if kind == "many" else 1))
             bed.gate.close_after(steps)
             asked = asker.submit(bed.ask, user, school)
             try:

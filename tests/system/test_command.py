@@ -879,8 +879,9 @@ def test_a_change_does_not_undo_an_activation(scripted, pepper):
     """Between reading and writing, another writer licenses the right."""
     records = [f"E - - {PACKED}", f"L - - {PACKED}"]
     execs = [b"*-1\r\n", b"*1\r\n:0\r\n"]
-    scripted.answers["HGET"] = lambda _l, _a: b"$%d\r\n%s\r\n" % (
-        len(records[0]), records.pop(0).encode())
+    scripted.answers["HMGET"] = lambda _l, _a: (
+        b"*2\r\n$%d\r\n%s\r\n$-1\r\n" % (
+            len(records[0]), records.pop(0).encode()))
     scripted.answers["EXEC"] = lambda _l, _a: execs.pop(0)
     yes("right", "set", "--product", "b", "--until", "20270731", "--type",
         "ECK", "--pepper", pepper, "--redis", scripted.address, given=ECK)

@@ -375,6 +375,12 @@ def second(desk, first, **changes):
     return wanted
 
 
+def both(wanted, product="book"):
+    """The right, and the one that follows it."""
+    key = names.user_hash("S1", wanted.user())
+    return wanted.desk.redis("HMGET", key, product, f"{product}+")
+
+
 def test_the_next_takes_over_what_was_cancelled(desk):
     first = Wanted(desk).accept()
     later = second(desk, first, startDate="2027-08-01",
@@ -386,12 +392,34 @@ def test_the_next_takes_over_what_was_cancelled(desk):
     assert first.record()["next"] == later.packed
     assert "next" not in later.record()
 
+    to_come = right("E", later, "20270801", "20280731")
+    assert both(first)[1] == right("E", first)
     third.accept(entitlementStatus="cancelled", **ENDED)
-    assert first.right() == right("E", first)
+    assert both(first) == [right("E", first), to_come]
     first.accept(entitlementStatus="cancelled", **ENDED)
-    assert first.right() == right("E", later, "20270801", "20280731")
+    assert both(first) == [to_come, None]
     later.accept(entitlementStatus="cancelled", **ENDED)
-    assert first.right() is None
+    assert both(first) == [None, None]
+
+
+def test_what_follows_is_the_best_of_the_day_after(desk):
+    """Two end together; then it is next year's that counts. And a block of
+    what follows follows as a block."""
+    first, same = Wanted(desk).accept(), None
+    same = second(desk, first).accept()
+    head = min((first, same), key=lambda wanted: wanted.packed)
+    later = second(desk, first, startDate="2027-08-01",
+                   activationUntilDate="2028-07-31").accept()
+    assert both(first) == [right("E", head),
+                           right("E", later, "20270801", "20280731")]
+    later.accept(entitlementStatus="blocked", **ENDED)
+    assert both(first)[0] == right("B", later, "20270801", "20280731")
+    later.accept()
+    assert both(first) == [right("E", head),
+                           right("E", later, "20270801", "20280731")]
+    later.accept(entitlementStatus="cancelled", **ENDED)
+    other = same if head is first else first
+    assert both(first) == [right("E", head), right("E", other)]
 
 
 def test_a_licence_stays_before_next_years_entitlement(desk):
@@ -400,10 +428,17 @@ def test_a_licence_stays_before_next_years_entitlement(desk):
     licence = first.right()
     later = second(desk, first, startDate="2027-08-01",
                    activationUntilDate="2028-07-31").accept()
-    assert first.right() == licence
+    to_come = right("E", later, "20270801", "20280731")
+    assert both(first) == [licence, to_come]
     assert first.record()["next"] == later.packed
+    later.send("stale", created="2020-01-01T00:00:00Z")
+    assert both(first) == [licence, to_come]
+    first.accept(entitlementStatus="blocked", **ENDED)
+    assert both(first) == ["B" + licence[1:], to_come]
+    first.accept(entitlementStatus="licensed")
+    assert both(first) == [licence, to_come]
     later.accept(entitlementStatus="cancelled", **ENDED)
-    assert first.right() == licence
+    assert both(first) == [licence, None]
     assert "next" not in first.record()
 
 
@@ -472,16 +507,18 @@ def test_a_chain_has_an_end(desk):
     ninth.accept()
 
 
-@pytest.mark.parametrize("state, replaced", [("L", False), ("E", True)])
-def test_a_licence_that_an_operator_gave_is_not_replaced(desk, state,
-                                                         replaced):
+@pytest.mark.parametrize("state, first", [("L", True), ("B", True),
+                                          ("E", False)])
+def test_what_an_operator_gave_is_not_taken_away(desk, state, first):
+    """It has no record, and takes its place among the others."""
     wanted = Wanted(desk)
     given = names.right(state, name=fresh("operator"))
     desk.redis("HSET", names.user_hash("S1", wanted.user()), "book", given)
     wanted.accept()
-    assert wanted.right() == (right("E", wanted) if replaced else given)
+    pair = [given, right("E", wanted)]
+    assert both(wanted) == (pair if first else pair[::-1])
     wanted.accept(entitlementStatus="cancelled", **ENDED)
-    assert wanted.right() == (None if replaced else given)
+    assert both(wanted) == [given, None]
 
 
 # --- at once -----------------------------------------------------------------

@@ -15,7 +15,7 @@
 #include "say.h"
 
 #define LINE_MAX_COLUMNS 78
-#define TEXT_COLUMN      26
+#define TEXT_COLUMN      28
 
 typedef struct {
     const char *name;
@@ -112,7 +112,8 @@ static const option_t options[LP_OPTS] = {
     [LP_OPT_PATIENCE] = {"patience", "SECONDS",
                          "for each answer of a party (30)"},
     [LP_OPT_DEAD] = {"dead", NULL, "put its dead letters back as well"},
-    [LP_OPT_DRY_RUN] = {"dry-run", NULL, "say what would change, write nothing"},
+    [LP_OPT_DRY_RUN] = {"dry-run", NULL,
+                        "say what would change, write nothing"},
     [LP_OPT_CONSUMER] = {"name", "NAME",
                          "what one of this name left is done (the host's)"},
     [LP_OPT_TALLY_TIMEOUT] = {"timeout", "MS",
@@ -324,7 +325,7 @@ lp_args_help(const lp_command_t *command)
         option = &options[take->option];
         width = printf("  --%s%s%s", option->name, option->value ? " " : "",
                        option->value ? option->value : "");
-        printf("%*s%s\n", width < TEXT_COLUMN ? TEXT_COLUMN - width : 1, "",
+        printf("%*s%s\n", width < TEXT_COLUMN - 1 ? TEXT_COLUMN - width : 2, "",
                option->text);
     }
     printf("  --help%*sthis text\n", TEXT_COLUMN - 8, "");

@@ -6,8 +6,9 @@
  * Licences are counted in "used" of the open right's record. On the first
  * morning of a school year a whole school activates at once, so that the
  * record is not watched where it makes no difference how many are before us:
- * without a limit, when the limit is passed already, and when it is more than
- * CLICKS_AT_ONCE away. Only near the limit clicks wait for each other.
+ * without a limit, when the limit is passed already, and, where going beyond it
+ * is only reported, when it is more than CLICKS_AT_ONCE away. Only near the
+ * limit clicks wait for each other.
  */
 
 #include "activation.h"
@@ -17,7 +18,7 @@
 
 static lp_store_status_t read_both(lp_activation_t *a);
 static lp_store_status_t read_open(lp_activation_t *a, unsigned reply);
-static int near_limit(const lp_record_t *open);
+static int near_limit(const lp_activation_t *a);
 static void make_open(lp_activation_t *a);
 static void make_licence(lp_activation_t *a, lp_span_t user);
 static int read_chain(lp_activation_t *a, lp_chain_t *chain);
@@ -98,7 +99,7 @@ read_both(lp_activation_t *a)
                                    a->open.minimum);
     a->licence = a->before;
 
-    if (a->open.exists && !near_limit(&a->open)) {
+    if (a->open.exists && !near_limit(a)) {
         return LP_STORE_OK;
     }
 
@@ -129,12 +130,19 @@ read_open(lp_activation_t *a, unsigned reply)
     return LP_STORE_OK;
 }
 
-/* The next one may, or may not, be the first too many. */
+/*
+ * The next one may, or may not, be the first too many. Where that is refused, a
+ * limit is never far away: a worker may stand still between this and its write
+ * while others give all that is left.
+ */
 static int
-near_limit(const lp_record_t *open)
+near_limit(const lp_activation_t *a)
 {
+    const lp_record_t *open = &a->open;
+
     return open->used < open->quantity
-           && open->quantity - open->used <= CLICKS_AT_ONCE;
+           && (a->service->refuse_over
+               || open->quantity - open->used <= CLICKS_AT_ONCE);
 }
 
 /* An operator has set the right alone: without a limit, and without a party. */

@@ -424,6 +424,22 @@ write_place(lp_store_t *store, const lp_record_t *record)
                  LP_WORDS(lp_span("HSET"), key, place_field(record), home));
 }
 
+/*
+ * Who chose the home that the place names may be about to write there, and
+ * watches it: a touch, and that message is decided again.
+ */
+static void
+disturb(lp_store_t *store, const lp_item_t *item)
+{
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, lp_key_entitlement(name, item->placed,
+                                              item->after.entitlement)};
+
+    lp_store_add(store, LP_WORDS(lp_span("HSET"), key, lp_span("status"),
+                                 lp_span("")));
+    lp_store_add(store, LP_WORDS(lp_span("DEL"), key));
+}
+
 static void
 write_item(lp_intake_t *intake, lp_item_t *item)
 {
@@ -435,6 +451,7 @@ write_item(lp_intake_t *intake, lp_item_t *item)
     if (item->write) {
         if (item->moved) {
             write_place(store, &item->after);
+            disturb(store, item);
         }
         lp_record_write(store, &item->after, &item->before);
         if (item->message->has_code

@@ -124,6 +124,14 @@ def test_from_order_to_usage_and_block(town):
                 status == "blocked"), 10)
 
 
+def test_a_place_without_a_record_is_put_right(town):
+    sold = town.entitlement(town.edge.person())
+    packed = names.base64url(uuid.UUID(sold["entitlementId"]).bytes)
+    town.redis("HSET", f"x:{{{names.shard(packed[:3])}}}:{packed[:3]}",
+               packed[3:], f"{(int(names.shard('S1')) + 1) % 64:02d}")
+    assert town.provision(sold)[0] == 202
+
+
 def test_bulk(town):
     lines = [json.dumps({"entitlementReferenceId": str(uuid.uuid4()),
                          "entitlement": town.entitlement(town.edge.person())})

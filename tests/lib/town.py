@@ -88,20 +88,25 @@ class Client:
 
 class Town:
     """workers: how many; nginx_workers likewise. retry: the relay's pauses.
-    options: of the workers, {"over_quantity": "refuse"}. allow: what the
-    workers may say; allow_nginx: what its error log may."""
+    redis_folder: where Redis keeps its data. options: of the workers,
+    {"over_quantity": "refuse"}. allow: what the workers may say; allow_nginx:
+    what its error log may. server: further lines of that block. daemons:
+    which of the two run."""
 
     def __init__(self, workers=2, nginx_workers=1, retry="1,1,1,1", allow=(),
-                 allow_nginx=(), usage="on", edge=None, **options):
+                 allow_nginx=(), usage="on", edge=None, server="",
+                 daemons=("relay", "tally"), redis_folder=None, **options):
         self._stack = contextlib.ExitStack()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-town-"))
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
         self.retry = retry
+        self.redis = Redis(redis_folder or self.folder)
         self.relay = self.tally = None
+        self.daemons = daemons
         try:
             self._make_files()
             self._raise(workers, nginx_workers, allow, allow_nginx, usage,
-                        edge or {}, options)
+                        edge or {}, server, options)
         except BaseException:
             self._stack.close()
             raise
@@ -114,8 +119,8 @@ class Town:
             if kind is None:
                 self.edge.nginx.stop()
                 self.workers.stop()
-                self.stop_daemon("relay")
-                self.stop_daemon("tally")
+                for name in self.daemons:
+                    self.stop_daemon(name)
                 assert not self.party.faults, self.party.faults
         finally:
             self._stack.close()
@@ -146,14 +151,15 @@ class Town:
                  "clients": [self.rival.entry()]}]}))
 
     def _raise(self, n, nginx_workers, allow, allow_nginx, usage, edge,
-               options):
+               more, options):
         self.workers = Workers(
-            self.folder, f"unix:{self.folder}/redis.sock", n,
+            self.folder, self.redis.address, n,
             self.pepper, self.seal, allow=allow, parties=self.parties,
             keys=self.keys, **options)
         place = self.workers.location
         auth = "leerpoort_auth api scope="
         server = "".join([
+            more,
             place("/oauth/token", "api"),
             place("/v1/entitlements", "api",
                   f"{auth}entitlement.licensor;"),
@@ -173,7 +179,6 @@ class Town:
         issuer {ISSUER}; jwks {self.keys}/jwks.json; audience {AUDIENCE};
         algorithms PS256 RS256 ES256;
     }}"""
-        self.redis = Redis(self.folder)
         self._stack.callback(self.redis.destroy)
         self.redis.start()
         self.edge = Edge(
@@ -183,7 +188,7 @@ class Town:
         self._stack.callback(self.edge.discard)
         self._stack.callback(self.workers.destroy)
         self.workers.start()
-        for name in ("relay", "tally"):
+        for name in self.daemons:
             self._stack.callback(self._destroy_daemon, name)
             self.start_daemon(name)
         self.edge.await_armed()

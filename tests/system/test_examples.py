@@ -27,7 +27,8 @@ KNOWN = {"README.md", "nginx.conf", "leerpoort_params", "redis.conf", "users.acl
          "systemd/redis-server.service.d/leerpoort.conf",
          "sysctl.d/leerpoort.conf",
          "parties.json", "systemd/leerpoort-worker.socket",
-         "systemd/leerpoort-worker.service", "systemd/leerpoort-relay.service",
+         "systemd/leerpoort-worker.service", "systemd/leerpoort-apis.socket",
+         "systemd/leerpoort-apis.service", "systemd/leerpoort-relay.service",
          "systemd/leerpoort-tally.service"}
 
 
@@ -302,10 +303,12 @@ API = [("PUT", "/v1/entitlements", "entitlement.licensor"),
 
 def test_nginx_example_leads_to_the_workers(tmp_path, redis):
     """Their Redis is another, and empty: they know nothing and say so."""
-    own = Redis(tmp_path)
+    (tmp_path / "own").mkdir()
+    own = Redis(tmp_path / "own")
     own.start()
     workers = Workers(tmp_path, own.address)
     workers.start()
+    (tmp_path / "apis.sock").symlink_to(workers.path)
     try:
         with Example(tmp_path, redis) as example:
             for method, target, scope in API:
@@ -358,6 +361,41 @@ def test_nginx_example_leads_to_the_workers(tmp_path, redis):
         log = (tmp_path / "leerpoort.log").read_text()
         assert '"client":"c"' in log and "new" not in log
     finally:
+        workers.destroy()
+        own.destroy()
+
+
+def test_nginx_example_lets_no_pupil_wait_for_other_parties(tmp_path, redis):
+    """Requests of APIs that last for ever take no worker of the clicks."""
+    (tmp_path / "own").mkdir()
+    own = Redis(tmp_path / "own")
+    own.start()
+    workers = Workers(tmp_path, own.address, n=1)
+    apis = socket.socket(socket.AF_UNIX)
+    apis.bind(str(tmp_path / "apis.sock"))
+    apis.listen(16)
+    apis.settimeout(20)
+    pending = []
+    try:
+        workers.start()
+        with Example(tmp_path, redis) as example:
+            for method, target, scope in API:
+                plain = socket.create_connection(
+                    ("127.0.0.1", example.ports["tls"]), 20)
+                context = ssl._create_unverified_context()
+                pending.append(context.wrap_socket(plain))
+                pending[-1].sendall(http.request(
+                    target, method=method, headers=[("Content-Length", "2")],
+                    token=example.api.mint(sub="c", scope=scope)) + b"{}")
+                pending.append(apis.accept()[0])
+            status, head, _ = example.ask(
+                "/go/book", token=example.school.mint(sub="new", org="S1"))
+            assert "\r\nLeerpoort-Outcome: unknown-product\r\n" in head, head
+            for connection in pending:
+                connection.close()
+            workers.stop()
+    finally:
+        apis.close()
         workers.destroy()
         own.destroy()
 

@@ -94,6 +94,7 @@ def test_the_others_run_once_with_the_example_s_user(tmp_path, guarded, name):
 @pytest.mark.once
 @pytest.mark.parametrize("unit", [
     "leerpoort-worker.socket", "leerpoort-worker.service",
+    "leerpoort-apis.socket", "leerpoort-apis.service",
     "leerpoort-relay.service", "leerpoort-tally.service"])
 def test_systemd_reads_the_units(tmp_path, unit):
     if not pathlib.Path("/usr/bin/systemd-analyze").exists():

@@ -57,6 +57,8 @@ UNIT    := $(wildcard tests/unit/test_*.c)
 # What several unit tests share.
 UNIT_SHARED := $(filter-out $(UNIT),$(wildcard tests/unit/*.c))
 FUZZ    := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_SHARED := $(filter-out $(FUZZ) tests/fuzz/replay.c, \
+                 $(wildcard tests/fuzz/*.c))
 
 UNIT_NAMES := $(UNIT:tests/unit/%.c=%)
 FUZZ_NAMES := $(FUZZ:tests/fuzz/%.c=%)
@@ -98,7 +100,7 @@ LIBS_leerpoort-worker = -lfcgi -lhiredis $(LIBS_core)
 LIBS_leerpoort-relay  = -lhiredis -lcurl $(LIBS_core)
 LIBS_leerpoort-tally  = -lhiredis $(LIBS_core)
 LIBS_unit      = -lcmocka -lhiredis -lcurl -lfcgi $(LIBS_core)
-LIBS_fuzz      = -lhiredis $(LIBS_core)
+LIBS_fuzz      = -lhiredis -lcurl -lfcgi $(LIBS_core)
 
 
 # --- targets for people ------------------------------------------------------
@@ -231,16 +233,18 @@ $(eval $(call variant,build/fuzz,fuzz))
 # --- fuzzers, and the same run over the kept corpora by gcc's sanitizers -----
 
 $(FUZZERS): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o \
-    $(REPLY:%.c=build/fuzz/obj/%.o) build/fuzz/libleerpoort-core.a
+    $(FUZZ_SHARED:%.c=build/fuzz/obj/%.o) $(REPLY:%.c=build/fuzz/obj/%.o) \
+    build/fuzz/libleerpoort-workers.a build/fuzz/libleerpoort-core.a
 	$(say) LINK $@
 	$(Q)$(CC_fuzz) $(FLAGS_fuzz) $(LDFLAGS_fuzz) -o $@ $^ $(LIBS_fuzz)
 
-$(FUZZERS:build/fuzz/%=build/fuzz/obj/tests/fuzz/%.o) \
-    $(CORE:%.c=build/fuzz/obj/%.o) $(REPLY:%.c=build/fuzz/obj/%.o): | deps-fuzz
+$(patsubst %.c,build/fuzz/obj/%.o, \
+    $(FUZZ) $(FUZZ_SHARED) $(CORE) $(WORKERS) $(REPLY)): | deps-fuzz
 
 $(FUZZ_NAMES:%=build/asan/replay/%): build/asan/replay/%: \
     build/asan/obj/tests/fuzz/%.o build/asan/obj/tests/fuzz/replay.o \
-    $(REPLY:%.c=build/asan/obj/%.o) build/asan/libleerpoort-core.a
+    $(FUZZ_SHARED:%.c=build/asan/obj/%.o) $(REPLY:%.c=build/asan/obj/%.o) \
+    build/asan/libleerpoort-workers.a build/asan/libleerpoort-core.a
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC_asan) $(FLAGS_asan) $(LDFLAGS_asan) -o $@ $^ $(LIBS_fuzz)

@@ -485,6 +485,7 @@ ngx_int_t ngx_http_leerpoort_auth_init(ngx_conf_t *cf,
 void ngx_http_leerpoort_auth_start(ngx_cycle_t *cycle,
     ngx_http_leerpoort_main_conf_t *mcf);
 ngx_int_t ngx_http_leerpoort_auth_handler(ngx_http_request_t *r);
+ngx_int_t ngx_http_leerpoort_auth_part_handler(ngx_http_request_t *r);
 ngx_uint_t ngx_http_leerpoort_is_scope(const char *text, size_t len,
     ngx_uint_t blanks);
 ngx_int_t ngx_http_leerpoort_refuse(ngx_http_request_t *r,

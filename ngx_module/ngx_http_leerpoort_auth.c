@@ -7,6 +7,10 @@
  * in the request for the worker: the client and its scopes, and where the
  * issuer's tokens name persons, who that is. Nothing is asked of Redis here:
  * whether a user's tokens were revoked ("!") is for the worker to see.
+ *
+ * nginx has no access phase for a subrequest (of SSI, of auth_request): it
+ * takes what the main request may see for allowed. That says nothing about an
+ * API, so subrequests are checked one phase earlier.
  */
 
 #include "ngx_http_leerpoort.h"
@@ -18,6 +22,8 @@
 
 typedef ngx_http_leerpoort_api_result_e  ngx_http_leerpoort_result_e;
 
+static ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_auth_ctx(
+    ngx_http_request_t *r);
 static ngx_http_leerpoort_result_e ngx_http_leerpoort_auth_check(
     ngx_http_leerpoort_ctx_t *ctx, const ngx_http_leerpoort_auth_t *auth,
     lp_jose_error_t *error);
@@ -51,19 +57,10 @@ ngx_http_leerpoort_auth_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
-    ctx = ngx_http_leerpoort_ctx(r);
-
+    ctx = ngx_http_leerpoort_auth_ctx(r);
     if (ctx == NULL) {
-        ctx = ngx_http_leerpoort_ctx_create(r);
-        if (ctx == NULL) {
-            return NGX_HTTP_INTERNAL_SERVER_ERROR;
-        }
-
-        ctx->api = 1;
-        ngx_http_leerpoort_ctx_keep(ctx);
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
-
-    ngx_http_set_ctx(r, ctx, ngx_http_leerpoort_module);
 
     result = ngx_http_leerpoort_auth_check(ctx, llcf->auth, &error);
     ngx_http_leerpoort_count(api[result]);
@@ -71,6 +68,51 @@ ngx_http_leerpoort_auth_handler(ngx_http_request_t *r)
     return result == NGX_HTTP_LEERPOORT_API_PASSED
            ? NGX_OK
            : ngx_http_leerpoort_refuse(r, llcf->auth, result, error);
+}
+
+
+/* In the phase before that of every request. */
+ngx_int_t
+ngx_http_leerpoort_auth_part_handler(ngx_http_request_t *r)
+{
+    ngx_int_t  rc;
+
+    if (r == r->main) {
+        return NGX_DECLINED;
+    }
+
+    rc = ngx_http_leerpoort_auth_handler(r);
+
+    return rc == NGX_OK ? NGX_DECLINED : rc; /* others have a say as well */
+}
+
+
+/* A subrequest's is its own: what its token says is not the main request's. */
+static ngx_http_leerpoort_ctx_t *
+ngx_http_leerpoort_auth_ctx(ngx_http_request_t *r)
+{
+    ngx_http_leerpoort_ctx_t  *ctx;
+
+    ctx = r == r->main
+          ? ngx_http_leerpoort_ctx(r)
+          : ngx_http_get_module_ctx(r, ngx_http_leerpoort_module);
+
+    if (ctx == NULL) {
+        ctx = ngx_http_leerpoort_ctx_create(r);
+        if (ctx == NULL) {
+            return NULL;
+        }
+
+        ctx->api = 1;
+
+        if (r == r->main) {
+            ngx_http_leerpoort_ctx_keep(ctx);
+        }
+    }
+
+    ngx_http_set_ctx(r, ctx, ngx_http_leerpoort_module);
+
+    return ctx;
 }
 
 

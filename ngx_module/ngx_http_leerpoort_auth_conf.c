@@ -207,6 +207,13 @@ ngx_http_leerpoort_auth_init(ngx_conf_t *cf,
 
     *handler = ngx_http_leerpoort_auth_handler;
 
+    handler = ngx_array_push(&cmcf->phases[NGX_HTTP_PREACCESS_PHASE].handlers);
+    if (handler == NULL) {
+        return NGX_ERROR;
+    }
+
+    *handler = ngx_http_leerpoort_auth_part_handler;
+
     return NGX_OK;
 }
 

@@ -69,6 +69,10 @@ ngx_http_leerpoort_refuse(ngx_http_request_t *r,
 
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
+    if (r != r->main) {
+        return status; /* the main request says it in its own words */
+    }
+
     if (clcf->satisfy == NGX_HTTP_SATISFY_ANY
         && status != NGX_HTTP_SERVICE_UNAVAILABLE)
     {

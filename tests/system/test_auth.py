@@ -69,6 +69,16 @@ def locations(port):
             allow all;
             proxy_pass http://127.0.0.1:{port};
         }}
+        location = /part {{ internal; leerpoort_auth api scope=wanted;
+            proxy_pass http://127.0.0.1:{port}; }}
+        location = /whole {{
+            auth_request /part;
+            auth_request_set $who $leerpoort_client;
+            proxy_set_header X-Who $who;
+            {passed}
+            proxy_pass http://127.0.0.1:{port};
+        }}
+        location /ssi/ {{ ssi on; ssi_types *; }}
         location = /either {{
             satisfy any;
             leerpoort_auth api;
@@ -342,6 +352,33 @@ def test_satisfy_any_lets_others_decide(api):
     response, seen = api.call("/either")
     assert response.status == 401 and seen is None
     assert response.header("WWW-Authenticate") == "Bearer"
+
+
+def test_parts_of_other_requests_are_checked(api):
+    """nginx itself lets subrequests pass every access check."""
+    for token, status in ((None, 401), ("x", 401), (api.api.mint(), 403),
+                          (api.other.mint(scope="wanted"), 401)):
+        response, seen = api.call("/whole", token=token)
+        assert (response.status, seen) == (status, None)
+        assert (response.header("WWW-Authenticate") is None) == (
+            status == 403)
+    response, part = api.call("/whole", token=api.api.mint(
+        sub="c1", scope="wanted"))
+    whole = api.worker.seen[1]
+    assert response.status == 200 and part["X-Client"] == "c1"
+    assert whole["X-Who"] == "c1"
+    assert "X-Client" not in whole      # nobody has checked the whole itself
+
+
+def test_nothing_is_included_that_may_not_be_seen(api):
+    html = api.edge.folder / "nginx" / "html" / "ssi"
+    html.mkdir(parents=True, exist_ok=True)
+    (html / "page").write_text('<!--# include virtual="/part" -->')
+    response, seen = api.call("/ssi/page")
+    assert response.status == 200 and seen is None
+    assert b"401 Authorization Required" in response.body
+    response, seen = api.call("/ssi/page", token=api.api.mint(scope="wanted"))
+    assert response.status == 200 and seen is not None
 
 
 def test_requests_are_counted_and_not_logged(api):

@@ -1,10 +1,11 @@
 /*
  * Batches and transactions over a link to Redis.
  *
- * Whatever is not a whole, well-formed batch of replies closes the connection:
- * after half a reply nobody knows which reply belongs to which question. A
- * connection that was closed takes its WATCH with it, so that a transaction
- * which was begun under that WATCH is not sent on the next one.
+ * Whatever is not a whole, well-formed batch of replies, each of a type that
+ * its question has, closes the connection: after half a reply nobody knows
+ * which reply belongs to which question. A connection that was closed takes its
+ * WATCH with it, so that a transaction which was begun under that WATCH is not
+ * sent on the next one.
  *
  * A connection that Redis closed while it was idle (a restart, "timeout" in
  * redis.conf) is seen before anything is written to it, so that no request
@@ -17,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "store_kind.h"
 #include "store_link.h"
 
 #define DIGITS      24
@@ -31,6 +33,9 @@ struct lp_store_s {
     unsigned           sent;    /* commands without a reply yet */
     unsigned           ours;    /* the first of them, not the caller's */
     lp_store_status_t  failed;  /* this batch, before it was sent */
+    unsigned char     *kinds;   /* of the replies that are awaited */
+    unsigned           max_kinds;
+    int                queueing; /* between MULTI and EXEC */
 
     redisReply       **replies;
     unsigned           n_replies;
@@ -44,6 +49,8 @@ struct lp_store_s {
     unsigned           exec;    /* index of the last commit's EXEC */
 };
 
+static int put(lp_store_t *store, lp_words_t words);
+static int note_kind(lp_store_t *store, lp_span_t command);
 static lp_store_status_t ready(lp_store_t *store);
 static int keep(lp_store_t *store, redisReply *reply, unsigned at);
 static void drop_replies(lp_store_t *store);
@@ -81,6 +88,7 @@ lp_store_destroy(lp_store_t *store)
 
     drop_replies(store);
     free(store->replies);
+    free(store->kinds);
     lp_store_link_free(&store->link);
     free(store);
 }
@@ -102,12 +110,9 @@ lp_store_add(lp_store_t *store, lp_words_t words)
         store->lost = 0;
     }
 
-    if (lp_store_link_put(&store->link, words) != 0) {
+    if (put(store, words) != 0) {
         store->failed = LP_STORE_DOWN;
-        return;
     }
-
-    store->added++;
 }
 
 lp_store_status_t
@@ -161,7 +166,8 @@ lp_store_receive(lp_store_t *store)
     for (i = 0; i < store->sent; i++) {
         reply = lp_store_link_reply(&store->link, deadline);
 
-        if (reply == NULL || keep(store, reply, i) != 0) {
+        if (reply == NULL || keep(store, reply, i) != 0
+            || !lp_kind_fits((lp_kind_t) store->kinds[i], reply)) {
             lp_store_link_fail(&store->link);
             return give_up(store, LP_STORE_DOWN);
         }
@@ -172,6 +178,7 @@ lp_store_receive(lp_store_t *store)
         }
     }
 
+    memmove(store->kinds, store->kinds + store->sent, store->added);
     store->sent = 0;
     store->link.backoff_ms = 0;
     store->status = status;
@@ -303,6 +310,51 @@ lp_store_text(const redisReply *reply)
     return (lp_span_t) {reply->str, (size_t) reply->len};
 }
 
+static int
+put(lp_store_t *store, lp_words_t words)
+{
+    if (lp_store_link_put(&store->link, words) != 0
+        || note_kind(store, words.n > 0 ? words.list[0] : lp_span("")) != 0) {
+        return -1;
+    }
+
+    store->added++;
+
+    return 0;
+}
+
+/* What the reply to the command that was put last may be. */
+static int
+note_kind(lp_store_t *store, lp_span_t command)
+{
+    unsigned char *grown;
+    unsigned       at = store->sent + store->added;
+    unsigned       max;
+
+    if (at >= store->max_kinds) {
+        max = store->max_kinds == 0 ? REPLIES_MIN : store->max_kinds * 2;
+        grown = realloc(store->kinds, max);
+        if (grown == NULL) {
+            return -1;
+        }
+        store->kinds = grown;
+        store->max_kinds = max;
+    }
+
+    if (lp_span_equal(command, lp_span("EXEC"))
+        || lp_span_equal(command, lp_span("DISCARD"))) {
+        store->queueing = 0;
+    }
+
+    store->kinds[at] = store->queueing ? LP_KIND_QUEUED : lp_kind_of(command);
+
+    if (lp_span_equal(command, lp_span("MULTI"))) {
+        store->queueing = 1;
+    }
+
+    return 0;
+}
+
 /* A batch begins: is there a connection, and is it whole? */
 static lp_store_status_t
 ready(lp_store_t *store)
@@ -327,13 +379,11 @@ ready(lp_store_t *store)
     }
 
     if (store->unwatch) {
-        if (lp_store_link_put(&store->link, LP_WORDS(lp_span("UNWATCH")))
-            != 0) {
+        if (put(store, LP_WORDS(lp_span("UNWATCH"))) != 0) {
             return LP_STORE_DOWN;
         }
 
         store->unwatch = 0;
-        store->added = 1;
         store->ours = 1;
     }
 
@@ -393,6 +443,7 @@ give_up(lp_store_t *store, lp_store_status_t status)
     store->watches = 0;
     store->lost = 0;
     store->unwatch = 0;
+    store->queueing = 0;
     store->failed = LP_STORE_OK;
     store->status = status;
 

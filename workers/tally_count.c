@@ -489,6 +489,8 @@ write_readers(lp_tally_t *tally, uint32_t i, uint64_t n)
                                  lp_number(&number, n)));
 }
 
+/* Deleted before it is acknowledged: what lies between the two when the
+   connection ends is pending still, and read again; else it stayed for ever. */
 static void
 acknowledge(lp_tally_t *tally)
 {
@@ -497,19 +499,19 @@ acknowledge(lp_tally_t *tally)
     char        key[LP_KEY_MAX];
     unsigned    i;
 
-    words[0] = lp_span("XACK");
-    words[1] = (lp_span_t) {key, lp_key_usage(key, batch->shard)};
-    words[2] = lp_span(LP_TALLY_GROUP);
+    words[1] = lp_span("XDEL");
+    words[2] = (lp_span_t) {key, lp_key_usage(key, batch->shard)};
 
     for (i = 0; i < batch->n_entries; i++) {
         words[3 + i] = batch->entries[i].id;
     }
 
-    lp_tally_add(tally, (lp_words_t) {words, 3 + batch->n_entries});
-
-    words[2] = words[1];
-    words[1] = lp_span("XDEL");
     lp_tally_add(tally, (lp_words_t) {words + 1, 2 + batch->n_entries});
+
+    words[0] = lp_span("XACK");
+    words[1] = words[2];
+    words[2] = lp_span(LP_TALLY_GROUP);
+    lp_tally_add(tally, (lp_words_t) {words, 3 + batch->n_entries});
 }
 
 unsigned

@@ -52,6 +52,12 @@ class Client:
                 self.read() for _ in range(int(rest))]
         raise ConnectionError(f"not RESP: {line!r}")
 
+    def raw(self, *args):
+        """One command that answers a string of any bytes; None: nil."""
+        self.send(*args)
+        size = int(self._stream.readline()[1:])
+        return None if size < 0 else self._stream.read(size + 2)[:-2]
+
     def pipeline(self, commands):
         """Sends all, then reads all; errors are returned, not raised."""
         self._socket.sendall(b"".join(encode(*c) for c in commands))

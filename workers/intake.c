@@ -28,13 +28,24 @@ place_field(const lp_record_t *record)
                         LP_ENTITLEMENT_LEN - PLACE_NAMED};
 }
 
+/* The same pupil as in the item before: Redis compares each key that is to be
+   watched with all that are, and a school's order comes pupil by pupil. */
+static int
+is_watched(const lp_item_t *before, const lp_holder_t *holder, unsigned i)
+{
+    return before != NULL && i < before->chain.n_holders
+           && lp_span_equal((lp_span_t) {holder->key, holder->key_len},
+                            (lp_span_t) {before->chain.holders[i].key,
+                                         before->chain.holders[i].key_len});
+}
+
 static void
 watch(lp_intake_t *intake)
 {
     /* WATCH; of each item its record, its rights, its code */
     lp_span_t  words[1 + LP_INTAKE_MAX * (2 + LP_TOKEN_USERS)];
     char       names[LP_INTAKE_MAX][2][LP_KEY_MAX];
-    lp_item_t *item;
+    lp_item_t *item, *before = NULL;
     unsigned   i, j, n = 1;
 
     words[0] = lp_span("WATCH");
@@ -47,9 +58,12 @@ watch(lp_intake_t *intake)
             names[i][0], lp_key_entitlement(names[i][0], item->wanted.shard,
                                             item->wanted.entitlement)};
         for (j = 0; j < item->chain.n_holders; j++) {
-            words[n++] = (lp_span_t) {item->chain.holders[j].key,
-                                      item->chain.holders[j].key_len};
+            if (!is_watched(before, &item->chain.holders[j], j)) {
+                words[n++] = (lp_span_t) {item->chain.holders[j].key,
+                                          item->chain.holders[j].key_len};
+            }
         }
+        before = item;
         if (item->message->has_code) {
             words[n++] = (lp_span_t) {
                 names[i][1], lp_key_code(names[i][1], item->message->code)};
@@ -68,11 +82,10 @@ claims(const lp_item_t *item)
 }
 
 static void
-ask_item(lp_store_t *store, const lp_item_t *item)
+ask_place(lp_store_t *store, const lp_item_t *item)
 {
     char      name[LP_KEY_MAX];
-    lp_span_t key = {name, 0}, product = lp_field(&item->wanted.product);
-    unsigned  i;
+    lp_span_t key = {name, 0};
 
     if (claims(item)) {
         lp_place_claim(store, &item->wanted);
@@ -81,6 +94,15 @@ ask_item(lp_store_t *store, const lp_item_t *item)
         lp_store_add(store, LP_WORDS(lp_span("HGET"), key,
                                      place_field(&item->wanted)));
     }
+}
+
+static void
+ask_item(lp_store_t *store, const lp_item_t *item)
+{
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, 0}, product = lp_field(&item->wanted.product);
+    unsigned  i;
+
     key.len = lp_key_entitlement(name, item->wanted.shard,
                                  item->wanted.entitlement);
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
@@ -131,24 +153,30 @@ take_code(lp_item_t *item, const redisReply *reply)
 }
 
 static void
+take_place(lp_item_t *item, const lp_store_t *store, unsigned *at)
+{
+    int shard;
+
+    *at += claims(item) ? 1 : 0;
+    shard = lp_place_read(lp_store_reply(store, (*at)++));
+    item->placed = shard < 0 ? item->wanted.shard : (unsigned) shard;
+}
+
+static void
 take_item(lp_item_t *item, const lp_store_t *store, unsigned *at)
 {
     lp_holder_t *holder;
     unsigned     i;
-    int          shard;
 
-    *at += claims(item) ? 1 : 0;
-    shard = lp_place_read(lp_store_reply(store, *at));
-    item->placed = shard < 0 ? item->wanted.shard : (unsigned) shard;
     if (lp_record_read(&item->before, item->wanted.entitlement,
-                       item->wanted.shard, lp_store_reply(store, *at + 1))
+                       item->wanted.shard, lp_store_reply(store, *at))
         != 0) {
         lp_verdict_refuse(item->verdict, LP_CODE_OTHER,
                           "entitlement.entitlementId: what is stored of it "
                           "can't be read");
         item->refused = 1;
     }
-    *at += 2;
+    *at += 1;
     for (i = 0; i < item->chain.n_holders; i++) {
         holder = &item->chain.holders[i];
         lp_slots_read(&holder->first, &holder->follows,
@@ -188,18 +216,21 @@ read_elsewhere(lp_store_t *store, lp_item_t *item)
     return LP_STORE_OK;
 }
 
-lp_store_status_t
-lp_intake_read(lp_intake_t *intake)
+/* All places first: they are written, and Redis reads a long batch in pieces,
+   each with an fsync where something in it was written. */
+static lp_store_status_t
+read_items(lp_intake_t *intake)
 {
     lp_store_t       *store = intake->service->store;
     lp_store_status_t status;
-    lp_item_t        *item;
     unsigned          i, at = 1;
 
-    for (i = 0; i < intake->n; i++) {
-        lp_chain_holders(&intake->items[i].chain, &intake->items[i].wanted);
-    }
     watch(intake);
+    for (i = 0; i < intake->n; i++) {
+        if (!intake->items[i].refused) {
+            ask_place(store, &intake->items[i]);
+        }
+    }
     for (i = 0; i < intake->n; i++) {
         if (!intake->items[i].refused) {
             ask_item(store, &intake->items[i]);
@@ -208,14 +239,33 @@ lp_intake_read(lp_intake_t *intake)
     status = lp_store_run(store);
     for (i = 0; status == LP_STORE_OK && i < intake->n; i++) {
         if (!intake->items[i].refused) {
+            take_place(&intake->items[i], store, &at);
+        }
+    }
+    for (i = 0; status == LP_STORE_OK && i < intake->n; i++) {
+        if (!intake->items[i].refused) {
             take_item(&intake->items[i], store, &at);
         }
     }
+    return status;
+}
+
+lp_store_status_t
+lp_intake_read(lp_intake_t *intake)
+{
+    lp_store_status_t status;
+    lp_item_t        *item;
+    unsigned          i;
+
+    for (i = 0; i < intake->n; i++) {
+        lp_chain_holders(&intake->items[i].chain, &intake->items[i].wanted);
+    }
+    status = read_items(intake);
     for (i = 0; status == LP_STORE_OK && i < intake->n; i++) {
         item = &intake->items[i];
         if (!item->refused && !item->before.exists
             && item->placed != item->wanted.shard) {
-            status = read_elsewhere(store, item);
+            status = read_elsewhere(intake->service->store, item);
         }
     }
     return status;

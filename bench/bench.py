@@ -1,5 +1,6 @@
 #!/usr/bin/python3
-"""make bench: a checked click beside a redirect that checks nothing.
+"""make bench: a checked click beside a redirect that checks nothing; and what
+stands behind it, beside Redis alone.
 
     make bench                                  BENCH="--quick" for options
     bench/bench.py [--quick] [--strict] [--only NAME,...] [--json FILE]
@@ -10,11 +11,13 @@ measured and how. A target that is missed is said, and is an error only with
 """
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import os
 import pathlib
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -23,13 +26,18 @@ import time
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
+import activation                                       # noqa: E402
 import legs                                             # noqa: E402
+import provision                                        # noqa: E402
 import store                                            # noqa: E402
 from bed import Bed                                     # noqa: E402
 from lib.nginx import BINARY, BUILD                     # noqa: E402
 from lib.redis import SERVER                            # noqa: E402
 
-PARTS = ["hit", "new", "miss", "usage", "revocation", "memory"]
+# Those that need the bed of clicks, and those that bring their own.
+CLICKS = ["hit", "new", "miss", "usage", "revocation"]
+PARTS = [*CLICKS, "memory", "activation", "import", "bulk", "tally",
+         "records"]
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 OUT = REPOSITORY / "build" / "bench"
 
@@ -43,10 +51,15 @@ class Plan:
     pupils: int
     revocations: int
     in_redis: int
+    rounds: int
+    activations: int    # in a round
+    entitlements: int   # in a round
+    clicks: int         # tallied in a round
 
 
-FULL = Plan(7, 2, 1, 0.4, 4000, 1000, 200_000)
-QUICK = Plan(3, 1, 1, 0.2, 1000, 250, 50_000)
+FULL = Plan(7, 2, 1, 0.4, 4000, 1000, 200_000, 5, 2000, 100_000, 500_000)
+QUICK = Plan(3, 1, 1, 0.2, 1000, 250, 50_000, 3, 500, 20_000, 100_000)
+TINY = Plan(1, 0.2, 0.1, 0.1, 50, 20, 1000, 1, 20, 1000, 2000)
 
 
 @dataclasses.dataclass
@@ -78,10 +91,10 @@ class Row:
 
 
 class Bench:
-    def __init__(self, plan, core, load_core):
+    def __init__(self, plan, cores):
         self.plan = plan
-        self.core = core
-        self.load_core = load_core
+        self.cores = cores
+        self.core, self.load_core = cores[-1], cores[0]
         self.rows = []
         self.raw = {}
 
@@ -91,13 +104,23 @@ class Bench:
         print(row.line(), flush=True)
 
     def run(self, parts):
-        if set(parts) - {"memory"}:
+        if set(parts) & set(CLICKS):
             with Bed(self.core, self.load_core, self.plan.pupils) as bed:
-                for part in parts:
-                    if part != "memory":
+                for part in CLICKS:
+                    if part in parts:
                         getattr(self, part)(bed)
-        if "memory" in parts:
-            self.memory()
+        for part in PARTS:
+            if part in parts and part not in CLICKS:
+                getattr(self, "bring_in" if part == "import" else part)()
+
+    @contextlib.contextmanager
+    def every_core(self):
+        """For what is started by it, too."""
+        os.sched_setaffinity(0, self.cores)
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, {self.load_core})
 
     def wrk(self, bed, alg="RS256"):
         pupil = bed.pupils[0]
@@ -204,11 +227,65 @@ class Bench:
                  note=f"{raw['bytes_per_pupil']:.0f} bytes a pupil, from "
                       f"{raw['pupils']}; {raw['encoding']}")
 
+    def activation(self):
+        with self.every_core():
+            raw = activation.summary(activation.measure(self.plan, OUT))
+        self.raw["activation"] = raw
+        rate = raw["activations_per_s"]
+        self.add("activation, of redis-benchmark's rate",
+                 raw["ratio_benchmark"], target=0.5,
+                 note=f"{rate:.0f} of {raw['benchmark_per_s']:.0f}/s")
+        self.add("activation, of the transactions alone", raw["ratio_sent"],
+                 note=f"{rate:.0f} of {raw['sent_per_s']:.0f}/s")
+        cpu = raw["cpu_us"]
+        self.add("activation, Redis CPU of the transaction alone",
+                 raw["ratio_redis_cpu"],
+                 note=f"{raw['sent_cpu_us']:.0f} of {cpu['redis']:.0f} us; "
+                      f"workers {cpu['workers']:.0f}, "
+                      f"nginx {cpu['nginx']:.0f}")
+        self.add("activating click, no other: p50", raw["alone_p50_ms"], " ms",
+                 note=f"p99 {raw['alone_p99_ms']:.2f} ms")
+        self.add(f"activating click, {activation.LOAD} at once: p50",
+                 raw["p50_ms"], " ms", note=f"p99 {raw['p99_ms']:.2f} ms")
+
+    def bring_in(self):
+        with self.every_core():
+            raw = provision.imports(self.plan)
+        self.raw["import"] = raw
+        self.add("import, of redis-cli --pipe's rate", raw["ratio"],
+                 target=0.5, note=f"{raw['import_per_s']:.0f} of "
+                                  f"{raw['pipe_per_s']:.0f} entitlements/s")
+
+    def bulk(self):
+        with self.every_core():
+            raw = provision.bulk(self.plan)
+        self.raw["bulk"] = raw
+        self.add("bulk through the edge: entitlements/s", raw["per_s"],
+                 note=f"one sender, {raw['entitlements']} in a request")
+
+    def tally(self):
+        with self.every_core():
+            raw = provision.tally(self.plan)
+        self.raw["tally"] = raw
+        self.add("tally: events/s", raw["per_s"],
+                 note=f"{raw['cpu_us']:.1f} us of CPU for an event, "
+                      f"{raw['redis_cpu_us']:.1f} of Redis")
+
+    def records(self):
+        with self.every_core():
+            raw = provision.records(self.plan)
+        self.raw["records"] = raw
+        self.add("Redis, an entitlement in all keys", raw["used"]["bytes"],
+                 " B", note=f"{raw['sold']['bytes']:.0f} before its first "
+                            f"use; {raw['country_gb']:.1f} GB for 48 million; "
+                            + ", ".join(f"{k} {v}" for k, v in
+                                        raw["encodings"].items()))
+
 
 def build():
-    """The two C programs, with the strictness of the rest."""
+    """The C programs, with the strictness of the rest."""
     OUT.mkdir(parents=True, exist_ok=True)
-    for name in ("clicks", "verify"):
+    for name in ("clicks", "transactions", "verify"):
         source = REPOSITORY / "bench" / f"{name}.c"
         program = OUT / name
         if program.exists() and \
@@ -221,6 +298,8 @@ def build():
 
 
 def said(*argv):
+    if shutil.which(argv[0]) is None:
+        return ""
     run = subprocess.run(argv, capture_output=True, text=True)
     lines = (run.stdout + run.stderr).strip().splitlines()
     return lines[0] if lines else ""
@@ -250,6 +329,8 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true",
                         help="a quarter of the length")
+    parser.add_argument("--tiny", action="store_true",
+                        help="only to see that everything runs")
     parser.add_argument("--strict", action="store_true",
                         help="exit 1 when a target is missed")
     parser.add_argument("--only", default=",".join(PARTS),
@@ -276,7 +357,7 @@ def main():
     if core == load_core:
         print("One core for everything: requests/s say little here.\n")
     began = time.monotonic()
-    bench = Bench(QUICK if args.quick else FULL, core, load_core)
+    bench = Bench(TINY if args.tiny else QUICK if args.quick else FULL, cores)
     bench.run(args.parts)
     waited = disturbed(bench.raw)
     missed = [row.what for row in bench.rows if row.verdict == "missed"]

@@ -18,8 +18,12 @@
  * for every answer; on a virtual machine, waking an idle core costs the server
  * some 15 us of CPU time, which is not the server's own work.
  *
+ * seconds 0: each request once, however long that takes; for clicks that change
+ * something.
+ *
  * Prints one line of JSON: answers, those with another status than the one
- * given, seconds.
+ * given, seconds; with seconds 0 also quantiles of the time from sending until
+ * the whole answer has been read.
  */
 
 #include <arpa/inet.h>
@@ -48,6 +52,7 @@ typedef struct {
     int    fd;
     size_t sent; /* of the request; less than its length: not all of it */
     size_t len;  /* of what has come */
+    double began;
     const request_t *request;
     char   answer[ANSWER_MAX + 1];
 } connection_t;
@@ -59,6 +64,7 @@ typedef struct {
     int            epoll;
     int            patience; /* ms, of epoll_wait */
     int            status;
+    double        *took;     /* of each answer, ms; NULL: not asked for */
     unsigned long  answers;
     unsigned long  wrong;
 } run_t;
@@ -75,6 +81,8 @@ static int send_next(run_t *run, connection_t *c);
 static int send_rest(run_t *run, connection_t *c);
 static int receive(run_t *run, connection_t *c);
 static long answer_size(const connection_t *c);
+static double quantile(const run_t *run, double q);
+static int order(const void *a, const void *b);
 static double now(void);
 
 
@@ -99,21 +107,31 @@ main(int argc, char **argv)
     run.status = (int) strtol(argv[5], NULL, 10);
 
     if (port < 1 || port > 65535 || n < 1 || n > CONNECTIONS_MAX
-        || seconds <= 0)
+        || seconds < 0)
     {
         fputs("clicks: port, connections or seconds out of range\n", stderr);
         return 2;
     }
 
     if (read_requests(&run, argv[6]) != 0
+        || (seconds == 0
+            && (run.took = calloc(run.n_requests, sizeof(double))) == NULL)
         || connect_all(&run, (unsigned) port, (size_t) n) != 0
         || turn(&run, seconds, &took) != 0)
     {
         return 1;
     }
 
-    printf("{\"requests\": %lu, \"wrong\": %lu, \"seconds\": %.6f}\n",
+    printf("{\"requests\": %lu, \"wrong\": %lu, \"seconds\": %.6f",
            run.answers, run.wrong, took);
+
+    if (run.took != NULL) {
+        qsort(run.took, run.answers, sizeof(double), order);
+        printf(", \"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f",
+               quantile(&run, 0.5), quantile(&run, 0.99), quantile(&run, 1));
+    }
+
+    puts("}");
 
     return 0;
 }
@@ -268,7 +286,10 @@ connect_one(run_t *run, connection_t *c, unsigned port)
 }
 
 
-/* Answers that are still on their way when the time is up do not count. */
+/*
+ * Answers that are still on their way when the time is up do not count. Without
+ * a limit of time the last request ends it.
+ */
 static int
 turn(run_t *run, double seconds, double *took)
 {
@@ -303,7 +324,8 @@ turn(run_t *run, double seconds, double *took)
 
         *took = now() - began;
 
-    } while (*took < seconds);
+    } while (run->took != NULL ? run->answers < run->n_requests
+                               : *took < seconds);
 
     return 0;
 }
@@ -312,14 +334,17 @@ turn(run_t *run, double seconds, double *took)
 static int
 send_next(run_t *run, connection_t *c)
 {
-    c->request = &run->requests[run->next];
-    c->sent = 0;
-    c->len = 0;
-
-    run->next++;
     if (run->next == run->n_requests) {
+        if (run->took != NULL) {
+            return 0;
+        }
         run->next = 0;
     }
+
+    c->request = &run->requests[run->next++];
+    c->sent = 0;
+    c->len = 0;
+    c->began = run->took != NULL ? now() : 0;
 
     return send_rest(run, c);
 }
@@ -386,6 +411,10 @@ receive(run_t *run, connection_t *c)
         return -1;
     }
 
+    if (run->took != NULL) {
+        run->took[run->answers] = (now() - c->began) * 1000;
+    }
+
     run->answers++;
     run->wrong += strtol(c->answer + sizeof("HTTP/1.1"), NULL, 10)
                   != run->status;
@@ -422,6 +451,29 @@ answer_size(const connection_t *c)
     }
 
     return (size_t) size <= c->len ? size : 0;
+}
+
+
+static double
+quantile(const run_t *run, double q)
+{
+    size_t i;
+
+    i = (size_t) (q * (double) run->answers);
+
+    return run->took[i < run->answers ? i : run->answers - 1];
+}
+
+
+static int
+order(const void *a, const void *b)
+{
+    double x, y;
+
+    x = *(const double *) a;
+    y = *(const double *) b;
+
+    return (x > y) - (x < y);
 }
 
 

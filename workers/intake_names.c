@@ -85,7 +85,7 @@ take_aliases(lp_intake_t *intake, lp_item_t *item, unsigned at)
 static lp_store_status_t
 resolve_aliases(lp_intake_t *intake)
 {
-    unsigned          asked[LP_INTAKE_MAX], i, at = 0, all = 0;
+    unsigned          asked[LP_INTAKE_MAX] = {0}, i, at = 0, all = 0;
     lp_store_status_t status;
 
     for (i = 0; i < intake->n; i++) {

@@ -294,7 +294,7 @@ encode_claims(const lp_party_list_t *list, lp_span_t client, lp_span_t scope,
         "client_id", client.data, client.len,
         "aud", list->audience.data, list->audience.len,
         "iat", (json_int_t) now,
-        "exp", (json_int_t) (now + list->token_lifetime),
+        "exp", (json_int_t) now + (json_int_t) list->token_lifetime,
         "jti", jti, n,
         "scope", scope.data, scope.len));
 }

@@ -310,7 +310,8 @@ read_user_id(lp_service_t *service, lp_request_t *request,
     lp_span_t type = text_of(entry, "userIdType");
     lp_span_t id = text_of(entry, "userId");
 
-    if (!lp_school_valid(type) || type.len > LP_ID_TYPE_MAX
+    if (type.data == NULL || !lp_school_valid(type)
+        || type.len > LP_ID_TYPE_MAX
         || memchr(type.data, '.', type.len) != NULL
         || lp_span_equal(type, lp_span("ECK"))) {
         return refuse_field(request, "user.userIds.userIdType",

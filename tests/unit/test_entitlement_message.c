@@ -125,7 +125,8 @@ check(const change_t *changes, size_t n)
     }
 }
 
-#define CHECK(changes) check(changes, sizeof(changes) / sizeof(changes[0]))
+#define CHECK(changes) \
+    check((changes), sizeof(changes) / sizeof((changes)[0]))
 
 static void
 test_the_sample_is_read(void **state)

@@ -9,6 +9,7 @@ import re
 import subprocess
 import tempfile
 import time
+import uuid
 
 import jwt
 import pytest
@@ -871,6 +872,35 @@ def test_revoke_and_drop(db, pupil, pupil_hash):
     assert "nothing" in no("right", "drop", *pupil, "--product", "a",
                            given=ECK).err
     assert sorted(db("HKEYS", pupil_hash)) == ["b", "c"]
+    yes("right", "drop", *pupil, "--all", given=ECK)
+    assert db("EXISTS", pupil_hash) == 0
+
+
+def test_what_follows_a_right_is_shown_and_goes_with_it(db, pupil, pupil_hash):
+    other = "11111111-2222-4333-8444-555555555555"
+    db("HSET", pupil_hash, "b", f"L - 20260731 {PACKED}", "b+",
+       f"E 20260801 20270731 {names.base64url(uuid.UUID(other).bytes)}", "b0",
+       "x", "b0+", "x")
+    answer = yes("right", "show", *pupil, given=ECK)
+    rows = [row.split() for row in answer.out.splitlines()[1:]]
+    assert rows[:2] == [
+        ["b", "L", "-", "2026-07-31", UUID],
+        ["b", "E", "2026-08-01", "2027-07-31", other, "follows"]]
+    assert [row[0] for row in rows[2:]] == ["b0", "b0"]
+    said = json.loads(yes("right", "show", *pupil, "--product", "b", "--json",
+                          given=ECK).out)["rights"]
+    assert [row.get("follows") for row in said] == [None, True]
+    assert {row["product"] for row in said} == {"b"}
+
+    change = ["right", "set", *pupil, "--product", "b"]
+    yes(*change, "--until", "2026-08-31", given=ECK)
+    assert db("HEXISTS", pupil_hash, "b+") == 1
+    # it is set to what follows: then nothing follows any more
+    yes(*change, "--entitlement", other, given=ECK)
+    assert db("HEXISTS", pupil_hash, "b+") == 0
+    db("HSET", pupil_hash, "b+", f"E - - {PACKED}")
+    yes("right", "drop", *pupil, "--product", "b", given=ECK)
+    assert sorted(db("HKEYS", pupil_hash)) == ["b0", "b0+"]
     yes("right", "drop", *pupil, "--all", given=ECK)
     assert db("EXISTS", pupil_hash) == 0
 

@@ -17,6 +17,7 @@ from lib import names, sealing
 from lib.desk import OIN, Desk, fresh, pairs
 from lib.nginx import BUILD
 from lib.process import REPOSITORY, eventually
+from lib.proxy import Proxy
 from lib.redis import Redis, RedisError
 
 PROGRAM = BUILD / "leerpoort"
@@ -359,6 +360,39 @@ def test_erasing_again_changes_nothing(home):
     assert home.stream("erased")[-1]["records"] == "0"
 
 
+def test_a_private_customer_who_cancelled_is_found_and_erased(home):
+    """The entitlement has no user any more, but a list has their key."""
+    id_ = eck(fresh("pupil"))
+    user, person = home.key(id_), {"userMasterIdentifier": id_}
+    sold = str(uuid.uuid4())
+    held = home.provide(person, "", "globe", entitlementId=sold)
+    home.provide(person, "", "globe", entitlementId=sold,
+                 entitlementStatus="cancelled", endDate="2026-10-01")
+    assert "user" not in home.desk.record(held)
+    named = f"i:{{{names.shard(user)}}}:/{user}"
+    assert home.redis("LRANGE", named, 0, -1) == [held]
+    assert user in home.everything()
+
+    assert home.privacy("show", id_).returncode == 0
+    done = home.privacy("erase", id_, "--yes")
+    assert done.returncode == 0, done.stderr
+    assert user not in home.everything()
+    assert home.desk.record(held)["status"] == "cancelled"
+    assert home.privacy("show", id_).returncode == 1
+
+
+def test_what_follows_is_shown_and_erased(home):
+    id_ = eck(fresh("pupil"))
+    user, person = home.key(id_), {"userMasterIdentifier": id_}
+    for _ in range(2):
+        home.provide(person)
+    rights = json.loads(home.privacy("show", id_, "--json").stdout)["rights"]
+    assert [right["productId"] for right in rights] == ["book", "book"]
+    assert sorted("follows" in right for right in rights) == [False, True]
+    assert home.privacy("erase", id_, "--yes").returncode == 0
+    assert user not in home.everything()
+
+
 def test_one_id_of_a_teacher_leads_to_the_others(home):
     ids = [("NEPPI", fresh("t@example")), ("BPI", fresh("bp")),
            ("eduID", fresh("edu"))]
@@ -595,6 +629,36 @@ def test_a_school_that_left_is_nowhere(town):
     # again: nothing more
     assert erase_school(town, "--yes").returncode == 0
     assert totals(town) == EXPECTED
+
+
+def test_what_is_counted_while_a_school_goes_is_in_its_totals(town):
+    """Between adding up and erasing, the tally writes."""
+    deliver(town)
+    key = next(key for key in town.redis("KEYS", "e:*")
+               if town.redis("HGET", key, "count") == "7"
+               and not town.redis("HGET", key, "open"))
+    writer = town.redis.client()
+    proxy = Proxy(town.folder, town.redis.path)
+
+    def write(_, data):
+        if b"$1\r\n7\r\n" in data and b"school-student" in data \
+                and town.redis("HGET", key, "count") == "7":
+            writer("HSET", key, "count", "107")
+        return data
+
+    proxy.spoil = write
+    proxy.start()
+    try:
+        run = subprocess.run(
+            [PROGRAM, "school", "erase", "--school", SCHOOL, "--yes",
+             "--redis", proxy.address], capture_output=True, text=True,
+            timeout=60)
+    finally:
+        proxy.stop()
+        writer.close()
+    assert run.returncode == 0, run.stderr
+    assert school_keys(town, SCHOOL) == []
+    assert totals(town) == {**EXPECTED, "book uses": 121}
 
 
 def test_by_force_what_waits_goes_too(town):

@@ -147,6 +147,27 @@ test_a_key_that_does_not_fit_is_none(void **state)
 }
 
 static void
+test_what_follows_the_longest_product_has_a_field(void **state)
+{
+    char   dst[LP_FOLLOWS_MAX + 1], text[LP_FOLLOWS_MAX];
+    size_t len;
+
+    (void) state;
+
+    len = lp_field_follows(dst, lp_span("book"));
+    assert_int_equal(len, 5);
+    assert_memory_equal(dst, "book+", len);
+    assert_false(lp_product_valid((lp_span_t) {dst, len}));
+
+    memset(text, 'x', sizeof(text));
+    dst[LP_FOLLOWS_MAX] = '!';
+    assert_int_equal(lp_field_follows(dst, (lp_span_t) {text, 64}), 65);
+    assert_int_equal(dst[64], '+');
+    assert_int_equal(lp_field_follows(dst, (lp_span_t) {text, 65}), 0);
+    assert_int_equal(dst[LP_FOLLOWS_MAX], '!');
+}
+
+static void
 test_names_of_schools_and_products(void **state)
 {
     char     text[65];
@@ -187,6 +208,7 @@ main(void)
         cmocka_unit_test(test_keys_have_the_names_of_the_data_model),
         cmocka_unit_test(test_a_known_key_byte_for_byte),
         cmocka_unit_test(test_a_key_that_does_not_fit_is_none),
+        cmocka_unit_test(test_what_follows_the_longest_product_has_a_field),
         cmocka_unit_test(test_names_of_schools_and_products),
     };
 

@@ -1,8 +1,7 @@
 /*
  * First goes what lets the school in: its name, its aliases, its open rights.
- * From then on no click and no message makes anything new. Last go the records,
- * a hundred in a transaction with their totals: broken off and begun again,
- * every total is written down once.
+ * From then on no click and no message makes anything new. Last go the records
+ * (school_records.c).
  */
 
 #include "school_erasure.h"
@@ -14,19 +13,8 @@
 #include "pairs.h"
 #include "record.h"
 
-#define BATCH     100 /* records of one transaction */
 #define USAGE_MAX (1 << 20)
 #define HEAD_LEN  7   /* "e:{NN}:" */
-#define PLACE_LEN 3   /* characters of an entitlement in the name of its x: */
-#define TOTALS    3   /* of each product */
-#define NAME_ROOM 96
-
-/* What the records of a batch add up to. */
-typedef struct {
-    char              names[LP_ERASED_COUNTS][NAME_ROOM];
-    lp_erased_count_t counts[LP_ERASED_COUNTS];
-    unsigned          n;
-} totals_t;
 
 typedef struct {
     lp_school_data_t *data;
@@ -59,12 +47,6 @@ static int drop_letter(void *owner, const redisReply *fields,
                        lp_span_t *words);
 static int without_school(void *owner, const redisReply *fields,
                           lp_span_t *words);
-static int erase_records(lp_school_data_t *data, const char *receipt,
-                         uint32_t from, uint32_t end);
-static void add_totals(totals_t *totals, const redisReply *reply);
-static void add_total(totals_t *totals, lp_span_t product, const char *what,
-                      uint64_t n);
-static void delete_record(lp_store_t *store, lp_span_t key);
 
 int
 lp_school_data_find(lp_school_data_t *data)
@@ -372,23 +354,16 @@ static int
 erase_found(lp_school_data_t *data, const char *receipt,
             lp_school_counts_t *counts)
 {
-    uint32_t i;
-    int      rc = 0;
-
     if (delete_keys(data->store, &data->aliases) != 0
         || delete_keys(data->store, &data->keys) != 0
-        || leave_weeks(data) != 0 || rebuild_streams(data, counts) != 0) {
+        || leave_weeks(data) != 0 || rebuild_streams(data, counts) != 0
+        || lp_school_records_erase(data, receipt) != 0) {
         return -1;
-    }
-    for (i = 0; i < data->records.n && rc == 0; i += BATCH) {
-        rc = erase_records(data, receipt, i,
-                           data->records.n - i > BATCH ? i + BATCH
-                                                       : data->records.n);
     }
     counts->keys += data->keys.n + data->weeks.n;
     counts->aliases += data->aliases.n;
     counts->records += data->records.n;
-    return rc;
+    return 0;
 }
 
 static int
@@ -487,118 +462,4 @@ without_school(void *owner, const redisReply *fields, lp_span_t *words)
                            : lp_store_text(fields->element[i + 1]);
     }
     return (int) i;
-}
-
-/* Records. */
-
-static int
-erase_records(lp_school_data_t *data, const char *receipt, uint32_t from,
-              uint32_t end)
-{
-    totals_t *totals;
-    uint32_t  i;
-    int       rc = -1;
-
-    totals = calloc(1, sizeof(totals_t));
-    if (totals == NULL) {
-        return -1;
-    }
-    for (i = from; i < end; i++) {
-        lp_store_add(data->store,
-                     LP_WORDS(lp_span("HMGET"), lp_name(&data->records, i),
-                              lp_span("product"), lp_span("licensed"),
-                              lp_span("count"), lp_span("open"),
-                              lp_span("type")));
-    }
-    if (lp_store_run(data->store) == LP_STORE_OK) {
-        for (i = from; i < end; i++) {
-            add_totals(totals, lp_store_reply(data->store, i - from));
-        }
-        lp_store_begin(data->store);
-        for (i = from; i < end; i++) {
-            delete_record(data->store, lp_name(&data->records, i));
-        }
-        lp_erasure_add(data->store, "school-totals", receipt, totals->counts,
-                       totals->n);
-        rc = lp_store_commit(data->store) == LP_STORE_OK ? 0 : -1;
-    }
-    free(totals);
-    return rc;
-}
-
-/*
- * The uses of a licence that was made of an open right or a code are counted
- * there as well, and a code's entitlement is licensed itself.
- */
-static void
-add_totals(totals_t *totals, const redisReply *reply)
-{
-    lp_span_t product, count;
-    uint64_t  uses = 0;
-    size_t    i;
-    int       made, licensed;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
-        || reply->elements != 5) {
-        return;
-    }
-    product = lp_store_text(reply->element[0]);
-    count = lp_store_text(reply->element[2]);
-    for (i = 0; i < count.len && i < 18; i++) {
-        uses = uses * 10 + (uint64_t) (count.data[i] - '0');
-    }
-    licensed = lp_store_text(reply->element[1]).len > 0;
-    made = lp_store_text(reply->element[3]).len > 0;
-    if (!made) {
-        add_total(totals, product, "entitlements", 1);
-        add_total(totals, product, "uses", uses);
-    }
-    if (!made || lp_type_find(lp_store_text(reply->element[4]))
-                     != LP_TYPE_SCHOOL_CODE) {
-        add_total(totals, product, "licences", (uint64_t) licensed);
-    }
-}
-
-/* Beyond the room for products what is left is added up together. */
-static void
-add_total(totals_t *totals, lp_span_t product, const char *what, uint64_t n)
-{
-    char     name[NAME_ROOM];
-    unsigned i = 0;
-
-    if (n == 0) {
-        return;
-    }
-    if (!lp_product_valid(product)
-        || totals->n > LP_ERASED_COUNTS - 2 * TOTALS) {
-        product = lp_span("others");
-    }
-    snprintf(name, sizeof(name), "%.*s %s", (int) product.len, product.data,
-             what);
-    while (i < totals->n && strcmp(totals->names[i], name) != 0) {
-        i++;
-    }
-    if (i == LP_ERASED_COUNTS) {
-        return;
-    }
-    if (i == totals->n) {
-        memcpy(totals->names[i], name, sizeof(name));
-        totals->counts[i].name = totals->names[i];
-        totals->n++;
-    }
-    totals->counts[i].n += n;
-}
-
-static void
-delete_record(lp_store_t *store, lp_span_t key)
-{
-    const char *entitlement = key.data + HEAD_LEN;
-    char        place[LP_KEY_MAX];
-    lp_span_t   rest = {entitlement + PLACE_LEN,
-                        LP_ENTITLEMENT_LEN - PLACE_LEN};
-
-    lp_store_add(store, LP_WORDS(lp_span("DEL"), key));
-    lp_store_add(store, LP_WORDS(lp_span("HDEL"),
-                                 {place, lp_key_place(place, entitlement)},
-                                 rest));
 }

@@ -45,6 +45,9 @@ int lp_school_data_is_empty(const lp_school_data_t *data);
 int lp_school_data_erase(lp_school_data_t *data, const char *receipt,
                          lp_school_counts_t *counts);
 
+/* Its part: the records that were found. 0, or -1 as above. */
+int lp_school_records_erase(lp_school_data_t *data, const char *receipt);
+
 void lp_school_data_free(lp_school_data_t *data);
 
 #endif

@@ -366,6 +366,39 @@ def test_a_client_that_leaves_meanwhile(desk):
     assert desk.click(desk.activates, person=person).outcome == "redirect"
 
 
+def test_a_reload_while_the_worker_works(desk):
+    """nginx' old worker waits for the answers, and asks Redis once more."""
+    go = threading.Event()
+    turn = threading.Lock()
+
+    def waits(headers):
+        assert go.wait(20)
+        with turn:
+            return desk.activates(headers)
+
+    desk.answer = waits
+    del desk.edge.worker.seen[:]
+    people = [desk.edge.person().grant("book", "E") for _ in range(4)]
+    found = [None] * 4
+    clicks = [threading.Thread(target=lambda i=i: found.__setitem__(
+        i, people[i].click())) for i in range(4)]
+    for click in clicks:
+        click.start()
+    try:
+        eventually("all are there", lambda: len(desk.edge.worker.seen) == 4)
+        before = set(desk.edge.nginx.worker_pids())
+        desk.edge.nginx.reload()
+        eventually("there is a new worker",
+                   lambda: set(desk.edge.nginx.worker_pids()) - before)
+    finally:
+        go.set()
+        for click in clicks:
+            click.join(20)
+    assert [answer.outcome for answer in found] == ["redirect"] * 4
+    eventually("the old worker has gone", lambda: not before & set(
+        desk.edge.nginx.worker_pids()), 20)
+
+
 def test_redis_that_dies_while_the_worker_works():
     def answer(headers):
         edge.redis.stop()

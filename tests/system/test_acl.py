@@ -89,7 +89,9 @@ def nobody_is_denied(request):
     """Also where the one who was denied made the best of it."""
     yield
     if "town" in request.fixturenames:
-        denied = request.getfixturevalue("town").denied()
+        town = request.getfixturevalue("town")
+        denied = town.denied()
+        town.redis("ACL", "LOG", "RESET")
         assert not denied, [(one["username"], one["reason"], one["object"])
                             for one in denied]
 
@@ -222,6 +224,26 @@ def test_an_import(town):
         "organisationIds": [{"organisationIdType": "OIE_CODE",
                              "organisationId": "88ZZ"}]}) + "\n")
     assert town.redis("GET", names.alias_key("OIE_CODE", "88ZZ")) == "S8"
+
+
+def test_a_whole_schools_right_is_imported_and_blocked(town):
+    """By the operator; a pupil's licence of it is blocked with it."""
+    sold = town.entitlement(town.edge.person(), ATLAS, user=None,
+                            entitlementType="school-open", quantity=30)
+
+    def send(**changes):
+        town.command("import", "entitlements", "-", "--pepper", town.pepper,
+                     "--party", town.party.oin, given=json.dumps({
+                         "entitlementReferenceId": str(uuid.uuid4()),
+                         "entitlement": {**sold, **changes}}) + "\n")
+
+    send()
+    pupil = town.edge.person()
+    eventually("the school may", lambda: pupil.click(
+        f"/go/{ATLAS}").outcome == "redirect", 10)
+    send(entitlementStatus="blocked", endDate=DAY)
+    eventually("it may not any more", lambda: pupil.click(
+        f"/go/{ATLAS}").outcome == "blocked", 10)
 
 
 def test_a_catalogue_is_pulled(town):

@@ -21,7 +21,7 @@ OIN = "00000001234567890000"
 HOST = "https://publisher.example"
 
 # As in lua-free-conf/redis.conf; and no rewriting while something is measured.
-REDIS = ("hash-max-listpack-entries 512", "hash-max-listpack-value 64",
+REDIS = ("hash-max-listpack-entries 512", "hash-max-listpack-value 72",
          "auto-aof-rewrite-percentage 0")
 
 

@@ -1,8 +1,9 @@
 /*
- * Does Redis keep what it acknowledges? Asked once, when a worker starts: a
- * licence that is told to a seller must not vanish with a power cut, and must
- * not be evicted (design section 4). Each sentence names the setting that is
- * wrong and what it must be.
+ * Does Redis keep what it acknowledges, and all of it or nothing? Asked once,
+ * when a worker starts: a licence that is told to a seller must not vanish with
+ * a power cut, must not be evicted (design section 4), and must not be there
+ * without its journal entry. Each sentence names what is wrong and what it must
+ * be.
  */
 
 #include <stdio.h>
@@ -47,6 +48,11 @@ lp_store_durable(lp_store_t *store, const char **reason)
                                      lp_span_of(settings[i].name)));
     }
 
+    /* refused to this user, MULTI would leave what follows it to be done one
+       by one: only here is nothing behind it */
+    lp_store_add(store, LP_WORDS(lp_span("MULTI")));
+    lp_store_add(store, LP_WORDS(lp_span("DISCARD")));
+
     if (lp_store_run(store) != LP_STORE_OK) {
         *reason = unreadable(store);
         return -1;
@@ -80,8 +86,9 @@ unreadable(const lp_store_t *store)
     error = lp_store_error(store);
 
     if (strcmp(error, "NOPERM") == 0) {
-        return "Redis' settings can't be looked at: give this user +info and "
-               "+config|get";
+        return "Redis does not let this user look at its settings or begin a "
+               "transaction: give it +info, +config|get, +multi and +discard, "
+               "as users.acl does";
     }
     if (strcmp(error, "NOAUTH") == 0 || strcmp(error, "WRONGPASS") == 0) {
         return "Redis does not accept the user or the password";

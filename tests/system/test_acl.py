@@ -58,7 +58,9 @@ class Guarded(Town):
         return ["--user", name, "--password-file", str(self.passwords[name])]
 
     def argv(self, name):
-        return super().argv(name) + self.who(name)
+        # a dead one is soon replaced
+        return super().argv(name) + self.who(name) + (
+            ["--lock", "2"] if name == "relay" else [])
 
     def command(self, *words, given="", code=0, user="operator"):
         run = subprocess.run(

@@ -689,6 +689,26 @@ def test_workers_sign_in_with_the_password_of_the_file(tmp_path):
         eventually("an activation", lambda: bed.ask(user) == "redirect", 20)
 
 
+@pytest.mark.parametrize("kind", ["own", "open"])
+@pytest.mark.parametrize("missing", ["watch", "exec", "xadd", "hset"])
+def test_who_may_not_do_all_of_it_does_nothing(tmp_path, kind, missing):
+    password = tmp_path / "password"
+    password.write_text("first")
+    with Bed(1, redis={"users": [f"worker on >first ~* +@all -{missing}"]},
+             user="worker", password_file=password) as bed:
+        bed.product()
+        user = new_user()
+        entitlement = (bed.entitle(new_name(), [user]) if kind == "own" else
+                       bed.open_right(new_name(), quantity=10))
+        before = bed.right(user), bed.record(entitlement)
+        assert bed.ask(user) == "unavailable"
+        assert (bed.right(user), bed.record(entitlement)) == before
+        assert bed.journal() == []
+        bed.redis("ACL", "SETUSER", "worker", f"+{missing}")
+        assert bed.ask(user) == "redirect"
+        assert len(bed.journal()) == 1
+
+
 def test_a_frozen_redis_is_not_waited_for_and_nothing_is_doubled():
     with Bed(1, timeout=300) as bed:
         bed.product()

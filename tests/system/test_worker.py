@@ -361,6 +361,24 @@ def test_a_redis_that_forgets_is_no_store(tmp_path):
         redis.destroy()
 
 
+@pytest.mark.parametrize("missing", ["multi", "config|get"])
+def test_a_redis_user_without_transactions_is_refused(tmp_path, missing):
+    """Without MULTI what follows it would be done piece by piece."""
+    password = secret(tmp_path / "password")
+    password.write_text("first")
+    redis = Redis(tmp_path, users=[f"worker on >first ~* +@all -{missing}"])
+    try:
+        redis.start()
+        key = secret(tmp_path / "key")
+        found = listening(
+            tmp_path, "--redis", redis.address, "--pepper", key, "--seal", key,
+            "--user", "worker", "--password-file", password)
+        assert found.returncode == 1
+        assert "give it +info, +config|get, +multi" in found.stderr
+    finally:
+        redis.destroy()
+
+
 def test_workers_wait_for_a_redis_that_is_away(tmp_path):
     """Started anew while Redis is down they must be there when it is back."""
     redis = Redis(tmp_path)

@@ -170,6 +170,22 @@ has_licence(const lp_record_t *record)
            || record->used > 0;
 }
 
+/*
+ * A limit that was overrun, where that is allowed, can be sent again as it
+ * stands, and be raised; only a new and lower one would deny licences that are
+ * there. A block takes any: it must never wait for a number.
+ */
+static int
+denies_licences(const lp_message_t *message, const lp_record_t *wanted,
+                const lp_record_t *before)
+{
+    if (wanted->quantity == 0 || wanted->quantity >= before->used
+        || message->status == LP_STATUS_BLOCKED) {
+        return 0;
+    }
+    return before->quantity == 0 || wanted->quantity < before->quantity;
+}
+
 static const char *
 next_state(const lp_message_t *message, const lp_record_t *wanted,
            lp_record_t *after, int *code)
@@ -183,8 +199,8 @@ next_state(const lp_message_t *message, const lp_record_t *wanted,
         *code = LP_CODE_LICENSED;
         return LICENSED;
     }
-    if (after->type == LP_TYPE_OPEN && wanted->quantity != 0
-        && wanted->quantity < after->used) {
+    if (after->type == LP_TYPE_OPEN
+        && denies_licences(message, wanted, after)) {
         return "entitlement.quantity: is less than the licences that it gave";
     }
     if (cancels) {

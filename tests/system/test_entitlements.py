@@ -215,6 +215,26 @@ def test_a_whole_schools_right_has_no_user(desk):
     assert desk.redis("HGET", key, "atlas") is None
 
 
+def test_a_limit_that_was_overrun_can_be_sent_again_and_raised(desk):
+    wanted = Wanted(desk, entitlementType="school-open", quantity=2,
+                    productId="atlas",
+                    school={"organisationMasterIdentifier": "S2"}).accept()
+    key = desk.redis("KEYS", f"e:*:{wanted.packed}")[0]
+    desk.redis("HSET", key, "used", "4")
+    wanted.accept()
+    wanted.accept(entitlementStatus="blocked", **ENDED)
+    assert wanted.record()["status"] == "blocked"
+    wanted.accept(quantity=3)
+    lower = (400, 99, "entitlement.quantity: is less than the licences that "
+                      "it gave")
+    assert wanted.send(quantity=2) == lower
+    assert wanted.record()["quantity"] == "3"
+    wanted.accept(quantity=None)
+    assert wanted.send(quantity=3) == lower
+    wanted.accept(quantity=1, entitlementStatus="blocked", **ENDED)
+    assert wanted.record()["status"] == "blocked"
+
+
 # --- what is refused ---------------------------------------------------------
 
 @pytest.mark.parametrize("changes, answer", [

@@ -29,11 +29,10 @@
 #define WORDS_MAX  32
 
 /* The replies of read_rest(), in the order in which it asks. */
-#define REPLY_PLACE   2
-#define REPLY_PARENT  3
-#define REPLY_LICENCE 4
-#define REPLY_PRODUCT 5
-#define REPLY_RIGHTS  6
+#define REPLY_PARENT  1
+#define REPLY_LICENCE 2
+#define REPLY_PRODUCT 3
+#define REPLY_RIGHTS  4
 
 static const char *const user_fields[LP_TOKEN_USERS] = {"user", "user2",
                                                         "user3"};
@@ -146,16 +145,17 @@ attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
                : status == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
                                              : LP_CODES_FAILED;
     }
-    if (result == LP_CODES_UNKNOWN || result == LP_CODES_USED
-        || result == LP_CODES_REVOKED || result == LP_CODES_FAILED) {
+    if (result == LP_CODES_UNKNOWN || result == LP_CODES_REVOKED
+        || result == LP_CODES_FAILED) {
         lp_store_unwatch(store);
         return result;
     }
-    /* A right code, whatever becomes of it. What was read may be of before and
-       after another click of the same person, whose licence then seems to be
-       one that was held already. */
+    /* What was read may be of before and after another click of the same
+       person, whose licence then seems to be one that was held already. */
     lp_store_begin(store);
-    lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
+    if (result != LP_CODES_USED) { /* a right code, whatever becomes of it */
+        lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
+    }
     return lp_store_commit(store) == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
                                                        : result;
 }
@@ -327,7 +327,6 @@ read_rest(redeem_t *redeem)
         watch.list[watch.n++] = redeem->rights[i].span;
     }
     lp_store_add(store, (lp_words_t) {watch.list, watch.n});
-    lp_place_claim(store, licence);
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), parent_key));
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
     key.data = product;
@@ -338,8 +337,6 @@ read_rest(redeem_t *redeem)
                      lp_field(&redeem->product));
     }
     if (lp_store_run(store) != LP_STORE_OK
-        || lp_place_read(lp_store_reply(store, REPLY_PLACE))
-               != (int) licence->shard
         || lp_record_read(&redeem->before, licence->entitlement,
                           licence->shard,
                           lp_store_reply(store, REPLY_LICENCE)) != 0
@@ -368,6 +365,9 @@ judge_parent(const redeem_t *redeem)
     }
     if (!parent->exists) {
         return LP_CODES_UNKNOWN;
+    }
+    if (parent->used > 0) {
+        return LP_CODES_USED; /* by another code of the same entitlement */
     }
     switch (parent->status) {
     case LP_STATUS_CANCELLED:
@@ -485,6 +485,8 @@ write_all(redeem_t *redeem)
         }
     }
     lp_store_begin(store);
+    /* nobody else makes this record: its place needs no claim before */
+    lp_place_write(store, &redeem->licence);
     add_rights(redeem);
     lp_record_write(store, &redeem->licence, &redeem->before);
     add_parent(redeem);

@@ -461,19 +461,6 @@ write_code(lp_store_t *store, const lp_item_t *item)
     }
 }
 
-static void
-write_place(lp_store_t *store, const lp_record_t *record)
-{
-    char      name[LP_KEY_MAX], digits[2];
-    lp_span_t key = {name, lp_key_place(name, record->entitlement)};
-    lp_span_t home = {digits, sizeof(digits)};
-
-    digits[0] = (char) ('0' + record->shard / 10);
-    digits[1] = (char) ('0' + record->shard % 10);
-    lp_store_add(store,
-                 LP_WORDS(lp_span("HSET"), key, place_field(record), home));
-}
-
 /*
  * Who chose the home that the place names may be about to write there, and
  * watches it: a touch, and that message is decided again.
@@ -500,7 +487,7 @@ write_item(lp_intake_t *intake, lp_item_t *item)
     }
     if (item->write) {
         if (item->moved) {
-            write_place(store, &item->after);
+            lp_place_write(store, &item->after);
             disturb(store, item);
         }
         lp_record_write(store, &item->after, &item->before);

@@ -97,6 +97,21 @@ lp_place_claim(lp_store_t *store, const lp_record_t *record)
     lp_store_add(store, LP_WORDS(lp_span("HGET"), place, rest));
 }
 
+void
+lp_place_write(lp_store_t *store, const lp_record_t *record)
+{
+    char      name[LP_KEY_MAX], digits[2];
+    lp_span_t place = {name, lp_key_place(name, record->entitlement)};
+    lp_span_t rest = {record->entitlement + PLACE_LEN,
+                      LP_ENTITLEMENT_LEN - PLACE_LEN};
+
+    digits[0] = (char) ('0' + record->shard / 10);
+    digits[1] = (char) ('0' + record->shard % 10);
+
+    lp_store_add(store, LP_WORDS(lp_span("HSET"), place, rest,
+                                 ((lp_span_t) {digits, sizeof(digits)})));
+}
+
 int
 lp_place_read(const redisReply *hget)
 {

@@ -152,6 +152,10 @@ void lp_record_write(lp_store_t *store, const lp_record_t *record,
 void lp_place_claim(lp_store_t *store, const lp_record_t *record);
 int  lp_place_read(const redisReply *hget);
 
+/* Writes record->shard there, whatever stands there: in the transaction that
+   writes the record. */
+void lp_place_write(lp_store_t *store, const lp_record_t *record);
+
 /* Looks an entitlement up by its id alone. LP_STORE_OK, exists 0: unknown. */
 lp_store_status_t lp_record_find(lp_store_t *store, lp_record_t *record,
                                  const char *entitlement);

@@ -342,6 +342,18 @@ def test_a_code_is_not_spent_on_what_one_has(desk):
     assert desk.right(blocked).startswith("B ")
 
 
+def test_a_code_that_was_not_spent_can_be_used_elsewhere(desk):
+    user = pupil()
+    assert desk.redeem(desk.one(), user).status == 200
+    code = desk.one()
+    assert desk.redeem(code, user).status == 400
+    assert desk.redeem(code, user, school="S2").status == 200
+    licence = desk.hash(code)["licence"]
+    assert desk.right(user, school="S2").endswith(licence)
+    place = f"x:{{{names.shard(licence[:3])}}}:{licence[:3]}"
+    assert desk.redis("HGET", place, licence[3:]) == names.shard("S2")
+
+
 def test_an_entitlement_that_was_there_stays_behind_the_licence(desk):
     user, code = pupil(), desk.one()
     right = names.right("E", name="earlier")
@@ -511,6 +523,30 @@ def test_a_code_of_an_entitlement_activates_it(desk):
     assert desk.right(user).startswith("B ")
     assert provide(desk, sold, entitlementStatus="licensed").status == 202
     assert desk.right(user) == f"L {DAY} 20270915 {licence}"
+
+
+def test_a_double_click_on_a_sellers_code_is_one_licence(desk):
+    for _ in range(10):
+        user, code = pupil(), f"SELLER-{uuid.uuid4().hex[:8].upper()}"
+        sold = entitlement(code)
+        assert provide(desk, sold).status == 202
+        answers = at_once(8, lambda _: desk.redeem(code, user))
+        assert {a.status for a in answers} == {200}, answers
+        assert len(desk.journal(kind="activation",
+                                entitlement=packed(sold))) == 1
+
+
+def test_an_entitlement_gives_one_licence_whatever_its_codes(desk):
+    first, second = (f"SELLER-{uuid.uuid4().hex[:8].upper()}" for _ in "12")
+    sold = entitlement(first)
+    assert provide(desk, sold).status == 202
+    provide(desk, sold, activationCode=second)
+    user = pupil()
+    assert desk.redeem(first, user).status == 200
+    other = pupil()
+    assert desk.redeem(second, other).status == 400
+    assert desk.right(other) is None
+    assert len(desk.journal(kind="activation", entitlement=packed(sold))) == 1
 
 
 def test_a_private_customers_code_stays_with_the_person(desk):

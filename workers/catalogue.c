@@ -15,6 +15,7 @@
 
 #include "catalogue.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -296,11 +297,16 @@ read_item(lp_catalogue_t *catalogue, uint32_t number, const json_t *row)
 static int
 read_row(lp_catalogue_t *catalogue, const json_t *row, const char **reason)
 {
-    char      digits[NUMBER_MAX];
+    char      digits[NUMBER_MAX], place[NUMBER_MAX + 4];
     lp_span_t id = id_of(json_object_get(row, "productId"), digits);
     uint32_t  number;
 
+    catalogue->rows++;
     if (!lp_product_valid(id)) {
+        if (id.len == 0) {
+            snprintf(place, sizeof(place), "row %" PRIu64, catalogue->rows);
+            id = lp_span_of(place);
+        }
         catalogue->listed++;
         lp_catalogue_refuse(catalogue, id, "productId",
                             "is not 1 to 64 of A-Z a-z 0-9 . _ -");

@@ -39,6 +39,7 @@ typedef struct {
     uint32_t                room;
     uint32_t               *pairs; /* set, part, set, part ... */
     size_t                  n_pairs, pairs_room;
+    uint64_t                rows; /* that were read, repeated ones too */
     lp_catalogue_refusal_t *refusals;
     unsigned                n_refusals; /* that are kept */
     uint64_t                listed;     /* rows, repeated ones once */

@@ -73,7 +73,13 @@ wrong_target(lp_span_t value, int deep)
     lp_hosts_t  any = {NULL, 0};
     lp_target_t target = lp_target_check(value, deep, &any);
 
-    return target == LP_TARGET_OK ? NULL : lp_target_text(target);
+    if (target == LP_TARGET_OK) {
+        return NULL;
+    }
+    return deep ? "is no https:// URL (http:// only to this machine) with one"
+                  " {path} after the host's slash"
+                : "is no https:// URL (http:// only to this machine) of"
+                  " printable ASCII, without user name or {path}";
 }
 
 static const char *

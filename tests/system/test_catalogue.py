@@ -148,6 +148,8 @@ def test_rows_with_a_mistake_are_refused_and_the_rest_comes_in(catalogue,
     text = run(catalogue, redis, code=1)
     assert "\x1b" not in text.stdout
     assert "  no-url  accessUrl: is missing" in text.stdout
+    assert "  row 14  productId: is not" in text.stdout
+    assert "without user name or {path}" in reasons["url-user"]
 
 
 def test_an_ean_as_a_number_is_an_id(catalogue, redis):

@@ -25,6 +25,7 @@
 #include "listener.h"
 #include "routes.h"
 #include "say.h"
+#include "store_args.h"
 
 #define REDIS_DEFAULT    "unix:/run/redis/redis-server.sock"
 #define REQUESTS_DEFAULT 100000
@@ -163,7 +164,8 @@ open_service(lp_service_t *service, const lp_args_t *args,
 {
     const char *reason;
 
-    if (read_secrets(service, args) != 0) {
+    if (read_secrets(service, args) != 0
+        || lp_store_password_usable(options->password_file) != LP_YES) {
         return -1;
     }
     service->parties = lp_parties_open(args->value[LP_OPT_PARTIES], &reason);

@@ -7,10 +7,12 @@
 
 #include <stdlib.h>
 
+#include "input.h"
 #include "redis_link.h"
 #include "say.h"
 
 #define DEFAULT_ADDRESS "unix:/run/redis/redis-server.sock"
+#define PASSWORD_MAX    512
 
 static int
 is_address(const char *address)
@@ -20,6 +22,32 @@ is_address(const char *address)
     return strncmp(address, "unix:/", 6) == 0
            || (colon != NULL && colon != address && colon[1] >= '0'
                && colon[1] <= '9');
+}
+
+/*
+ * The store reads the file itself, for each connection, and could say no more
+ * than that Redis is away.
+ */
+int
+lp_store_password_usable(const char *path)
+{
+    lp_input_t file;
+    size_t     len;
+
+    if (path == NULL) {
+        return LP_YES;
+    }
+    if (lp_input_file(&file, path, PASSWORD_MAX - 1) != 0) {
+        return LP_NO;
+    }
+    lp_input_warn_open(path, "password file");
+    len = lp_input_span(&file).len;
+    lp_input_free(&file);
+    if (len == 0) {
+        lp_say("%s holds no password", path);
+        return LP_NO;
+    }
+    return LP_YES;
 }
 
 int
@@ -43,6 +71,9 @@ lp_store_of_args(lp_store_t **store, const lp_args_t *args, int timeout_ms)
     }
     if (options.user != NULL && options.password_file == NULL) {
         return lp_args_refuse(args, "--user needs --password-file");
+    }
+    if (lp_store_password_usable(options.password_file) != LP_YES) {
+        return LP_NO;
     }
     *store = lp_store_create(&options);
     if (*store == NULL) {

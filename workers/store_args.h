@@ -15,6 +15,9 @@
  */
 int lp_store_of_args(lp_store_t **store, const lp_args_t *args, int timeout_ms);
 
+/* LP_YES; LP_NO after saying why. path may be NULL: no password. */
+int lp_store_password_usable(const char *path);
+
 /* Says why a run of the store failed: for people. Returns LP_NO. */
 int lp_store_say(const lp_store_t *store);
 

@@ -339,6 +339,8 @@ def test_files_that_it_can_not_use(tmp_path, redis):
     for changes, words in (
             ({"pepper": tmp_path / "none"}, "none cannot be opened"),
             ({"pepper": short}, "secret"), ({"seal": short}, "secret"),
+            ({"password-file": tmp_path / "none"}, "none cannot be opened"),
+            ({"password-file": short}, "holds no password"),
             ({"parties": broken}, "parties[0].oin: 20 digits"),
             ({"keys": tmp_path}, "leerpoort key rotate")):
         args = [word for name, value in {**good, **changes}.items()

@@ -91,6 +91,21 @@ def test_the_others_run_once_with_the_example_s_user(tmp_path, guarded, name):
     assert run.returncode == 0, run.stderr
 
 
+@pytest.mark.parametrize("name", ["relay", "tally"])
+def test_a_password_that_can_not_be_read_is_no_redis_that_is_away(
+        tmp_path, guarded, name):
+    argv = [BUILD / f"leerpoort-{name}", "--redis", guarded.address, "--user",
+            name, "--password-file", tmp_path / "none.password"]
+    if name == "relay":
+        parties = tmp_path / "parties.json"
+        parties.write_text("{}")
+        argv += ["--seal", secret(tmp_path / "seal"), "--parties", parties]
+    run = subprocess.run(argv, capture_output=True, text=True, timeout=60,
+                         env=environment(tmp_path), check=False)
+    assert run.returncode == 1
+    assert "none.password cannot be opened" in run.stderr
+
+
 @pytest.mark.once
 @pytest.mark.parametrize("unit", [
     "leerpoort-worker.socket", "leerpoort-worker.service",

@@ -257,6 +257,8 @@ def test_the_first_steps_make_secrets_that_all_take(tmp_path):
     steps = "\n".join(re.findall("^    (.*)$", text.split("Passwords:")[0],
                                  re.MULTILINE))
     assert "pepper" in steps and "seal" in steps and "key rotate" in steps
+    assert "systemctl" not in steps  # nothing starts without its password
+    assert text.index("redis-edge.password") < text.index("systemctl enable")
     stubs = tmp_path / "stubs"
     stubs.mkdir()
     for name in ("chown", "chgrp", "adduser", "usermod", "systemctl"):

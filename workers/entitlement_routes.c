@@ -21,6 +21,9 @@
 #define REMEMBER_S  5   /* products and schools, within one bulk request */
 #define ANSWER_MAX  768 /* bytes of an answer line */
 #define HELD_READ   16384
+#define SILENCE_S   60  /* of a sender that makes its lines as it goes; as long
+                           as nginx waits for it (lua-free-conf/nginx.conf) */
+#define REFUSED_MAX 1000000 /* lines: their answers fill the disk */
 #define NDJSON_TYPE "application/x-ndjson"
 
 /* A bulk request on its way. */
@@ -34,6 +37,7 @@ typedef struct {
     size_t           len;
     FILE            *held;   /* the answers so far ... */
     uint64_t         held_len; /* ... in so many bytes */
+    uint64_t         refused; /* lines */
     int              ended;  /* before its end: answer holds the last line */
 } bulk_t;
 
@@ -49,7 +53,8 @@ static int hold_batch(bulk_t *bulk);
 static int hold(bulk_t *bulk);
 static void give_held(bulk_t *bulk);
 static void add_line(bulk_t *bulk, json_t *line);
-static json_t *line_result(const lp_line_batch_t *batch, unsigned i);
+static json_t *line_result(const lp_line_batch_t *batch, unsigned i,
+                           uint64_t *refused_lines);
 static void end_bulk(bulk_t *bulk, const char *why, uint64_t line);
 static int read_body(void *from, char *dst, size_t max);
 
@@ -133,7 +138,7 @@ lp_route_entitlements_bulk(lp_service_t *service, lp_request_t *request)
 {
     const lp_party_t *party = sender(service, request);
     bulk_t            bulk = {service, request, NULL, NULL, NULL, NULL, 0,
-                              NULL, 0, 0};
+                              NULL, 0, 0, 0};
 
     if (party == NULL) {
         return;
@@ -141,6 +146,7 @@ lp_route_entitlements_bulk(lp_service_t *service, lp_request_t *request)
     if (open_bulk(&bulk, party->oin) != 0) {
         lp_answer_unavailable(request);
     } else {
+        lp_request_patience(request, SILENCE_S);
         run_bulk(&bulk);
     }
     close_bulk(&bulk);
@@ -217,13 +223,18 @@ hold_batch(bulk_t *bulk)
 
     bulk->len = 0;
     for (i = 0; i < batch->n && batch->verdicts[i].result != LP_FAILED; i++) {
-        add_line(bulk, line_result(batch, i));
+        add_line(bulk, line_result(batch, i, &bulk->refused));
     }
     if (hold(bulk) != 0) {
         i = 0; /* stored, but nobody would be told */
     }
     if (i < batch->n) {
         end_bulk(bulk, "not available for a moment", batch->lines[i]);
+        return -1;
+    }
+    if (bulk->refused >= REFUSED_MAX) {
+        end_bulk(bulk, "a million lines were refused: look at why first",
+                 batch->last + 1);
         return -1;
     }
     return 0;
@@ -265,7 +276,7 @@ give_held(bulk_t *bulk)
 }
 
 static json_t *
-line_result(const lp_line_batch_t *batch, unsigned i)
+line_result(const lp_line_batch_t *batch, unsigned i, uint64_t *refused_lines)
 {
     const lp_message_t *message = &batch->messages[i];
     const lp_verdict_t *verdict = &batch->verdicts[i];
@@ -274,6 +285,7 @@ line_result(const lp_line_batch_t *batch, unsigned i)
 
     refused = verdict->result == LP_REFUSED_FIELD
               || verdict->result == LP_REFUSED_STATE;
+    *refused_lines += (uint64_t) refused;
     line = json_pack("{s:I}", "line", (json_int_t) batch->lines[i]);
     if (message->reference_len > 0) {
         json_object_set_new(line, "entitlementReferenceId",

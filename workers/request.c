@@ -8,6 +8,8 @@
 #include "routes.h"
 
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/time.h>
 #include <time.h>
 
 #include "../core/chars.h"
@@ -111,6 +113,21 @@ read_alias(lp_request_t *request, lp_span_t text)
     return 0;
 }
 
+/*
+ * Which entitlement of the user the edge decided on. An open right's is of no
+ * use: to watch what a whole school counts in would make clicks wait for each
+ * other. What is no entitlement is none: nothing rests on it.
+ */
+static lp_span_t
+read_likely(const FCGX_Request *connection)
+{
+    lp_span_t text = param(connection, "LEERPOORT_ENTITLEMENT");
+    lp_span_t whose = param(connection, "LEERPOORT_RIGHT");
+
+    return is_user_key(text) && lp_span_equal(whose, lp_span("own"))
+               ? text : (lp_span_t) {NULL, 0};
+}
+
 /* What the edge knows of the person and the client. */
 static const char *
 read_edge(lp_request_t *request, const FCGX_Request *connection)
@@ -124,6 +141,7 @@ read_edge(lp_request_t *request, const FCGX_Request *connection)
     request->product = param(connection, "LEERPOORT_PRODUCT");
     request->person = param(connection, "LEERPOORT_PERSON");
     request->employee = lp_span_equal(role, lp_span("employee"));
+    request->likely = read_likely(connection);
     request->issued = read_number(param(connection, "LEERPOORT_TOKEN_IAT"));
     if (request->issued == NUMBER_WRONG) {
         return "LEERPOORT_TOKEN_IAT";
@@ -223,6 +241,18 @@ lp_request_body(lp_request_t *request, char *dst, size_t max, size_t *len)
         *len += n > 0 ? (size_t) n : 0;
     }
     return n == 0 ? 0 : 400;
+}
+
+void
+lp_request_patience(lp_request_t *request, int silence_s)
+{
+    const FCGX_Request *connection = request->connection;
+    struct timeval      limit = {silence_s, 0};
+
+    (void) setsockopt(connection->ipcFd, SOL_SOCKET, SO_RCVTIMEO, &limit,
+                      sizeof(limit));
+    (void) setsockopt(connection->ipcFd, SOL_SOCKET, SO_SNDTIMEO, &limit,
+                      sizeof(limit));
 }
 
 /* A document that its reader may keep and change; NULL after answering. */

@@ -53,6 +53,8 @@ typedef struct lp_request_s {
     lp_span_t   person; /* UserReference, JSON */
     int         employee;
     int64_t     issued; /* Unix time of the person's token; <= 0: not known */
+    lp_span_t   likely; /* the user's entitlement that the edge went by, 22
+                           characters: nothing rests on it; len 0: none */
 
     void       *connection; /* FCGX_Request */
     int         answered;
@@ -70,6 +72,9 @@ uint32_t lp_service_today(void);
  * long, or sent more or less than its Content-Length said.
  */
 int lp_request_read(lp_request_t *request, char *dst, size_t max);
+
+/* From now on the peer may be silent for so many seconds, or not read. */
+void lp_request_patience(lp_request_t *request, int silence_s);
 
 /*
  * Reads the whole body, at most max bytes, into dst. Returns 0, or without

@@ -81,25 +81,25 @@ def connect(path, timeout=30):
 
 def read_all(connection):
     """All that comes until the worker closes."""
-    out = b""
+    out = bytearray()
     try:
         while part := connection.recv(65536):
             out += part
     except ConnectionResetError:
         pass
-    return out
+    return bytes(out)
 
 
 def parse(data):
     """(stdout, whether the request was ended) of what a worker sent."""
-    out, ended = b"", False
-    while len(data) >= 8:
-        _, kind, _, length, padding = struct.unpack("!BBHHBx", data[:8])
+    out, ended, at = bytearray(), False, 0
+    while len(data) - at >= 8:
+        _, kind, _, length, padding = struct.unpack_from("!BBHHBx", data, at)
         if kind == STDOUT:
-            out += data[8:8 + length]
+            out += data[at + 8:at + 8 + length]
         ended = ended or kind == END
-        data = data[8 + length + padding:]
-    return out, ended
+        at += 8 + length + padding
+    return bytes(out), ended
 
 
 def raw(path, data, close=False):

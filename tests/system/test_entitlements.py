@@ -615,6 +615,15 @@ def test_bulk_keeps_the_order_of_lines_about_one_entitlement(desk):
         assert one.right() is None
 
 
+@pytest.mark.once
+def test_bulk_ends_when_a_million_lines_were_refused(desk):
+    replies = bulk(desk, b"x\n" * 1_000_300)
+    assert 1_000_000 <= len(replies) - 1 < 1_000_300
+    assert all(reply["status"] == 11 for reply in replies[:1000])
+    assert replies[-1]["statusMessage"].startswith("a million lines")
+    assert str(len(replies)) in replies[-1]["statusMessage"]
+
+
 def test_bulk_of_more_than_a_batch_is_whole(desk):
     wanted = [Wanted(desk) for _ in range(700)]
     replies = bulk(desk, [one.message() for one in wanted])

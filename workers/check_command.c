@@ -5,6 +5,7 @@
  */
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <poll.h>
@@ -16,14 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backlog.h"
 #include "commands.h"
 #include "nginx_lint.h"
-#include "redis_link.h"
+#include "record.h"
 #include "say.h"
 
 #define LINE_MAX_BYTES 8192 /* two paths fit */
 #define VALUE_MAX      64
 #define MAJOR_NEEDED   7
+#define BACKLOG_S      60 /* seconds; relay and tally read within one */
 #define NGINX_WAIT_MS  30000 /* nginx -t resolves names: may take a while */
 #define NGINX_TEXT_MAX 4096
 
@@ -373,6 +376,31 @@ check_role(check_t *check)
     freeReplyObject(reply);
 }
 
+/* Streams that nobody reads fill the memory, and nobody is told. */
+static void
+check_backlog(check_t *check, const char *name,
+              size_t (*key)(char *, unsigned), const char *question)
+{
+    lp_backlog_t backlog;
+    int64_t      waits;
+
+    if (lp_backlog_read(&check->redis, key, &backlog) != LP_YES) {
+        line(check, WARN, "%s: %s", name, check->redis.reason);
+        return;
+    }
+    waits = backlog.oldest_ms == 0
+                ? 0
+                : (int64_t) time(NULL) - backlog.oldest_ms / 1000;
+    if (waits >= BACKLOG_S) {
+        line(check, WARN, "%s: %" PRIu64 " entries wait, the oldest for %"
+                          PRId64 " s: %s", name, backlog.entries, waits,
+             question);
+    } else {
+        line(check, OK, "%s: %" PRIu64 " entries wait", name,
+             backlog.entries);
+    }
+}
+
 static int
 check_redis(check_t *check)
 {
@@ -400,6 +428,9 @@ check_redis(check_t *check)
     check_persistence(check);
     check_tracking(check);
     check_role(check);
+    check_backlog(check, "journal", lp_key_journal,
+                  "is leerpoort-relay running?");
+    check_backlog(check, "usage", lp_key_usage, "is leerpoort-tally running?");
     return LP_YES;
 }
 

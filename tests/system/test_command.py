@@ -1095,8 +1095,21 @@ def test_check_is_content_with_a_durable_redis(db):
                  "without replicas", "memory: "):
         assert what in answer.out
     said = json.loads(yes("check", "--redis", db.address, "--json").out)
-    assert said["ok"] is True and len(said["lines"]) == 9
+    assert said["ok"] is True and len(said["lines"]) == 11
     assert db.links() == 0
+
+
+def test_check_sees_streams_that_nobody_reads(db):
+    long_ago = int(time.time() * 1000) - 300_000
+    db("XADD", "journal:{07}", f"{long_ago}-0", "kind", "confirmation")
+    db("XADD", "journal:{09}", "*", "kind", "confirmation")
+    db("XADD", "usage:{63}", "*", "p", "0")
+    answer = yes("check", "--redis", db.address)
+    waits = re.search(r"^warn  journal: 2 entries wait, the oldest for "
+                      r"(\d+) s: is leerpoort-relay running\?$", answer.out,
+                      re.M)
+    assert 300 <= int(waits[1]) < 400
+    assert re.search(r"^ok    usage: 1 entries wait$", answer.out, re.M)
 
 
 def test_check_names_what_would_lose_licences(tmp_path):

@@ -416,6 +416,7 @@ struct ngx_http_leerpoort_ctx_s {
     unsigned                      identified:1;
     unsigned                      school_known:1;
     unsigned                      entitled:1; /* entitlement is set */
+    unsigned                      open:1;     /* ... an open right's */
     unsigned                      missed:1;   /* something was fetched */
     unsigned                      stale:1;    /* an old entry was used */
     unsigned                      activating:1; /* handed to the worker */

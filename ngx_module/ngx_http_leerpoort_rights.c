@@ -424,6 +424,7 @@ ngx_http_leerpoort_decide(ngx_http_leerpoort_ctx_t *ctx,
     if (right) {
         ngx_memcpy(ctx->entitlement, right->entitlement, LP_ENTITLEMENT_LEN);
         ctx->entitled = 1;
+        ctx->open = right->state == LP_OPEN;
     }
 
     /* also before an activation, which would be for nothing otherwise */

@@ -33,6 +33,7 @@ enum {
     NGX_HTTP_LEERPOORT_VAR_ROLE,
     NGX_HTTP_LEERPOORT_VAR_CLIENT,
     NGX_HTTP_LEERPOORT_VAR_SCOPE,
+    NGX_HTTP_LEERPOORT_VAR_RIGHT,
     NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT
 };
 
@@ -63,6 +64,9 @@ static ngx_http_variable_t  ngx_http_leerpoort_variables[] = {
 
     { ngx_string("leerpoort_entitlement"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_right"), NULL, ngx_http_leerpoort_variable,
+      NGX_HTTP_LEERPOORT_VAR_RIGHT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("leerpoort_role"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_ROLE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -183,6 +187,12 @@ ngx_http_leerpoort_variable_text(ngx_http_leerpoort_ctx_t *ctx,
 
     case NGX_HTTP_LEERPOORT_VAR_SCOPE:
         return ctx->scope;
+
+    case NGX_HTTP_LEERPOORT_VAR_RIGHT:
+        if (ctx->entitled) {
+            return ctx->open ? lp_span("open") : lp_span("own");
+        }
+        return none;
 
     default: /* NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT */
         if (ctx->entitled) {

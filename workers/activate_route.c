@@ -66,6 +66,7 @@ activate(lp_service_t *service, const lp_request_t *request)
     by.employee = request->employee;
     by.person = request->person;
     by.issued = request->issued;
+    by.likely = request->likely;
     by.today = lp_service_today();
 
     return lp_activate(service, &by, NULL);

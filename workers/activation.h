@@ -20,6 +20,7 @@ typedef struct {
     lp_right_t           right;
     const lp_held_key_t *key;
     lp_span_t            field;
+    unsigned             at_hand; /* the reply with its record; 0: none */
 
     lp_record_t          before;     /* of the licence, as read */
     lp_record_t          licence;    /* as it becomes */

@@ -30,6 +30,7 @@ static lp_outcome_t attempt(lp_activation_t *a);
 static lp_outcome_t look_behind(lp_activation_t *a);
 static lp_outcome_t found(lp_activation_t *a, const lp_right_t *right);
 static lp_outcome_t activate(lp_activation_t *a, const lp_right_t *right);
+static unsigned take_likely(lp_activation_t *a);
 static lp_outcome_t activate_own(lp_activation_t *a);
 static int is_chained(const lp_activation_t *a);
 static lp_outcome_t write_own(lp_activation_t *a, int is_new,
@@ -173,8 +174,28 @@ activate(lp_activation_t *a, const lp_right_t *right)
     a->key = &a->held.keys[a->held.found[i].key];
     a->field = a->held.found[i].field;
     a->n_others = 0;
+    a->at_hand = take_likely(a);
 
     return right->state == LP_OPEN ? lp_activate_open(a) : activate_own(a);
+}
+
+/*
+ * The reply with the record of the right in hand, where it came with the rights
+ * and all that is to be known is there; 0: it is to be asked for. Of a right to
+ * a set the set's length is missing.
+ */
+static unsigned
+take_likely(lp_activation_t *a)
+{
+    unsigned reply = a->held.likely;
+
+    a->held.likely = 0; /* whatever is asked next, it will be gone */
+
+    return reply > 0 && a->key->shard == a->held.likely_shard
+                   && memcmp(a->right.entitlement, a->by->likely.data,
+                             LP_ENTITLEMENT_LEN) == 0
+                   && lp_span_equal(a->field, a->by->product)
+               ? reply : 0;
 }
 
 /* The user's own entitlement. */
@@ -306,18 +327,27 @@ read_own(lp_activation_t *a)
 static lp_store_status_t
 read_own_at(lp_activation_t *a, unsigned shard)
 {
-    lp_activation_ask(a, a->right.entitlement, shard);
-    lp_activation_ask_set(a);
+    unsigned reply = a->at_hand;
 
-    if (lp_store_run(a->store) != LP_STORE_OK
-        || lp_activation_read(a, &a->before, a->right.entitlement, shard, 1)
-               != 0) {
+    a->at_hand = 0;
+
+    if (reply == 0) {
+        lp_activation_ask(a, a->right.entitlement, shard);
+        lp_activation_ask_set(a);
+        if (lp_store_run(a->store) != LP_STORE_OK) {
+            return LP_STORE_DOWN;
+        }
+        reply = 1;
+    }
+
+    if (lp_activation_read(a, &a->before, a->right.entitlement, shard, reply)
+        != 0) {
         return LP_STORE_DOWN;
     }
 
     a->licence = a->before;
     a->has_record = 1;
-    a->until = lp_activation_until(a, lp_store_reply(a->store, 2),
+    a->until = lp_activation_until(a, lp_store_reply(a->store, reply + 1),
                                    a->before.minimum);
 
     return LP_STORE_OK;

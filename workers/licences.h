@@ -17,6 +17,8 @@ typedef struct {
     int       employee; /* open rights do not count */
     lp_span_t person;   /* UserReference for the seller; len 0: unknown */
     int64_t   issued;   /* Unix time of the token; <= 0: not known */
+    lp_span_t likely;   /* the user's own entitlement that it is expected to
+                           be, which spares a question; len 0: unknown */
     uint32_t  today;
 } lp_click_by_t;
 

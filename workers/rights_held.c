@@ -3,6 +3,10 @@
  * only known afterwards, so that whole hashes are read. A key of another type
  * counts as none, here as at the edge; any other error means that nothing is
  * known.
+ *
+ * The record that an activation will most likely ask for next comes along,
+ * watched like the rest. If it is another one after all, or no record, it is as
+ * if it had not been asked for.
  */
 
 #include "rights_held.h"
@@ -10,8 +14,10 @@
 static void name_keys(lp_rights_held_t *held, const lp_click_by_t *by);
 static void add_user(lp_rights_held_t *held, lp_span_t school, lp_span_t user);
 static void add_school(lp_rights_held_t *held, lp_span_t school);
-static lp_store_status_t ask(const lp_rights_held_t *held, lp_store_t *store,
-                             lp_span_t product);
+static lp_store_status_t ask(lp_rights_held_t *held, lp_store_t *store,
+                             const lp_click_by_t *by);
+static size_t name_likely(lp_rights_held_t *held, char *name,
+                          const lp_click_by_t *by);
 static void read_product(lp_rights_held_t *held, const redisReply *reply,
                          lp_span_t product);
 static size_t keep_text(char *dst, size_t size, lp_span_t text);
@@ -33,9 +39,13 @@ lp_rights_held_read(lp_rights_held_t *held, lp_store_t *store,
     held->rights.n = 0;
     name_keys(held, by);
 
-    status = ask(held, store, by->product);
+    status = ask(held, store, by);
     if (status == LP_STORE_DOWN) {
         return status;
+    }
+
+    if (lp_store_text(lp_store_reply(store, 0)).data == NULL) {
+        return LP_STORE_REFUSED; /* nothing is watched */
     }
 
     for (i = 0; i <= held->n_keys; i++) {
@@ -46,6 +56,11 @@ lp_rights_held_read(lp_rights_held_t *held, lp_store_t *store,
         if (i > 0) {
             held->keys[i - 1].is_hash = is_hash;
         }
+    }
+
+    if (held->likely > 0
+        && lp_rights_held_is_hash(lp_store_reply(store, held->likely)) != 1) {
+        held->likely = 0;
     }
 
     read_product(held, lp_store_reply(store, 1), by->product);
@@ -130,26 +145,43 @@ add_school(lp_rights_held_t *held, lp_span_t school)
     key->len = lp_key_school_in(key->name, key->shard, school);
 }
 
-/* WATCH of all, HGETALL of the product, HGETALL of each hash. */
+/* WATCH of all, HGETALL of the product, of each hash, of the likely record. */
 static lp_store_status_t
-ask(const lp_rights_held_t *held, lp_store_t *store, lp_span_t product)
+ask(lp_rights_held_t *held, lp_store_t *store, const lp_click_by_t *by)
 {
-    char      name[LP_KEY_MAX];
-    lp_span_t words[2 + LP_HELD_KEYS];
-    unsigned  i;
+    char      name[LP_KEY_MAX], likely[LP_KEY_MAX];
+    lp_span_t words[3 + LP_HELD_KEYS];
+    unsigned  i, n;
 
     words[0] = lp_span("WATCH");
-    words[1] = (lp_span_t) {name, lp_key_product(name, product)};
+    words[1] = (lp_span_t) {name, lp_key_product(name, by->product)};
+    n = 2;
     for (i = 0; i < held->n_keys; i++) {
-        words[2 + i] = lp_held_key(&held->keys[i]);
+        words[n++] = lp_held_key(&held->keys[i]);
     }
 
-    lp_store_add(store, (lp_words_t) {words, 2 + held->n_keys});
-    for (i = 0; i <= held->n_keys; i++) {
-        lp_store_add(store, LP_WORDS(lp_span("HGETALL"), words[1 + i]));
+    held->likely = 0;
+    if (by->likely.len == LP_ENTITLEMENT_LEN) {
+        held->likely = n;
+        words[n++] = (lp_span_t) {likely, name_likely(held, likely, by)};
+    }
+
+    lp_store_add(store, (lp_words_t) {words, n});
+    for (i = 1; i < n; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("HGETALL"), words[i]));
     }
 
     return lp_store_run(store);
+}
+
+/* At home at the school, or with the first user key where there is none. */
+static size_t
+name_likely(lp_rights_held_t *held, char *name, const lp_click_by_t *by)
+{
+    held->likely_shard = lp_shard(by->school.len > 0 ? by->school
+                                                     : by->users[0]);
+
+    return lp_key_entitlement(name, held->likely_shard, by->likely.data);
 }
 
 static void

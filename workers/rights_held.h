@@ -28,6 +28,10 @@ typedef struct {
     lp_held_key_t keys[LP_HELD_KEYS];
     unsigned      n_keys;
 
+    unsigned      likely_shard;
+    unsigned      likely;  /* the reply that holds the record that is likely
+                              wanted, until the next question; 0: none */
+
     int           known;   /* the catalogue has the product */
     lp_product_t  product; /* only free, in and licence */
     char          in[LP_HELD_IN_MAX];
@@ -44,7 +48,8 @@ typedef struct {
     } found[LP_RIGHTS_MAX]; /* of each right */
 } lp_rights_held_t;
 
-/* Watches and reads. A status other than LP_STORE_OK: nothing is known. */
+/* Watches and reads; also by->likely, which decides nothing. A status other
+   than LP_STORE_OK: nothing is known. */
 lp_store_status_t lp_rights_held_read(lp_rights_held_t *held,
                                       lp_store_t *store,
                                       const lp_click_by_t *by);

@@ -11,6 +11,7 @@ import json
 import pathlib
 import subprocess
 import tempfile
+import uuid
 
 import pytest
 
@@ -132,12 +133,18 @@ class Bench:
                 "user": {"userMasterIdentifier": ECK}}},
             scope="entitlement.licensor").status
 
-    def click(self):
+    def click(self, **more):
         answer = self.desk.workers.ask(
             "/go/book", LEERPOORT_ROUTE="activate", LEERPOORT_SCHOOL="S1",
             LEERPOORT_USERS=self.user(), LEERPOORT_PRODUCT="book",
-            LEERPOORT_PERSON=PERSON)
+            LEERPOORT_PERSON=PERSON, **more)
         return answer.headers.get("leerpoort-outcome", "redirect")
+
+    def click_as_the_edge(self):
+        """Which entitlement it will be, it says too."""
+        return self.click(
+            LEERPOORT_RIGHT="own", LEERPOORT_ENTITLEMENT=names.base64url(
+                uuid.UUID(made_uuid(1)).bytes))
 
     def redeem(self):
         return self.desk.redeem(self.desk.code("codes-1"), self.user()).status
@@ -229,6 +236,10 @@ def operations(bench):
                                    "unavailable",
                                    none=["no-right", "unknown-product"])
     made["activation"].start.restore()
+    made["named"] = Operation(bench, bench.click_as_the_edge, "redirect",
+                              "unavailable",
+                              none=["no-right", "unknown-product"])
+    made["named"].start.restore()
     # another one of the same person and product: there is a chain to read
     made["put"] = Operation(bench, lambda: bench.put(2), 202, 503,
                             none=[400], twice=["confirmation"])
@@ -242,7 +253,8 @@ def operations(bench):
         operation.start.close()
 
 
-OPERATIONS = pytest.mark.parametrize("name", ["activation", "put", "redeem"])
+OPERATIONS = pytest.mark.parametrize(
+    "name", ["activation", "named", "put", "redeem"])
 
 
 def told(what, operation, number):

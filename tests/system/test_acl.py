@@ -407,3 +407,35 @@ def test_nobody_may_look_at_all_or_throw_it_away(bare, name):
         with pytest.raises(RedisError, match="NOPERM"):
             client(*command)
     client.close()
+
+
+def test_a_restart_loses_no_transaction(tmp_path):
+    """Redis does the append-only file again in the default user's name, and
+    leaves out the transactions that it may not do."""
+    file = tmp_path / "users.acl"
+    file.write_text(ACL.read_text().replace(" off ", " on >worker ").replace(
+        "user default on >worker", "user default off"))
+    redis = Redis(tmp_path, options=[f"aclfile {file}"])
+    try:
+        redis.start()
+        for again in range(2):
+            client = redis.client()
+            with pytest.raises(RedisError, match="NOAUTH"):
+                client("GET", "u:{00}:x")
+            with pytest.raises(RedisError, match="WRONGPASS"):
+                client("AUTH", "default", "worker")
+            client("AUTH", "worker", "worker")
+            if again == 0:
+                assert client.pipeline([
+                    ("MULTI",), ("HSET", "e:{00}:x", "status", "licensed"),
+                    ("XADD", "journal:{00}", "*", "kind", "activation"),
+                    ("EXEC",)])[-1][0] == 1
+                client.close()
+                redis.kill()
+                redis.start()
+        status, = eventually("Redis has loaded", lambda: [
+            said for said in client.pipeline([("HGET", "e:{00}:x", "status")])
+            if "LOADING" not in str(said)])
+        assert status == "licensed"
+    finally:
+        redis.destroy()

@@ -376,6 +376,31 @@ check_role(check_t *check)
     freeReplyObject(reply);
 }
 
+/* In this user's name Redis does its append-only file again. */
+static void
+check_default_user(check_t *check)
+{
+    redisReply *reply;
+
+    reply = ask(check, "default user", WARN,
+                LP_WORDS(lp_span("ACL"), lp_span("DRYRUN"),
+                         lp_span("default"), lp_span("XADD"),
+                         lp_span("journal:{00}"), lp_span("*"),
+                         lp_span("kind"), lp_span("activation")),
+                LP_REPLY_STATUS | LP_REPLY_STRING);
+    if (reply == NULL) {
+        return;
+    }
+    if (reply->type == REDIS_REPLY_STATUS) {
+        line(check, OK, "a restart does transactions again");
+    } else {
+        line(check, FAIL, "a restart would forget every transaction: the user "
+                          "\"default\" may not do them; set \"user default "
+                          "off resetpass ~* &* +@all\" in users.acl");
+    }
+    freeReplyObject(reply);
+}
+
 /* Streams that nobody reads fill the memory, and nobody is told. */
 static void
 check_backlog(check_t *check, const char *name,
@@ -424,6 +449,7 @@ check_redis(check_t *check)
                   "a crash would forget acknowledged activations");
     check_setting(check, "maxmemory-policy", "noeviction",
                   "full memory would drop rights silently");
+    check_default_user(check);
     check_memory(check);
     check_persistence(check);
     check_tracking(check);

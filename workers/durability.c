@@ -33,6 +33,7 @@ static const setting_t settings[] = {
 
 #define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
 
+static int replays_transactions(lp_store_t *store, const char **reason);
 static const char *unreadable(const lp_store_t *store);
 static lp_span_t setting_of(const redisReply *reply);
 static int version_of(lp_span_t info);
@@ -71,6 +72,36 @@ lp_store_durable(lp_store_t *store, const char **reason)
         }
     }
 
+    return replays_transactions(store, reason);
+}
+
+/*
+ * When Redis starts, it does the append-only file again in the name of the user
+ * "default", and up to 8.4 looks at each EXEC whether that one may: if not, all
+ * transactions are gone, and it only says so in its log.
+ */
+static int
+replays_transactions(lp_store_t *store, const char **reason)
+{
+    lp_store_add(store,
+                 LP_WORDS(lp_span("ACL"), lp_span("DRYRUN"),
+                          lp_span("default"), lp_span("XADD"),
+                          lp_span("journal:{00}"), lp_span("*"),
+                          lp_span("kind"), lp_span("activation")));
+
+    if (lp_store_run(store) != LP_STORE_OK) {
+        *reason = unreadable(store);
+        return -1;
+    }
+
+    if (!lp_span_equal(lp_store_text(lp_store_reply(store, 0)),
+                       lp_span("OK"))) {
+        *reason = "Redis would leave all transactions out when it starts "
+                  "again: its user \"default\" may not do them; in users.acl, "
+                  "\"user default off resetpass ~* &* +@all\"";
+        return -1;
+    }
+
     return 0;
 }
 
@@ -87,8 +118,8 @@ unreadable(const lp_store_t *store)
 
     if (strcmp(error, "NOPERM") == 0) {
         return "Redis does not let this user look at its settings or begin a "
-               "transaction: give it +info, +config|get, +multi and +discard, "
-               "as users.acl does";
+               "transaction: give it +info, +config|get, +acl|dryrun, +multi "
+               "and +discard, as users.acl does";
     }
     if (strcmp(error, "NOAUTH") == 0 || strcmp(error, "WRONGPASS") == 0) {
         return "Redis does not accept the user or the password";

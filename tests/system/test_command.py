@@ -1059,7 +1059,7 @@ def test_a_key_of_another_type_is_not_overwritten(db):
 
 def test_passwords_come_in_files(tmp_path):
     server = Redis(tmp_path, users=[
-        "default off", "admin on >s3cret ~* &* +@all",
+        "default off ~* &* +@all", "admin on >s3cret ~* &* +@all",
         "reader on >other ~* &* +ping +hgetall"])
     try:
         server.start()
@@ -1087,6 +1087,21 @@ def test_passwords_come_in_files(tmp_path):
 
 # --- check -------------------------------------------------------------------
 
+def test_check_looks_at_what_a_restart_would_leave_out(db):
+    where = ["--redis", db.address]
+    db("ACL", "SETUSER", "tester", "on", "nopass", "~*", "&*", "+@all")
+    client = db.client()
+    client("AUTH", "tester", "")
+    try:
+        client("ACL", "SETUSER", "default", "-xadd")
+        assert "a restart would forget" in no("check", *where).out
+    finally:
+        client("ACL", "SETUSER", "default", "+@all")
+        client("ACL", "DELUSER", "tester")
+        client.close()
+    assert "ok    a restart does" in yes("check", *where).out
+
+
 def test_check_is_content_with_a_durable_redis(db):
     answer = yes("check", "--redis", db.address)
     assert {line.split()[0] for line in answer.out.splitlines()} == {"ok"}
@@ -1095,7 +1110,7 @@ def test_check_is_content_with_a_durable_redis(db):
                  "without replicas", "memory: "):
         assert what in answer.out
     said = json.loads(yes("check", "--redis", db.address, "--json").out)
-    assert said["ok"] is True and len(said["lines"]) == 11
+    assert said["ok"] is True and len(said["lines"]) == 12
     assert db.links() == 0
 
 

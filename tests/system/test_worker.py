@@ -349,6 +349,19 @@ def test_files_that_it_can_not_use(tmp_path, redis):
         assert found.returncode == 1 and words in found.stderr, found.stderr
 
 
+def test_a_redis_that_would_leave_transactions_out_is_no_store(tmp_path):
+    redis = Redis(tmp_path, users=[
+        "default on nopass ~* &* +@all -xadd"]).start()
+    try:
+        key = secret(tmp_path / "key")
+        found = listening(tmp_path, "--redis", redis.address, "--pepper", key,
+                          "--seal", key)
+        assert found.returncode == 1
+        assert '"default" may not do them' in found.stderr
+    finally:
+        redis.destroy()
+
+
 def test_a_redis_that_forgets_is_no_store(tmp_path):
     redis = Redis(tmp_path, durable=False).start()
     try:
@@ -363,7 +376,7 @@ def test_a_redis_that_forgets_is_no_store(tmp_path):
         redis.destroy()
 
 
-@pytest.mark.parametrize("missing", ["multi", "config|get"])
+@pytest.mark.parametrize("missing", ["multi", "config|get", "acl|dryrun"])
 def test_a_redis_user_without_transactions_is_refused(tmp_path, missing):
     """Without MULTI what follows it would be done piece by piece."""
     password = secret(tmp_path / "password")
@@ -376,7 +389,7 @@ def test_a_redis_user_without_transactions_is_refused(tmp_path, missing):
             tmp_path, "--redis", redis.address, "--pepper", key, "--seal", key,
             "--user", "worker", "--password-file", password)
         assert found.returncode == 1
-        assert "give it +info, +config|get, +multi" in found.stderr
+        assert "+config|get, +acl|dryrun, +multi" in found.stderr
     finally:
         redis.destroy()
 

@@ -20,6 +20,7 @@
 #define TAG_LEN      5 /* "{NN}:" */
 #define SCAN_COUNT   "1000"
 #define RANGE_COUNT  "200"
+#define DELETE_COUNT 1000
 #define NUMBER_MAX   32
 #define ID_MAX       48 /* room for "(", a stream's id and a NUL */
 #define FIRST_ID     "-"
@@ -192,6 +193,29 @@ lp_key_holds_letters(lp_span_t key)
 {
     return (key.len > 7 && memcmp(key.data, "outbox:", 7) == 0)
            || (key.len > 5 && memcmp(key.data, "dead:", 5) == 0);
+}
+
+int
+lp_keys_delete(lp_store_t *store, const lp_names_t *keys)
+{
+    uint32_t i;
+
+    for (i = 0; i < keys->n; i++) {
+        lp_store_add(store, LP_WORDS(lp_span("DEL"), lp_name(keys, i)));
+        if (i % DELETE_COUNT == DELETE_COUNT - 1
+            && lp_store_run(store) != LP_STORE_OK) {
+            return -1;
+        }
+    }
+    return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
+}
+
+int
+lp_reply_failed(const redisReply *reply)
+{
+    return reply == NULL
+           || (reply->type == REDIS_REPLY_ERROR
+               && strncmp(reply->str, "WRONGTYPE", 9) != 0);
 }
 
 int

@@ -63,6 +63,40 @@ typedef int (*lp_entry_change_t)(void *owner, const redisReply *fields,
 int lp_stream_rebuild(lp_store_t *store, lp_span_t key,
                       lp_entry_change_t change, void *owner, uint64_t *n);
 
+/* Deletes keys, some at a time. Returns 0, -1. */
+int lp_keys_delete(lp_store_t *store, const lp_names_t *keys);
+
+/* 1 where a reply about a key is none that can be used; a key of another type
+   is no key of ours, and its refusal can. */
+int lp_reply_failed(const redisReply *reply);
+
+#define LP_USAGE_MAX (1 << 20) /* bytes of the lines of an entry of usage: */
+
+/*
+ * Visits every entry that waits: of journal: and of the streams in letters
+ * (outbox:, dead:) with the one, of usage: with the other. Returns 0, -1.
+ */
+int lp_waiting_walk(lp_store_t *store, const lp_names_t *letters,
+                    lp_entry_visit_t letter, lp_entry_visit_t clicks,
+                    void *owner);
+
+typedef struct {
+    lp_entry_change_t letter; /* of journal:, outbox:, dead: */
+    lp_entry_change_t clicks; /* of usage: */
+    void             *owner;
+    uint64_t         *n_letters; /* grow by the entries that were changed */
+    uint64_t         *n_clicks;
+} lp_waiting_change_t;
+
+/* Makes each of these streams anew, changed or not: entries that were deleted
+   are in their bytes still. Returns 0, -1. */
+int lp_waiting_rebuild(lp_store_t *store, const lp_names_t *letters,
+                       const lp_waiting_change_t *change);
+
+/* The words of an entry of usage: with other lines. Returns their number. */
+int lp_waiting_lines(const redisReply *fields, lp_span_t lines,
+                     lp_span_t *words);
+
 typedef struct {
     const char *name;
     uint64_t    n;

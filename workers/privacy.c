@@ -23,14 +23,13 @@
 #include "pairs.h"
 #include "record.h"
 
-#define USAGE_MAX  (1 << 20) /* bytes of the lines of an entry */
-#define ASK_MAX    4096 /* records of one batch of keys */
+#define ASK_MAX 4096 /* records of one batch of keys */
 
-/* An entry of usage: that is being changed. */
+/* Streams that are being changed; the lines are of an entry of usage:. */
 typedef struct {
     lp_person_t *person;
     char        *lines;
-} click_change_t;
+} erasing_t;
 
 static int visit_keys(void *owner, const lp_span_t *keys, unsigned n);
 static void sort_key(lp_person_t *person, lp_span_t key);
@@ -39,7 +38,6 @@ static int is_user(const lp_person_t *person, lp_span_t text);
 static int ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n);
 static void judge_hash(lp_person_t *person, lp_span_t key,
                        const redisReply *users);
-static int find_streams(lp_person_t *person);
 static int visit_letter(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
 static int is_about(lp_person_t *person, lp_span_t sealed);
@@ -49,9 +47,8 @@ static int visit_clicks(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
 static uint64_t count_clicks(const lp_person_t *person, lp_span_t lines);
 static int erase_found(lp_person_t *person, lp_person_counts_t *counts);
-static int erase_keys(lp_store_t *store, const lp_names_t *keys);
 static int erase_users(lp_store_t *store, const lp_names_t *keys);
-static int rebuild_streams(lp_person_t *person, click_change_t *change,
+static int rebuild_streams(lp_person_t *person, erasing_t *change,
                            lp_person_counts_t *counts);
 static int without_person(void *owner, const redisReply *fields,
                           lp_span_t *words);
@@ -67,7 +64,9 @@ lp_person_find(lp_person_t *person)
         known = person->users.n;
         lp_person_reset(person);
         if (lp_keys_walk(person->store, visit_keys, person) != 0
-            || find_streams(person) != 0 || person->failed) {
+            || lp_waiting_walk(person->store, &person->streams, visit_letter,
+                               visit_clicks, person) != 0
+            || person->failed) {
             return -1;
         }
     } while (person->users.n > known);
@@ -198,9 +197,7 @@ ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n)
     }
     for (i = 0; i < n; i++) {
         reply = lp_store_reply(person->store, i);
-        if (reply == NULL
-            || (reply->type == REDIS_REPLY_ERROR
-                && strncmp(reply->str, "WRONGTYPE", 9) != 0)) {
+        if (lp_reply_failed(reply)) {
             return -1;
         }
         judge_hash(person, keys[i], reply);
@@ -235,32 +232,6 @@ judge_hash(lp_person_t *person, lp_span_t key, const redisReply *users)
 }
 
 /* Streams. */
-
-static int
-find_streams(lp_person_t *person)
-{
-    char      name[LP_KEY_MAX];
-    lp_span_t key = {name, 0};
-    uint32_t  i;
-
-    for (i = 0; i < LP_SHARDS; i++) {
-        key.len = lp_key_journal(name, i);
-        if (lp_stream_walk(person->store, key, visit_letter, person) != 0) {
-            return -1;
-        }
-        key.len = lp_key_usage(name, i);
-        if (lp_stream_walk(person->store, key, visit_clicks, person) != 0) {
-            return -1;
-        }
-    }
-    for (i = 0; i < person->streams.n; i++) {
-        if (lp_stream_walk(person->store, lp_name(&person->streams, i),
-                           visit_letter, person) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
 
 static int
 visit_letter(void *owner, lp_span_t key, lp_span_t id,
@@ -394,13 +365,13 @@ lp_person_erase(lp_person_t *person, lp_person_counts_t *counts)
 static int
 erase_found(lp_person_t *person, lp_person_counts_t *counts)
 {
-    click_change_t change = {person, malloc(USAGE_MAX)};
-    int            rc = -1;
+    erasing_t change = {person, malloc(LP_USAGE_MAX)};
+    int       rc = -1;
 
     if (change.lines != NULL
-        && erase_keys(person->store, &person->rights) == 0
-        && erase_keys(person->store, &person->lists) == 0
-        && erase_keys(person->store, &person->tries) == 0
+        && lp_keys_delete(person->store, &person->rights) == 0
+        && lp_keys_delete(person->store, &person->lists) == 0
+        && lp_keys_delete(person->store, &person->tries) == 0
         && erase_users(person->store, &person->codes) == 0
         && rebuild_streams(person, &change, counts) == 0
         && erase_users(person->store, &person->records) == 0) {
@@ -413,17 +384,6 @@ erase_found(lp_person_t *person, lp_person_counts_t *counts)
     }
     free(change.lines);
     return rc;
-}
-
-static int
-erase_keys(lp_store_t *store, const lp_names_t *keys)
-{
-    uint32_t i;
-
-    for (i = 0; i < keys->n; i++) {
-        lp_store_add(store, LP_WORDS(lp_span("DEL"), lp_name(keys, i)));
-    }
-    return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
 }
 
 static int
@@ -440,46 +400,26 @@ erase_users(lp_store_t *store, const lp_names_t *keys)
     return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
 }
 
-/* Every stream: entries that were deleted are in their bytes still. */
 static int
-rebuild_streams(lp_person_t *person, click_change_t *change,
+rebuild_streams(lp_person_t *person, erasing_t *change,
                 lp_person_counts_t *counts)
 {
-    char      name[LP_KEY_MAX];
-    lp_span_t key = {name, 0};
-    uint64_t  entries = 0;
-    uint32_t  i;
+    uint64_t            entries = 0; /* the clicks in them count */
+    lp_waiting_change_t changes = {without_person, without_reader, change,
+                                   &counts->letters, &entries};
 
-    for (i = 0; i < LP_SHARDS; i++) {
-        key.len = lp_key_journal(name, i);
-        if (lp_stream_rebuild(person->store, key, without_person, person,
-                              &counts->letters) != 0) {
-            return -1;
-        }
-        key.len = lp_key_usage(name, i);
-        if (lp_stream_rebuild(person->store, key, without_reader, change,
-                              &entries) != 0) {
-            return -1;
-        }
-    }
-    for (i = 0; i < person->streams.n; i++) {
-        if (lp_stream_rebuild(person->store, lp_name(&person->streams, i),
-                              without_person, person, &counts->letters)
-            != 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return lp_waiting_rebuild(person->store, &person->streams, &changes);
 }
 
 static int
 without_person(void *owner, const redisReply *fields, lp_span_t *words)
 {
-    lp_span_t name;
-    size_t    i;
-    int       n = 0;
+    erasing_t *change = owner;
+    lp_span_t  name;
+    size_t     i;
+    int        n = 0;
 
-    if (is_about(owner, lp_pairs_find(fields, "person")) != 1) {
+    if (is_about(change->person, lp_pairs_find(fields, "person")) != 1) {
         return -1;
     }
     for (i = 0; i + 1 < fields->elements && n + 2 <= LP_ENTRY_WORDS; i += 2) {
@@ -496,11 +436,11 @@ without_person(void *owner, const redisReply *fields, lp_span_t *words)
 static int
 without_reader(void *owner, const redisReply *fields, lp_span_t *words)
 {
-    click_change_t *change = owner;
-    lp_span_t       lines = lp_pairs_find(fields, "b"), user;
-    size_t          i, at = 0, len = 0;
+    erasing_t *change = owner;
+    lp_span_t  lines = lp_pairs_find(fields, "b"), user;
+    size_t     at = 0, len = 0;
 
-    if (lines.len > USAGE_MAX || count_clicks(change->person, lines) == 0) {
+    if (lines.len > LP_USAGE_MAX || count_clicks(change->person, lines) == 0) {
         return -1;
     }
     while (at < lines.len) {
@@ -513,11 +453,5 @@ without_reader(void *owner, const redisReply *fields, lp_span_t *words)
             change->lines[len++] = lines.data[at++];
         }
     }
-    for (i = 0; i + 1 < fields->elements && i + 2 <= LP_ENTRY_WORDS; i += 2) {
-        words[i] = lp_store_text(fields->element[i]);
-        words[i + 1] = lp_span_equal(words[i], lp_span("b"))
-                           ? (lp_span_t) {change->lines, len}
-                           : lp_store_text(fields->element[i + 1]);
-    }
-    return (int) i;
+    return lp_waiting_lines(fields, (lp_span_t) {change->lines, len}, words);
 }

@@ -13,13 +13,13 @@
 #include "pairs.h"
 #include "record.h"
 
-#define USAGE_MAX (1 << 20)
-#define HEAD_LEN  7   /* "e:{NN}:" */
+#define HEAD_LEN 7 /* "e:{NN}:" */
 
+/* Streams that are being changed; the lines are of an entry of usage:. */
 typedef struct {
     lp_school_data_t *data;
     char             *lines;
-} click_change_t;
+} erasing_t;
 
 static void reset(lp_school_data_t *data);
 static int visit_keys(void *owner, const lp_span_t *keys, unsigned n);
@@ -29,7 +29,6 @@ static int judge(lp_school_data_t *data, lp_span_t key,
                  const redisReply *reply);
 static int begins(lp_span_t rest, lp_span_t school, char joint);
 static void add(lp_school_data_t *data, lp_names_t *names, lp_span_t text);
-static int find_streams(lp_school_data_t *data);
 static int visit_letter(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
 static int is_letter(lp_school_data_t *data, const redisReply *fields);
@@ -39,7 +38,6 @@ static int is_line(const lp_school_data_t *data, lp_span_t line);
 static lp_span_t next_line(lp_span_t *rest);
 static int erase_found(lp_school_data_t *data, const char *receipt,
                        lp_school_counts_t *counts);
-static int delete_keys(lp_store_t *store, const lp_names_t *keys);
 static int leave_weeks(lp_school_data_t *data);
 static int rebuild_streams(lp_school_data_t *data,
                            lp_school_counts_t *counts);
@@ -56,7 +54,11 @@ lp_school_data_find(lp_school_data_t *data)
         return -1;
     }
     data->n_ids = data->ids.n;
-    return find_streams(data) == 0 && !data->failed ? 0 : -1;
+    return lp_waiting_walk(data->store, &data->streams, visit_letter,
+                           visit_clicks, data) == 0
+                   && !data->failed
+               ? 0
+               : -1;
 }
 
 int
@@ -194,9 +196,7 @@ begins(lp_span_t rest, lp_span_t school, char joint)
 static int
 judge(lp_school_data_t *data, lp_span_t key, const redisReply *reply)
 {
-    if (reply == NULL
-        || (reply->type == REDIS_REPLY_ERROR
-            && strncmp(reply->str, "WRONGTYPE", 9) != 0)) {
+    if (lp_reply_failed(reply)) {
         return -1;
     }
     if (reply->type == REDIS_REPLY_INTEGER) {
@@ -229,32 +229,6 @@ add(lp_school_data_t *data, lp_names_t *names, lp_span_t text)
 }
 
 /* Streams. */
-
-static int
-find_streams(lp_school_data_t *data)
-{
-    char      name[LP_KEY_MAX];
-    lp_span_t key = {name, 0};
-    uint32_t  i;
-
-    for (i = 0; i < LP_SHARDS; i++) {
-        key.len = lp_key_journal(name, i);
-        if (lp_stream_walk(data->store, key, visit_letter, data) != 0) {
-            return -1;
-        }
-        key.len = lp_key_usage(name, i);
-        if (lp_stream_walk(data->store, key, visit_clicks, data) != 0) {
-            return -1;
-        }
-    }
-    for (i = 0; i < data->streams.n; i++) {
-        if (lp_stream_walk(data->store, lp_name(&data->streams, i),
-                           visit_letter, data) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
 
 /* A confirmation names no school, but one of its entitlements. */
 static int
@@ -354,8 +328,8 @@ static int
 erase_found(lp_school_data_t *data, const char *receipt,
             lp_school_counts_t *counts)
 {
-    if (delete_keys(data->store, &data->aliases) != 0
-        || delete_keys(data->store, &data->keys) != 0
+    if (lp_keys_delete(data->store, &data->aliases) != 0
+        || lp_keys_delete(data->store, &data->keys) != 0
         || leave_weeks(data) != 0 || rebuild_streams(data, counts) != 0
         || lp_school_records_erase(data, receipt) != 0) {
         return -1;
@@ -364,20 +338,6 @@ erase_found(lp_school_data_t *data, const char *receipt,
     counts->aliases += data->aliases.n;
     counts->records += data->records.n;
     return 0;
-}
-
-static int
-delete_keys(lp_store_t *store, const lp_names_t *keys)
-{
-    uint32_t i;
-
-    for (i = 0; i < keys->n; i++) {
-        lp_store_add(store, LP_WORDS(lp_span("DEL"), lp_name(keys, i)));
-        if (i % 1000 == 999 && lp_store_run(store) != LP_STORE_OK) {
-            return -1;
-        }
-    }
-    return lp_store_run(store) == LP_STORE_OK ? 0 : -1;
 }
 
 static int
@@ -396,29 +356,16 @@ leave_weeks(lp_school_data_t *data)
     return lp_store_run(data->store) == LP_STORE_OK ? 0 : -1;
 }
 
-/* Every stream: entries that were deleted are in their bytes still. */
 static int
 rebuild_streams(lp_school_data_t *data, lp_school_counts_t *counts)
 {
-    click_change_t change = {data, malloc(USAGE_MAX)};
-    char           name[LP_KEY_MAX];
-    lp_span_t      key = {name, 0};
-    uint32_t       i;
-    int            rc = change.lines == NULL ? -1 : 0;
+    erasing_t           change = {data, malloc(LP_USAGE_MAX)};
+    lp_waiting_change_t changes = {drop_letter, without_school, &change,
+                                   &counts->letters, &counts->clicks};
+    int                 rc = -1;
 
-    for (i = 0; i < LP_SHARDS && rc == 0; i++) {
-        key.len = lp_key_journal(name, i);
-        rc = lp_stream_rebuild(data->store, key, drop_letter, data,
-                               &counts->letters);
-        if (rc == 0) {
-            key.len = lp_key_usage(name, i);
-            rc = lp_stream_rebuild(data->store, key, without_school, &change,
-                                   &counts->clicks);
-        }
-    }
-    for (i = 0; i < data->streams.n && rc == 0; i++) {
-        rc = lp_stream_rebuild(data->store, lp_name(&data->streams, i),
-                               drop_letter, data, &counts->letters);
+    if (change.lines != NULL) {
+        rc = lp_waiting_rebuild(data->store, &data->streams, &changes);
     }
     free(change.lines);
     return rc;
@@ -427,20 +374,22 @@ rebuild_streams(lp_school_data_t *data, lp_school_counts_t *counts)
 static int
 drop_letter(void *owner, const redisReply *fields, lp_span_t *words)
 {
+    erasing_t *change = owner;
+
     (void) words;
-    return is_letter(owner, fields) ? 0 : -1;
+    return is_letter(change->data, fields) ? 0 : -1;
 }
 
 /* The entry stays, with its number: the tally expects each. */
 static int
 without_school(void *owner, const redisReply *fields, lp_span_t *words)
 {
-    click_change_t *change = owner;
-    lp_span_t       rest = lp_pairs_find(fields, "b"), line;
-    size_t          i, len = 0;
-    int             ours = 0;
+    erasing_t *change = owner;
+    lp_span_t  rest = lp_pairs_find(fields, "b"), line;
+    size_t     len = 0;
+    int        ours = 0;
 
-    if (rest.len > USAGE_MAX) {
+    if (rest.len > LP_USAGE_MAX) {
         return -1;
     }
     while (rest.len > 0) {
@@ -455,11 +404,5 @@ without_school(void *owner, const redisReply *fields, lp_span_t *words)
     if (!ours) {
         return -1;
     }
-    for (i = 0; i + 1 < fields->elements && i + 2 <= LP_ENTRY_WORDS; i += 2) {
-        words[i] = lp_store_text(fields->element[i]);
-        words[i + 1] = lp_span_equal(words[i], lp_span("b"))
-                           ? (lp_span_t) {change->lines, len}
-                           : lp_store_text(fields->element[i + 1]);
-    }
-    return (int) i;
+    return lp_waiting_lines(fields, (lp_span_t) {change->lines, len}, words);
 }

@@ -19,9 +19,9 @@
 #include "../core/day.h"
 #include "codes.h"
 #include "entitlement.h"
+#include "number.h"
 
 #define DAY_LEN       8
-#define DIGITS_MAX    18
 #define CODE_LEN      29
 #define UUID_ROOM     (LP_UUID_LEN + 1)
 
@@ -232,25 +232,6 @@ set_entitlement(json_t *body, const lp_letter_t *letter)
                json_string(lp_entitlement_uuid(uuid, read)));
 }
 
-/* Only digits, at most DIGITS_MAX of them; -1: something else. */
-static int64_t
-number_of(lp_span_t text)
-{
-    int64_t n = 0;
-    size_t  i;
-
-    if (text.len == 0 || text.len > DIGITS_MAX) {
-        return -1;
-    }
-    for (i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return -1;
-        }
-        n = n * 10 + (text.data[i] - '0');
-    }
-    return n;
-}
-
 static int
 set_day(json_t *body, const char *name, const lp_letter_t *letter,
         const char *field)
@@ -258,8 +239,8 @@ set_day(json_t *body, const char *name, const lp_letter_t *letter,
     lp_span_t text = lp_letter_value(letter, field);
     char      day[DAY_LEN + 3];
 
-    if (text.len != DAY_LEN || number_of(text) < 0
-        || !lp_day_valid((uint32_t) number_of(text))) {
+    if (text.len != DAY_LEN || lp_number_read(text) < 0
+        || !lp_day_valid((uint32_t) lp_number_read(text))) {
         return -1;
     }
     snprintf(day, sizeof(day), "%.4s-%.2s-%.2s", text.data, text.data + 4,
@@ -270,7 +251,7 @@ set_day(json_t *body, const char *name, const lp_letter_t *letter,
 static int
 set_timestamp(json_t *body, const lp_letter_t *letter)
 {
-    int64_t   at = number_of(lp_letter_value(letter, "at"));
+    int64_t   at = lp_number_read(lp_letter_value(letter, "at"));
     time_t    t = (time_t) at;
     struct tm tm;
     char      text[32];
@@ -431,7 +412,7 @@ make_code(const lp_letter_t *letter, lp_seal_t *seal, unsigned i)
 static int
 set_codes(json_t *body, const lp_letter_t *letter, lp_seal_t *seal)
 {
-    int64_t i, n = number_of(lp_letter_value(letter, "quantity"));
+    int64_t i, n = lp_number_read(lp_letter_value(letter, "quantity"));
     json_t *codes = json_array(), *code;
 
     if (seal == NULL || n < 1 || n > LP_CODES_QUANTITY_MAX) {

@@ -20,19 +20,6 @@
 #define NUMBER_MAX   32
 #define FIRST_ID    "-"
 
-static lp_relay_lock_status_t
-status_of(lp_store_status_t committed)
-{
-    switch (committed) {
-    case LP_STORE_OK:
-        return LP_LOCK_HELD;
-    case LP_STORE_CONFLICT:
-        return LP_LOCK_OTHERS;
-    default:
-        return LP_LOCK_FAILED;
-    }
-}
-
 int
 lp_oin_valid(lp_span_t oin)
 {
@@ -249,7 +236,7 @@ move(lp_outbox_t *outbox, const redisReply *read, lp_outbox_moved_t moved,
         lp_store_add(store, LP_WORDS(lp_span("DISCARD")));
         (void) lp_store_run(store);
     } else {
-        status = status_of(lp_store_commit(store));
+        status = lp_relay_lock_commit(outbox->lock);
     }
     if (status != LP_LOCK_HELD) {
         outbox->pending = 1; /* whether it was done will show then */
@@ -316,7 +303,7 @@ lp_outbox_done(lp_outbox_t *outbox, lp_span_t oin, const lp_span_t *ids,
     }
     lp_store_add(store, LP_WORDS(lp_span("DEL"),
                                  lp_outbox_key(state, "relay", oin)));
-    return status_of(lp_store_commit(store));
+    return lp_relay_lock_commit(outbox->lock);
 }
 
 /* A commit whose answer was lost may have been done: then the message is gone
@@ -344,7 +331,7 @@ lp_outbox_bury(lp_outbox_t *outbox, lp_span_t oin, lp_span_t id,
     lp_store_begin(store);
     lp_outbox_add_letter(store, "dead", oin, letter, reason);
     lp_store_add(store, LP_WORDS(lp_span("XDEL"), waiting, id));
-    return status_of(lp_store_commit(store));
+    return lp_relay_lock_commit(outbox->lock);
 }
 
 lp_relay_lock_status_t
@@ -367,7 +354,7 @@ lp_outbox_pause(lp_outbox_t *outbox, lp_span_t oin, const lp_pause_t *pause)
                           lp_span("failures"), lp_span_of(failures),
                           lp_span("next"), lp_span_of(next), lp_span("reason"),
                           lp_span_of(pause->reason)));
-    return status_of(lp_store_commit(store));
+    return lp_relay_lock_commit(outbox->lock);
 }
 
 const redisReply *

@@ -108,10 +108,10 @@ lp_relay_lock_watch(lp_relay_lock_t *lock)
     return LP_LOCK_HELD;
 }
 
-static lp_relay_lock_status_t
-status_of(lp_store_status_t committed)
+lp_relay_lock_status_t
+lp_relay_lock_commit(lp_relay_lock_t *lock)
 {
-    switch (committed) {
+    switch (lp_store_commit(lock->store)) {
     case LP_STORE_OK:
         return LP_LOCK_HELD;
     case LP_STORE_CONFLICT:
@@ -139,7 +139,7 @@ lp_relay_lock_keep(lp_relay_lock_t *lock)
     lp_store_add(lock->store,
                  LP_WORDS(lp_span("PEXPIRE"), lp_span(LP_RELAY_LOCK),
                           life_of(lock, life)));
-    status = status_of(lp_store_commit(lock->store));
+    status = lp_relay_lock_commit(lock);
     if (status == LP_LOCK_HELD) {
         lock->renew_at = now + lock->life_ms / 3;
     }

@@ -54,6 +54,10 @@ int  lp_relay_lock_is_ours(const lp_relay_lock_t *lock);
  */
 lp_relay_lock_status_t lp_relay_lock_watch(lp_relay_lock_t *lock);
 
+/* Commits what was begun under it. LP_LOCK_OTHERS: somebody else took the lock
+   meanwhile, and nothing was done. */
+lp_relay_lock_status_t lp_relay_lock_commit(lp_relay_lock_t *lock);
+
 /* Monotonic milliseconds. */
 int64_t lp_relay_clock(void);
 

@@ -7,14 +7,13 @@
 #include "revoked.h"
 
 #include "../core/keys.h"
+#include "number.h"
 
-#define HASHES     (2 * LP_TOKEN_USERS)
-#define DIGITS_MAX 18 /* no time is longer, and none overflows */
-#define FIELD      lp_span("!")
+#define HASHES (2 * LP_TOKEN_USERS)
+#define FIELD  lp_span("!")
 
 static unsigned name_hashes(char names[][LP_KEY_MAX], lp_span_t *keys,
                             const lp_click_by_t *by);
-static int64_t read_time(lp_span_t text);
 
 unsigned
 lp_revoked_ask(lp_store_t *store, const lp_click_by_t *by)
@@ -49,7 +48,7 @@ lp_revoked_read(const lp_store_t *store, const lp_click_by_t *by, unsigned at)
             continue;
         }
 
-        since = read_time(text);
+        since = lp_number_read(text);
         if (since < 0 || by->issued < since) {
             return 1;
         }
@@ -74,28 +73,6 @@ name_hashes(char names[][LP_KEY_MAX], lp_span_t *keys,
         keys[n].data = names[n];
         keys[n].len = lp_key_user(names[n], lp_span(""), by->users[i]);
         n++;
-    }
-
-    return n;
-}
-
-/* -1: that is no time. */
-static int64_t
-read_time(lp_span_t text)
-{
-    int64_t n = 0;
-    size_t  i;
-
-    if (text.len == 0 || text.len > DIGITS_MAX) {
-        return -1;
-    }
-
-    for (i = 0; i < text.len; i++) {
-        if (text.data[i] < '0' || text.data[i] > '9') {
-            return -1;
-        }
-
-        n = n * 10 + (text.data[i] - '0');
     }
 
     return n;

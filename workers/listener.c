@@ -189,7 +189,7 @@ lp_listener_next(lp_listener_t *listener)
             return fd == -1 ? 0 : -1;
         }
         limit_silence(fd);
-        if (lp_preamble_check(fd) != 0) {
+        if (lp_preamble_check(fd, &listener->whole) != 0) {
             close(fd);
         } else if (read_request(listener, fd) == 0) {
             return 1;
@@ -197,13 +197,27 @@ lp_listener_next(lp_listener_t *listener)
     }
 }
 
+/*
+ * One request a connection, whatever the peer asked for: a connection that is
+ * kept would pin this process to one nginx worker.
+ *
+ * libfcgi waits, up to two seconds, until the peer has closed its side: who is
+ * still sending a body must not find the connection broken before the answer
+ * is read. Where nothing is to come there is nothing to wait for, and a worker
+ * that slept there would not take the next request.
+ */
 void
 lp_listener_finish(lp_listener_t *listener)
 {
-    /* one request a connection, whatever the peer asked for: a connection
-       that is kept would pin this process to one nginx worker */
-    listener->connection.keepConnection = 0;
-    FCGX_Finish_r(&listener->connection);
+    FCGX_Request *connection = &listener->connection;
+
+    connection->keepConnection = listener->whole;
+    FCGX_Finish_r(connection);
+
+    if (listener->whole && connection->ipcFd != -1) {
+        close(connection->ipcFd);
+        connection->ipcFd = -1;
+    }
 }
 
 void

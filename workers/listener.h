@@ -11,6 +11,7 @@
 typedef struct {
     FCGX_Request connection;
     int          signals; /* a signalfd: SIGTERM, SIGINT, SIGUSR1 */
+    int          whole;   /* nothing of the request is still to come */
     int          epoll;   /* of both, the socket for one worker at a time */
 } lp_listener_t;
 

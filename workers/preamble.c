@@ -25,10 +25,12 @@
 #define HEADER        8
 #define BEGIN_REQUEST 1
 #define PARAMS        4
+#define STDIN         5
 #define RESPONDER     1
 #define VERSION       1
 #define BYTES_MAX     (64 * 1024)
 #define PATIENCE      10 /* seconds for all of it */
+#define FIRST_READ    8192 /* bytes: libfcgi's buffer */
 
 typedef struct {
     unsigned type;
@@ -133,13 +135,25 @@ check_pairs(size_t len)
     return 0;
 }
 
+/* Nothing but the empty STDIN stands behind the parameters, and all of it. */
+static int
+is_whole(size_t at, unsigned id)
+{
+    const unsigned char *p = seen + at;
+
+    return have == at + HEADER && have <= FIRST_READ && p[0] == VERSION
+           && p[1] == STDIN && ((unsigned) p[2] << 8 | p[3]) == id
+           && p[4] == 0 && p[5] == 0 && p[6] == 0;
+}
+
 int
-lp_preamble_check(int fd)
+lp_preamble_check(int fd, int *whole)
 {
     record_t record;
     size_t   at, len = 0;
     unsigned id;
 
+    *whole = 0;
     have = 0;
     until = lp_watched_clock() + PATIENCE;
     if (peek_record(fd, 0, &record) != 0 || record.type != BEGIN_REQUEST
@@ -154,6 +168,7 @@ lp_preamble_check(int fd)
             return -1;
         }
         if (record.len == 0) {
+            *whole = is_whole(at + record.size, id);
             return check_pairs(len);
         }
         memcpy(params + len, seen + at + HEADER, record.len);

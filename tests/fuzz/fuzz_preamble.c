@@ -31,7 +31,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     static uint8_t left[INPUT_MAX + 1];
     int            ends[2];
-    int            expected;
+    int            expected, whole;
 
     if (len > INPUT_MAX) {
         return 0;
@@ -42,7 +42,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
     must(shutdown(ends[0], SHUT_WR) == 0);
 
     expected = is_request(bytes, len) ? 0 : -1;
-    must(lp_preamble_check(ends[1]) == expected);
+    must(lp_preamble_check(ends[1], &whole) == expected);
 
     must(recv(ends[1], left, sizeof(left), 0) == (ssize_t) len);
     must(len == 0 || memcmp(left, bytes, len) == 0);

@@ -1,6 +1,7 @@
 """The frame of leerpoort-worker: what it answers to anything that a FastCGI
 peer can send, and how it starts, stops and is replaced."""
 
+import contextlib
 import fcntl
 import json
 import os
@@ -246,6 +247,18 @@ def test_keep_conn_does_not_keep_a_worker(workers):
     for _ in range(workers.n * 2):
         out, ended = fastcgi.parse(fastcgi.raw(workers.path, sent))
         assert ended and fastcgi.Answer(out).status == 404
+
+
+def test_a_peer_that_stays_does_not_hold_a_worker(workers):
+    """libfcgi would wait two seconds for each of them to leave."""
+    data = fastcgi.message(fastcgi.params("/none"))
+    began = time.monotonic()
+    with contextlib.ExitStack() as stay:
+        for _ in range(20 * workers.n):
+            peer = stay.enter_context(fastcgi.connect(workers.path))
+            peer.sendall(data)
+            assert fastcgi.parse(fastcgi.read_all(peer))[1]
+        assert time.monotonic() - began < 20
 
 
 def test_parameters_may_come_in_any_pieces(workers):

@@ -327,6 +327,9 @@ def test_nginx_example_leads_to_the_workers(tmp_path, redis):
                     assert "\r\nCache-Control: no-store\r\n" in head
                     assert set(json.loads(body)) == {"status",
                                                      "statusMessage"}
+            status, head, body = example.ask("/v1/entitlement", method="PUT")
+            assert status == 404 and json.loads(body)["status"] == 99
+            assert "\r\nAPI-Version: 1.0.0\r\n" in head
             long = " " * 100_000
             token = example.api.mint(
                 sub="c", scope="entitlement.licensor activationcode")

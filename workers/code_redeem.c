@@ -13,20 +13,14 @@
 
 #include "code_redeem.h"
 
-#include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "../core/licence.h"
-#include "../core/right.h"
-#include "chain.h"
 #include "code_tries.h"
 #include "pairs.h"
+#include "redemption.h"
 #include "revoked.h"
 
-#define ATTEMPTS   20 /* others that were quicker */
-#define DIGITS_MAX 24
-#define WORDS_MAX  32
+#define ATTEMPTS    20 /* others that were quicker */
+#define WATCHED_MAX (3 + LP_TOKEN_USERS) /* words of a WATCH */
 
 /* The replies of read_rest(), in the order in which it asks. */
 #define REPLY_PARENT  1
@@ -34,60 +28,22 @@
 #define REPLY_PRODUCT 3
 #define REPLY_RIGHTS  4
 
-static const char *const user_fields[LP_TOKEN_USERS] = {"user", "user2",
-                                                        "user3"};
-
-typedef struct {
-    char      bytes[LP_KEY_MAX];
-    lp_span_t span;
-} name_t;
-
-typedef struct {
-    lp_service_t        *service;
-    const lp_click_by_t *by;
-    lp_span_t            canonical;
-    char                 hash[LP_CODE_HASH_LEN];
-    name_t               code;  /* keys */
-    name_t               rights[LP_TOKEN_USERS];
-    lp_value_t           party; /* of the code, or of its entitlement */
-    lp_value_t           product;
-    lp_value_t           contract;
-    int                  has_parent;
-    char                 parent_id[LP_ENTITLEMENT_LEN];
-    lp_record_t          parent; /* the code's entitlement, as it is now */
-    lp_span_t            school; /* where the licence will lie; len 0: none */
-    lp_record_t          licence;
-    lp_record_t          before; /* what lies there */
-    lp_right_t           held;
-    int                  has_held;
-    lp_chain_t           chain;  /* of the licence, where something is held */
-} redeem_t;
-
-typedef struct {
-    lp_span_t list[WORDS_MAX];
-    unsigned  n;
-} row_t;
-
-static lp_codes_result_t attempt(redeem_t *redeem, lp_redeemed_t *redeemed);
-static lp_codes_result_t read_code(redeem_t *redeem, lp_redeemed_t *redeemed);
-static int is_ours(const redeem_t *redeem, const redisReply *reply);
+static lp_codes_result_t attempt(lp_redemption_t *redeem,
+                                 lp_redeemed_t *redeemed);
+static lp_codes_result_t read_code(lp_redemption_t *redeem,
+                                   lp_redeemed_t *redeemed);
+static int is_ours(const lp_redemption_t *redeem, const redisReply *reply);
 static lp_codes_result_t used_before(const redisReply *reply,
-                                     const redeem_t *redeem,
+                                     const lp_redemption_t *redeem,
                                      lp_redeemed_t *redeemed);
-static lp_codes_result_t find_home(redeem_t *redeem);
-static int prepare(redeem_t *redeem);
-static lp_codes_result_t read_rest(redeem_t *redeem);
-static lp_codes_result_t judge_parent(const redeem_t *redeem);
-static void read_held(redeem_t *redeem);
-static void hold(redeem_t *redeem, const lp_slot_t *slot);
-static void set_days(redeem_t *redeem);
-static lp_codes_result_t judge_held(const redeem_t *redeem);
-static lp_store_status_t write_all(redeem_t *redeem);
-static void add_code(redeem_t *redeem);
-static void add_parent(redeem_t *redeem);
-static void add_rights(redeem_t *redeem);
-static int add_entry(redeem_t *redeem);
-static void word(row_t *row, const char *name, lp_span_t value);
+static lp_codes_result_t find_home(lp_redemption_t *redeem);
+static int prepare(lp_redemption_t *redeem);
+static lp_codes_result_t read_rest(lp_redemption_t *redeem);
+static lp_codes_result_t judge_parent(const lp_redemption_t *redeem);
+static void read_held(lp_redemption_t *redeem);
+static void hold(lp_redemption_t *redeem, const lp_slot_t *slot);
+static void set_days(lp_redemption_t *redeem);
+static lp_codes_result_t judge_held(const lp_redemption_t *redeem);
 static uint32_t read_day(lp_span_t text);
 
 lp_codes_result_t
@@ -95,7 +51,7 @@ lp_code_redeem(lp_service_t *service, const lp_click_by_t *by,
                lp_span_t canonical, lp_redeemed_t *redeemed)
 {
     lp_codes_result_t result;
-    redeem_t          redeem;
+    lp_redemption_t   redeem;
     int64_t           wait;
     unsigned          i;
 
@@ -123,7 +79,7 @@ lp_code_redeem(lp_service_t *service, const lp_click_by_t *by,
 }
 
 static lp_codes_result_t
-attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
+attempt(lp_redemption_t *redeem, lp_redeemed_t *redeemed)
 {
     lp_store_t       *store = redeem->service->store;
     lp_codes_result_t result;
@@ -139,7 +95,7 @@ attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
     if (result == LP_CODES_NEW) {
         redeemed->product = redeem->product;
         redeemed->until = redeem->licence.expires;
-        status = write_all(redeem);
+        status = lp_redemption_write(redeem);
         lp_chain_clear(&redeem->chain);
         return status == LP_STORE_OK         ? LP_CODES_OK
                : status == LP_STORE_CONFLICT ? LP_CODES_CONFLICT
@@ -163,7 +119,7 @@ attempt(redeem_t *redeem, lp_redeemed_t *redeemed)
 /* Watches the code, and whether the token counts; what the code says is
    copied. */
 static lp_codes_result_t
-read_code(redeem_t *redeem, lp_redeemed_t *redeemed)
+read_code(lp_redemption_t *redeem, lp_redeemed_t *redeemed)
 {
     lp_store_t       *store = redeem->service->store;
     const redisReply *reply;
@@ -205,7 +161,7 @@ read_code(redeem_t *redeem, lp_redeemed_t *redeemed)
 
 /* The person who used it gets the same answer again. */
 static lp_codes_result_t
-used_before(const redisReply *reply, const redeem_t *redeem,
+used_before(const redisReply *reply, const lp_redemption_t *redeem,
             lp_redeemed_t *redeemed)
 {
     if (!is_ours(redeem, reply)
@@ -218,13 +174,13 @@ used_before(const redisReply *reply, const redeem_t *redeem,
 }
 
 static int
-is_ours(const redeem_t *redeem, const redisReply *reply)
+is_ours(const lp_redemption_t *redeem, const redisReply *reply)
 {
     lp_span_t user;
     unsigned  i, j;
 
     for (i = 0; i < LP_TOKEN_USERS; i++) {
-        user = lp_pairs_find(reply, user_fields[i]);
+        user = lp_pairs_find(reply, lp_code_user_fields[i]);
         for (j = 0; j < redeem->by->n_users; j++) {
             if (user.len > 0 && lp_span_equal(user, redeem->by->users[j])) {
                 return 1;
@@ -248,7 +204,7 @@ read_day(lp_span_t text)
 
 /* Where the code's entitlement is, and with it where the licence will be. */
 static lp_codes_result_t
-find_home(redeem_t *redeem)
+find_home(lp_redemption_t *redeem)
 {
     lp_span_t school = redeem->by->school;
 
@@ -275,7 +231,7 @@ find_home(redeem_t *redeem)
 
 /* The licence's name, home and owner, and the keys of the rights. */
 static int
-prepare(redeem_t *redeem)
+prepare(lp_redemption_t *redeem)
 {
     lp_record_t *licence = &redeem->licence;
     unsigned     i;
@@ -301,7 +257,7 @@ prepare(redeem_t *redeem)
 
 /* Watches and reads what the decision needs, and takes it. */
 static lp_codes_result_t
-read_rest(redeem_t *redeem)
+read_rest(lp_redemption_t *redeem)
 {
     lp_store_t       *store = redeem->service->store;
     lp_record_t      *licence = &redeem->licence;
@@ -309,8 +265,8 @@ read_rest(redeem_t *redeem)
     char              parent[LP_KEY_MAX], name[LP_KEY_MAX];
     char              product[LP_KEY_MAX];
     lp_span_t         parent_key, key;
-    row_t             watch = {.n = 0};
-    unsigned          i;
+    lp_span_t         watch[WATCHED_MAX];
+    unsigned          i, n = 0;
 
     key.data = name;
     key.len = lp_key_entitlement(name, licence->shard, licence->entitlement);
@@ -320,13 +276,13 @@ read_rest(redeem_t *redeem)
         parent_key.len = lp_key_entitlement(parent, redeem->parent.shard,
                                             redeem->parent_id);
     }
-    watch.list[watch.n++] = lp_span("WATCH");
-    watch.list[watch.n++] = key;
-    watch.list[watch.n++] = parent_key;
+    watch[n++] = lp_span("WATCH");
+    watch[n++] = key;
+    watch[n++] = parent_key;
     for (i = 0; i < licence->n_users; i++) {
-        watch.list[watch.n++] = redeem->rights[i].span;
+        watch[n++] = redeem->rights[i].span;
     }
-    lp_store_add(store, (lp_words_t) {watch.list, watch.n});
+    lp_store_add(store, (lp_words_t) {watch, n});
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), parent_key));
     lp_store_add(store, LP_WORDS(lp_span("HGETALL"), key));
     key.data = product;
@@ -356,7 +312,7 @@ read_rest(redeem_t *redeem)
 }
 
 static lp_codes_result_t
-judge_parent(const redeem_t *redeem)
+judge_parent(const lp_redemption_t *redeem)
 {
     const lp_record_t *parent = &redeem->parent;
 
@@ -388,7 +344,7 @@ judge_parent(const redeem_t *redeem)
 
 /* The best right that the person has by any of the ids. */
 static void
-read_held(redeem_t *redeem)
+read_held(lp_redemption_t *redeem)
 {
     lp_slot_t first, follows;
     unsigned  i;
@@ -404,7 +360,7 @@ read_held(redeem_t *redeem)
 }
 
 static void
-hold(redeem_t *redeem, const lp_slot_t *slot)
+hold(lp_redemption_t *redeem, const lp_slot_t *slot)
 {
     if (slot->has
         && (!redeem->has_held
@@ -417,7 +373,7 @@ hold(redeem_t *redeem, const lp_slot_t *slot)
 
 /* The licence, from the code's entitlement where there is one. */
 static void
-set_days(redeem_t *redeem)
+set_days(lp_redemption_t *redeem)
 {
     const lp_record_t *parent = &redeem->parent;
     lp_record_t       *licence = &redeem->licence;
@@ -452,7 +408,7 @@ set_days(redeem_t *redeem)
 
 /* A code is not spent on what the person has already, nor against a block. */
 static lp_codes_result_t
-judge_held(const redeem_t *redeem)
+judge_held(const lp_redemption_t *redeem)
 {
     const lp_right_t *held = &redeem->held;
 
@@ -468,154 +424,4 @@ judge_held(const redeem_t *redeem)
         return LP_CODES_HELD;
     }
     return LP_CODES_NEW;
-}
-
-static lp_store_status_t
-write_all(redeem_t *redeem)
-{
-    lp_store_t       *store = redeem->service->store;
-    lp_store_status_t status;
-
-    memset(&redeem->chain, 0, sizeof(redeem->chain));
-    if (redeem->has_held) {
-        /* what the person had before stays behind it */
-        status = lp_chain_read(&redeem->chain, store, &redeem->licence);
-        if (status != LP_STORE_OK) {
-            return status;
-        }
-    }
-    lp_store_begin(store);
-    /* nobody else makes this record: its place needs no claim before */
-    lp_place_write(store, &redeem->licence);
-    add_rights(redeem);
-    lp_record_write(store, &redeem->licence, &redeem->before);
-    add_parent(redeem);
-    add_code(redeem);
-    if (add_entry(redeem) != 0) {
-        lp_store_add(store, LP_WORDS(lp_span("DISCARD")));
-        lp_store_run(store);
-        return LP_STORE_REFUSED;
-    }
-    lp_tries_forgive(store, redeem->by->users[0], redeem->by->school);
-    return lp_store_commit(store);
-}
-
-static void
-add_parent(redeem_t *redeem)
-{
-    lp_record_t changed = redeem->parent;
-
-    if (!redeem->has_parent) {
-        return;
-    }
-    changed.status = LP_STATUS_LICENSED;
-    changed.licensed = redeem->licence.licensed;
-    changed.expires = redeem->licence.expires;
-    changed.used = 1;
-    lp_record_write(redeem->service->store, &changed, &redeem->parent);
-}
-
-static void
-add_rights(redeem_t *redeem)
-{
-    lp_right_t right;
-    char       text[LP_RIGHT_MAX];
-    lp_span_t  value = {text, 0};
-    unsigned   i;
-
-    if (redeem->has_held) {
-        lp_chain_write(&redeem->chain, redeem->service->store,
-                       &redeem->licence, redeem->by->today);
-        return;
-    }
-    if (!lp_record_right(&redeem->licence, &right)) {
-        return;
-    }
-    value.len = lp_right_format(text, &right);
-    for (i = 0; i < redeem->by->n_users; i++) {
-        lp_store_add(redeem->service->store,
-                     LP_WORDS(lp_span("HSET"), redeem->rights[i].span,
-                              lp_field(&redeem->product), value));
-    }
-}
-
-static void
-add_code(redeem_t *redeem)
-{
-    char     at[DIGITS_MAX], until[DIGITS_MAX];
-    row_t    row = {.n = 2};
-    unsigned i;
-
-    snprintf(at, sizeof(at), "%" PRId64, lp_service_now());
-    snprintf(until, sizeof(until), "%08" PRIu32, redeem->licence.expires);
-    row.list[0] = lp_span("HSET");
-    row.list[1] = redeem->code.span;
-    word(&row, "state", lp_span("used"));
-    for (i = 0; i < redeem->by->n_users && i < LP_TOKEN_USERS; i++) {
-        word(&row, user_fields[i], redeem->by->users[i]);
-    }
-    word(&row, "school", redeem->school);
-    word(&row, "licence",
-         (lp_span_t) {redeem->licence.entitlement, LP_ENTITLEMENT_LEN});
-    word(&row, "used", lp_span_of(at));
-    word(&row, "until", lp_span_of(until));
-    lp_store_add(redeem->service->store, (lp_words_t) {row.list, row.n});
-}
-
-/* What is empty is left out. */
-static void
-word(row_t *row, const char *name, lp_span_t value)
-{
-    if (value.len > 0) {
-        row->list[row->n++] = lp_span_of(name);
-        row->list[row->n++] = value;
-    }
-}
-
-/*
- * The journal entry of an activation, and the code with it. It names what the
- * seller knows: the code's entitlement, or where none came with it the licence.
- */
-static int
-add_entry(redeem_t *redeem)
-{
-    lp_seal_t         *seal = redeem->service->seal;
-    const lp_record_t *licence = &redeem->licence;
-    static char        person[LP_SEAL_SEALED_MAX], code[LP_SEAL_SEALED_MAX];
-    char               key[LP_KEY_MAX], day[DIGITS_MAX], until[DIGITS_MAX];
-    char               shown[LP_CODE_SHOWN_MAX];
-    row_t              row = {.n = 3};
-    size_t             len, sealed = 0;
-
-    if (licence->party.len == 0) {
-        return 0;
-    }
-    len = lp_code_show(shown, redeem->canonical);
-    len = lp_seal_close(seal, code, "code", (lp_span_t) {shown, len});
-    if (redeem->by->person.len > 0) {
-        sealed = lp_seal_close(seal, person, "person", redeem->by->person);
-    }
-    if (len == 0 || (sealed == 0 && redeem->by->person.len > 0)) {
-        return -1;
-    }
-    snprintf(day, sizeof(day), "%08" PRIu32, licence->licensed);
-    snprintf(until, sizeof(until), "%08" PRIu32, licence->expires);
-    row.list[0] = lp_span("XADD");
-    row.list[1] = (lp_span_t) {key, lp_key_journal(key, licence->shard)};
-    row.list[2] = lp_span("*");
-    word(&row, "kind", lp_span("activation"));
-    word(&row, "party", lp_field(&licence->party));
-    word(&row, "entitlement",
-         (lp_span_t) {redeem->has_parent ? redeem->parent_id
-                                         : licence->entitlement,
-                      LP_ENTITLEMENT_LEN});
-    word(&row, "product", lp_field(&licence->product));
-    word(&row, "type", lp_span_of(lp_type_name(licence->type)));
-    word(&row, "school", lp_field(&licence->school));
-    word(&row, "day", lp_span_of(day));
-    word(&row, "until", lp_span_of(until));
-    word(&row, "person", (lp_span_t) {person, sealed});
-    word(&row, "code", (lp_span_t) {code, len});
-    lp_store_add(redeem->service->store, (lp_words_t) {row.list, row.n});
-    return 0;
 }

@@ -203,6 +203,7 @@ lp_store_link_send(lp_store_link_t *link, int64_t deadline)
     }
 
     link->out_len = 0;
+    link->asked = 1;
 
     if (link->out_size > KEPT_SIZE) {
         free(link->out);
@@ -449,6 +450,12 @@ fill(lp_store_link_t *link, int64_t deadline)
 {
     char    bytes[READ_SIZE];
     ssize_t n;
+
+    /* a read that finds nothing is spared */
+    if (link->asked && await(link->context->fd, POLLIN, deadline) != 0) {
+        return -1;
+    }
+    link->asked = 0;
 
     for ( ;; ) {
         n = recv(link->context->fd, bytes, sizeof(bytes), MSG_DONTWAIT);

@@ -24,6 +24,8 @@ typedef struct {
     size_t        out_len;
     size_t        out_size;
 
+    int           asked;      /* just now: no reply can be there yet */
+
     char          error[LP_STORE_ERROR_MAX]; /* first word of an error reply */
 } lp_store_link_t;
 

@@ -72,6 +72,10 @@ lp_erasure_failed(const lp_store_t *store)
     if (lp_store_status(store) == LP_STORE_REFUSED && word[0] != '\0') {
         lp_say("Redis refuses (%s): %s; what is done is done, do the rest by "
                "the same command", word, lp_redis_error_text(word));
+    } else if (lp_store_status(store) == LP_STORE_CONFLICT) {
+        lp_say("what waits changes faster than it can be gone through; stop "
+               "leerpoort-relay for as long, and do the rest by the same "
+               "command");
     } else {
         lp_say("Redis failed, or memory ran out; what is done is done, do "
                "the rest by the same command");

@@ -661,6 +661,33 @@ def test_what_is_counted_while_a_school_goes_is_in_its_totals(town):
     assert totals(town) == {**EXPECTED, "book uses": 121}
 
 
+def test_a_relay_that_is_too_busy_is_named(town):
+    """It takes the lock anew whenever its messages have been read."""
+    writer = town.redis.client()
+    proxy = Proxy(town.folder, town.redis.path)
+
+    def write(_, data):
+        if b"kind\r\n" in data:
+            writer("SET", "relay:lock", "busy")
+        return data
+
+    proxy.spoil = write
+    proxy.start()
+    try:
+        run = subprocess.run(
+            [PROGRAM, "school", "erase", "--school", SCHOOL, "--yes",
+             "--force", "--redis", proxy.address], capture_output=True,
+            text=True, timeout=60)
+    finally:
+        proxy.stop()
+        writer.close()
+    assert run.returncode == 1 and "stop leerpoort-relay" in run.stderr
+    town.redis("DEL", "relay:lock")
+    answer = erase_school(town, "--yes", "--force")
+    assert answer.returncode == 0, answer.stderr
+    assert school_keys(town, SCHOOL) == []
+
+
 def test_by_force_what_waits_goes_too(town):
     clicks = [e for k in town.redis("KEYS", "usage:*") for e in town.stream(k)]
     answer = erase_school(town, "--yes", "--force")

@@ -16,23 +16,6 @@
 
 #define ENTITLEMENT "JOOUVFNgS6SBnwPlm43WeQ"
 
-static int
-open_wire(void **state)
-{
-    static wire_t wire;
-
-    wire_open(&wire, 0);
-    *state = &wire;
-    return 0;
-}
-
-static int
-close_wire(void **state)
-{
-    wire_close(*state);
-    return 0;
-}
-
 static lp_record_t
 record_of(const char *party, const char *school)
 {
@@ -141,7 +124,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-#define WIRED(test) cmocka_unit_test_setup_teardown(test, open_wire, close_wire)
         WIRED(test_an_activation_with_all_its_fields),
         WIRED(test_an_activation_of_a_private_customer),
         WIRED(test_a_confirmation),

@@ -23,23 +23,6 @@
 
 static const lp_record_t nothing;
 
-static int
-open_wire(void **state)
-{
-    static wire_t wire;
-
-    wire_open(&wire, 0);
-    *state = &wire;
-    return 0;
-}
-
-static int
-close_wire(void **state)
-{
-    wire_close(*state);
-    return 0;
-}
-
 /* All members, so that one that is forgotten somewhere is seen. */
 static lp_record_t
 full_record(void)
@@ -499,7 +482,6 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-#define WIRED(test) cmocka_unit_test_setup_teardown(test, open_wire, close_wire)
         WIRED(test_what_is_written_is_read),
         WIRED(test_keys_share_the_slot_of_the_school),
         WIRED(test_a_change_writes_the_difference),

@@ -20,30 +20,9 @@
 static const lp_span_t key = {"k", 1};
 
 static int
-open_wire(void **state)
-{
-    static wire_t wire;
-
-    wire_open(&wire, 0);
-    *state = &wire;
-    return 0;
-}
-
-static int
 open_replicated(void **state)
 {
-    static wire_t wire;
-
-    wire_open(&wire, 2);
-    *state = &wire;
-    return 0;
-}
-
-static int
-close_wire(void **state)
-{
-    wire_close(*state);
-    return 0;
+    return wire_begin(state, 2);
 }
 
 /* A command whose answers may be of any type here. */
@@ -170,14 +149,14 @@ test_half_a_reply_or_none_is_down_in_time(void **state)
 
     (void) state;
     for (i = 0; i < 4; i++) {
-        open_wire(state);
+        wire_setup(state);
         wire = *state;
         connect_wire(wire);
         assert_int_equal(run_answered(wire, answers[i]), LP_STORE_DOWN);
         assert_null(lp_store_reply(wire->store, 0));
-        close_wire(state);
+        wire_teardown(state);
     }
-    open_wire(state);
+    wire_setup(state);
 }
 
 static void
@@ -384,13 +363,12 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
-#define WIRED(test) cmocka_unit_test_setup_teardown(test, open_wire, close_wire)
         WIRED(test_any_bytes_travel_as_counted_words),
         WIRED(test_replies_belong_to_their_commands),
         WIRED(test_a_batch_may_be_sent_before_the_last_is_received),
         WIRED(test_an_error_is_told_by_its_first_word_alone),
         cmocka_unit_test_teardown(test_half_a_reply_or_none_is_down_in_time,
-                                  close_wire),
+                                  wire_teardown),
         WIRED(test_what_is_not_redis_is_down),
         WIRED(test_a_reply_of_another_type_is_out_of_step),
         WIRED(test_a_command_that_was_not_queued_is_out_of_step),
@@ -398,7 +376,7 @@ main(void)
         WIRED(test_a_connection_that_ended_while_idle_costs_nothing),
         WIRED(test_a_transaction_is_ok_only_when_all_was_written),
         cmocka_unit_test_setup_teardown(test_too_few_replicas_are_no_success,
-                                        open_replicated, close_wire),
+                                        open_replicated, wire_teardown),
         WIRED(test_a_transaction_does_not_outlive_its_watch),
         WIRED(test_a_lost_watch_is_remembered_until_the_transaction),
         WIRED(test_unwatch_travels_with_the_next_batch),

@@ -54,6 +54,29 @@ wire_close(wire_t *wire)
     rmdir(wire->folder);
 }
 
+int
+wire_setup(void **state)
+{
+    return wire_begin(state, 0);
+}
+
+int
+wire_begin(void **state, unsigned replicas)
+{
+    static wire_t wire;
+
+    wire_open(&wire, replicas);
+    *state = &wire;
+    return 0;
+}
+
+int
+wire_teardown(void **state)
+{
+    wire_close(*state);
+    return 0;
+}
+
 void
 wire_accept(wire_t *wire)
 {

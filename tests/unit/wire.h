@@ -27,6 +27,16 @@ void wire_open(wire_t *wire, unsigned replicas);
 
 void wire_close(wire_t *wire);
 
+/* For cmocka: each test has a wire of its own, as its state. */
+int wire_setup(void **state);
+int wire_teardown(void **state);
+
+#define WIRED(test) \
+    cmocka_unit_test_setup_teardown(test, wire_setup, wire_teardown)
+
+/* What a setup of its own calls, where a write waits for replicas. */
+int wire_begin(void **state, unsigned replicas);
+
 /* Takes the connection that the store has opened. */
 void wire_accept(wire_t *wire);
 

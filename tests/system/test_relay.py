@@ -483,6 +483,8 @@ def test_a_person_is_never_readable_in_redis_or_in_a_log(relay, party):
     assert relay.waiting(party.oin) == 1
     party.start()
     party.answer = lambda message: 400
+    eventually("the pause is over", lambda: time.time() > float(
+        relay.pause(party.oin)["next"]), SOON)
     relay.once()
     assert len(relay.dead(party.oin)) == 1
     party.answer = lambda message: 200

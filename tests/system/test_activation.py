@@ -693,6 +693,7 @@ def test_workers_sign_in_with_the_password_of_the_file(tmp_path):
 @pytest.mark.parametrize("missing", ["watch", "exec", "xadd", "hset"])
 def test_who_may_not_do_all_of_it_does_nothing(tmp_path, kind, missing):
     password = tmp_path / "password"
+    password.touch(0o600)
     password.write_text("first")
     with Bed(1, redis={"users": [f"worker on >first ~* +@all -{missing}"]},
              user="worker", password_file=password) as bed:

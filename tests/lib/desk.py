@@ -2,15 +2,19 @@
 in Redis: for tests of what is not about clicks."""
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import hmac
 import itertools
 import json
+import pathlib
+import tempfile
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lib import names, sealing
+from lib.redis import Redis
 from lib.tokens import make_key, write_jwks
 from lib.workers import Workers, parties
 
@@ -32,6 +36,19 @@ def fresh(what):
 def pupil():
     """A user key that nobody else has."""
     return names.user_key(b"x" * 16, "ECK", fresh("pupil"))
+
+
+@contextlib.contextmanager
+def own_redis():
+    """A folder, and a Redis in it that has started, for as long as they are
+    needed."""
+    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
+        folder = pathlib.Path(folder)
+        redis = Redis(folder)
+        try:
+            yield folder, redis.start()
+        finally:
+            redis.destroy()
 
 
 class Desk:

@@ -6,6 +6,7 @@ import tempfile
 
 import pytest
 
+from lib.desk import Desk, own_redis
 from lib.edge import Edge
 from lib.process import REPOSITORY
 from lib.proxy import Proxy
@@ -21,6 +22,16 @@ def edge():
         edge.await_armed()
         edge.product("book")
         yield edge
+
+
+@pytest.fixture(scope="module")
+def desk():
+    """Workers behind which two parties are, shared by a file's tests; each
+    test brings its own people."""
+    with own_redis() as (folder, redis):
+        desk = Desk(folder, redis)
+        with desk.workers:
+            yield desk
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import concurrent.futures
 import json
 import pathlib
-import tempfile
 import uuid
 
 import pytest
@@ -12,27 +11,12 @@ from lib import names
 from lib.desk import (DAY, NOW, OIN, PERSON, RIVAL, TRIES, UNTIL, Desk, fresh,
                       pupil)
 from lib.process import eventually
-from lib.redis import Redis
 from lib.town import Town
 
 
 def at_once(n, call):
     with concurrent.futures.ThreadPoolExecutor(n) as pool:
         return list(pool.map(call, range(n)))
-
-
-@pytest.fixture(scope="module")
-def desk():
-    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
-        folder = pathlib.Path(folder)
-        redis = Redis(folder)
-        try:
-            redis.start()
-            desk = Desk(folder, redis)
-            with desk.workers:
-                yield desk
-        finally:
-            redis.destroy()
 
 
 # --- made for a party --------------------------------------------------------

@@ -3,9 +3,7 @@ confirmed; what can't be is refused with the field's name."""
 
 import concurrent.futures
 import json
-import pathlib
 import select
-import tempfile
 import uuid
 
 import pytest
@@ -17,20 +15,6 @@ from lib.redis import Redis
 
 SCOPE = "entitlement.licensor"
 FROM, LAST = "20260801", "20270731"
-
-
-@pytest.fixture(scope="module")
-def desk():
-    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
-        folder = pathlib.Path(folder)
-        redis = Redis(folder)
-        try:
-            redis.start()
-            desk = Desk(folder, redis)
-            with desk.workers:
-                yield desk
-        finally:
-            redis.destroy()
 
 
 class Wanted:

@@ -3,15 +3,12 @@ one home, and one record."""
 
 import concurrent.futures
 import json
-import pathlib
-import tempfile
 import uuid
 
 import pytest
 
 from lib import names
-from lib.desk import OIN, Desk
-from lib.redis import Redis
+from lib.desk import OIN, Desk, own_redis
 from test_activation import Gate
 
 
@@ -42,17 +39,11 @@ class Guarded(Desk):
 
 @pytest.fixture(scope="module")
 def desk():
-    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
-        folder = pathlib.Path(folder)
-        redis = Redis(folder)
-        try:
-            redis.start()
-            desk = Guarded(folder, redis)
-            with desk.workers, desk.free.workers:
-                yield desk
-            desk.gate.stop()
-        finally:
-            redis.destroy()
+    with own_redis() as (folder, redis):
+        desk = Guarded(folder, redis)
+        with desk.workers, desk.free.workers:
+            yield desk
+        desk.gate.stop()
 
 
 def test_an_entitlement_has_one_home(desk):

@@ -3,9 +3,7 @@ it, all of them and no others, wherever a worker dies on the way."""
 
 import concurrent.futures
 import os
-import pathlib
 import signal
-import tempfile
 import uuid
 
 import pytest
@@ -95,18 +93,6 @@ class School:
     def confirmed(self):
         return [entry["status"] for entry in self.desk.journal(
             kind="confirmation", entitlement=self.packed)]
-
-
-@pytest.fixture(scope="module")
-def desk():
-    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
-        redis = Redis(pathlib.Path(folder))
-        try:
-            desk = Desk(pathlib.Path(folder), redis.start())
-            with desk.workers:
-                yield desk
-        finally:
-            redis.destroy()
 
 
 def test_a_block_reaches_every_licence_and_is_lifted_again(desk):

@@ -2,8 +2,6 @@
 /v1/usage/school/user: Edu-V Usage 1.0, and who may see what."""
 
 import json
-import pathlib
-import tempfile
 import uuid
 
 import pytest
@@ -16,20 +14,6 @@ SCHOOL = "S1"
 ONE, ALL, USER = ("/v1/usage/entitlements/", "/v1/usage/school",
                   "/v1/usage/school/user")
 ECK = "https://ketenid.nl/000000/" + "5f" * 64
-
-
-@pytest.fixture(scope="module")
-def desk():
-    with tempfile.TemporaryDirectory(prefix="leerpoort-test-") as folder:
-        folder = pathlib.Path(folder)
-        redis = Redis(folder)
-        try:
-            redis.start()
-            desk = Desk(folder, redis)
-            with desk.workers:
-                yield desk
-        finally:
-            redis.destroy()
 
 
 @pytest.fixture

@@ -22,5 +22,9 @@ def test_every_part_with_a_town_of_its_own_runs(tmp_path):
     found = json.loads(out.read_text())
     assert set(found["raw"]) == set(PARTS)
     assert all(row["figure"] > 0 for row in found["rows"])
+    # the target is the workers', the whole way stands beside it
+    assert [row["what"] for row in found["rows"]
+            if row["what"].startswith(("workers'", "through the edge"))
+            and row["target"]] == ["workers' activations, of redis-benchmark's"]
     assert found["raw"]["records"]["encodings"] == {
         "e": "listpack", "u": "listpack", "x": "listpack", "i": "quicklist"}

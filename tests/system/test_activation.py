@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import tempfile
 import threading
@@ -728,6 +729,21 @@ def test_a_frozen_redis_is_not_waited_for_and_nothing_is_doubled():
 def likely(entitlement, whose="own"):
     """What the edge has gone by."""
     return {"LEERPOORT_ENTITLEMENT": entitlement, "LEERPOORT_RIGHT": whose}
+
+
+@pytest.mark.parametrize("kind, watches", [("own", 1), ("open", 2)])
+def test_the_edge_names_the_users_own_entitlement(front, kind, watches):
+    """So that the record is asked for with the rights; but not the one that a
+    whole school counts in."""
+    person = front.edge.person(school=f"named-{kind}")
+    if kind == "own":
+        entitle_person(front, person)
+    else:
+        front.open_right(new_name(), person.school)
+    front.redis("CONFIG", "RESETSTAT")
+    assert front.edge.click(token=person.token()).status == 302
+    assert re.search(r"cmdstat_watch:calls=(\d+)", front.redis(
+        "INFO", "commandstats"))[1] == str(watches)
 
 
 @pytest.mark.parametrize("whose", ["own", "open", "neither"])

@@ -25,14 +25,14 @@ typedef struct {
     lp_span_t     type;
 } lp_reading_t;
 
-typedef enum { LP_OPTIONAL = 0, LP_NEEDED } lp_need_t;
+typedef enum { LP_OPTIONAL = 0, LP_NEEDED } lp_demand_t;
 
 /* A row of a table; one without a name ends it. */
 typedef struct {
     const char *name;
     json_type   type;
     size_t      max; /* bytes of a string */
-    lp_need_t   need;
+    lp_demand_t need;
     int (*take)(lp_reading_t *reading, const json_t *value);
 } lp_member_t;
 

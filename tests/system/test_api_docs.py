@@ -297,7 +297,8 @@ def number(name):
     if name.isdigit():
         return int(name)
     for path in ("workers/entitlement_message.c", "workers/entitlements.h",
-                 "workers/record.h", "workers/entitlement.h", "core/token.h"):
+                 "workers/record.h", "workers/entitlement.h",
+                 "workers/written_time.h", "core/token.h"):
         if found := re.search(rf"#define {name}\s+(\w+)", source(path)):
             return number(found[1])
     raise AssertionError(f"{name} is not defined where it was looked for")
@@ -305,15 +306,15 @@ def number(name):
 
 @pytest.mark.parametrize("table", OBJECTS)
 def test_fields_of_an_entitlement_are_those_of_the_worker(table):
-    code = re.search(rf"field_t {table}\[\] = \{{(.*?)\n\}};",
+    code = re.search(rf"lp_member_t {table}\[\] = \{{(.*?)\n\}};",
                      source("workers/entitlement_message.c"), re.S)[1]
     types = {"STRING": "string", "OBJECT": "object", "ARRAY": "list",
              "INTEGER": "integer"}
     written = {
-        name: (types[kind], need == "MUST",
+        name: (types[kind], need == "NEEDED",
                number(limit) if kind == "STRING" else None)
         for name, kind, limit, need in re.findall(
-            r'\{"(\w+)", JSON_(\w+), (\w+), (MUST|MAY)', code)}
+            r'\{"(\w+)", JSON_(\w+), (\w+), LP_(NEEDED|OPTIONAL)', code)}
     documented = {
         name.strip("`"): (kind, {"yes": True, "no": False}[needed],
                           int(length) if length else None)

@@ -511,8 +511,9 @@ def test_nothing_of_it_is_left_anywhere(tmp_path):
         # there was something to be found, and the places are the right ones
         assert len(asked) > 100_000 and len(held) > 10_000
         assert drive.inside.find(held) and drive.inside.find(asked)
+        # a command may be gone before anybody looks
         for program in (b"leerpoort-worker", b"leerpoort-relay",
-                        b"leerpoort-tally", b"privacy", b"import", b"nginx"):
+                        b"leerpoort-tally", b"nginx"):
             assert program in lines
         assert [m for m in town.party.arrived() if MARK in str(m.json)]
 

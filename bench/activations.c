@@ -25,6 +25,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define CONNECTIONS_MAX 256
 #define ANSWER_MAX      4096
 #define EVENTS          64
@@ -63,9 +65,6 @@ static int send_next(run_t *run, connection_t *c);
 static int receive(run_t *run, connection_t *c);
 static int has_ended(const connection_t *c);
 static int is_activation(const connection_t *c);
-static double quantile(const run_t *run, double q);
-static int order(const void *a, const void *b);
-static double now(void);
 
 
 int
@@ -112,7 +111,7 @@ main(int argc, char **argv)
 
     printf("{\"requests\": %zu, \"wrong\": %zu, \"seconds\": %.6f, "
            "\"p50_ms\": %.4f, \"p99_ms\": %.4f}\n", run.n, run.wrong, began,
-           quantile(&run, 0.5), quantile(&run, 0.99));
+           quantile(run.took, run.n, 0.5), quantile(run.took, run.n, 0.99));
 
     return 0;
 }
@@ -297,38 +296,4 @@ is_activation(const connection_t *c)
 {
     return memmem(c->answer, c->len, "X-Accel-Redirect:", 17) != NULL
            && memmem(c->answer, c->len, "Leerpoort-Outcome", 17) == NULL;
-}
-
-
-static double
-quantile(const run_t *run, double q)
-{
-    size_t  i;
-
-    i = (size_t) (q * (double) run->n);
-
-    return run->took[i < run->n ? i : run->n - 1];
-}
-
-
-static int
-order(const void *a, const void *b)
-{
-    double x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-static double
-now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
 }

@@ -39,6 +39,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define CONNECTIONS_MAX 1024
 #define ANSWER_MAX      8192
 #define EVENTS          128
@@ -81,9 +83,6 @@ static int send_next(run_t *run, connection_t *c);
 static int send_rest(run_t *run, connection_t *c);
 static int receive(run_t *run, connection_t *c);
 static long answer_size(const connection_t *c);
-static double quantile(const run_t *run, double q);
-static int order(const void *a, const void *b);
-static double now(void);
 
 
 int
@@ -128,7 +127,9 @@ main(int argc, char **argv)
     if (run.took != NULL) {
         qsort(run.took, run.answers, sizeof(double), order);
         printf(", \"p50_ms\": %.4f, \"p99_ms\": %.4f, \"max_ms\": %.4f",
-               quantile(&run, 0.5), quantile(&run, 0.99), quantile(&run, 1));
+               quantile(run.took, run.answers, 0.5),
+               quantile(run.took, run.answers, 0.99),
+               quantile(run.took, run.answers, 1));
     }
 
     puts("}");
@@ -451,38 +452,4 @@ answer_size(const connection_t *c)
     }
 
     return (size_t) size <= c->len ? size : 0;
-}
-
-
-static double
-quantile(const run_t *run, double q)
-{
-    size_t i;
-
-    i = (size_t) (q * (double) run->answers);
-
-    return run->took[i < run->answers ? i : run->answers - 1];
-}
-
-
-static int
-order(const void *a, const void *b)
-{
-    double x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-static double
-now(void)
-{
-    struct timespec ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
 }

@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "timing.h"
+
 #define CONNECTIONS_MAX 256
 #define ANSWER_MAX      65536
 #define EVENTS          64
@@ -61,9 +63,6 @@ static int send_next(run_t *run, connection_t *c);
 static int receive(run_t *run, connection_t *c);
 static const char *skip_reply(const char *p, const char *end, int depth,
                               int *failed);
-static double quantile(const run_t *run, double q);
-static int order(const void *a, const void *b);
-static double now(void);
 
 
 int
@@ -112,8 +111,8 @@ main(int argc, char **argv)
     qsort(run.took, run.n, sizeof(double), order);
 
     printf("{\"transactions\": %zu, \"seconds\": %.6f, \"p50_ms\": %.4f, "
-           "\"p99_ms\": %.4f}\n", run.n, began, quantile(&run, 0.5),
-           quantile(&run, 0.99));
+           "\"p99_ms\": %.4f}\n", run.n, began, quantile(run.took, run.n, 0.5),
+           quantile(run.took, run.n, 0.99));
 
     return 0;
 }
@@ -345,38 +344,4 @@ skip_reply(const char *p, const char *end, int depth, int *failed)
         *failed = 1;
         return line;
     }
-}
-
-
-static double
-quantile(const run_t *run, double q)
-{
-    size_t  i;
-
-    i = (size_t) (q * (double) run->n);
-
-    return run->took[i < run->n ? i : run->n - 1];
-}
-
-
-static int
-order(const void *a, const void *b)
-{
-    double  x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
-}
-
-
-static double
-now(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (double) ts.tv_sec + (double) ts.tv_nsec / 1e9;
 }

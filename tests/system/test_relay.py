@@ -624,7 +624,6 @@ def test_a_full_redis_holds_nothing_up_that_was_sent(relay, party):
     party.start()
     relay.redis("CONFIG", "SET", "maxmemory", "1")
     relay.start("--retry", "0.1")
-    time.sleep(0)
     eventually("Redis' refusal is said or all arrived",
                lambda: "OOM" in relay.said() or len(party.arrived()) == 20,
                SOON)

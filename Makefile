@@ -44,10 +44,15 @@ endif
 
 CORE    := $(wildcard core/*.c)
 # A program is named after the file with its main(), leerpoort_relay.c makes
-# leerpoort-relay; all else in workers/ is a library that each takes from.
-MAINS   := $(wildcard workers/leerpoort.c workers/leerpoort_*.c)
+# leerpoort-relay; all else in its folder is a library that each takes from.
+MAINS   := $(wildcard workers/leerpoort.c workers/leerpoort_*.c \
+             loadtest/leerpoort_*.c)
 WORKERS := $(filter-out $(MAINS),$(wildcard workers/*.c))
-PROGRAMS := $(subst _,-,$(MAINS:workers/%.c=%))
+LOAD    := $(filter-out $(MAINS),$(wildcard loadtest/*.c))
+PROGRAMS := $(subst _,-,$(notdir $(MAINS:.c=)))
+# MAIN_leerpoort-relay is workers/leerpoort_relay.
+$(foreach main,$(MAINS:.c=), \
+    $(eval MAIN_$(subst _,-,$(notdir $(main))) := $(main)))
 MODULE  := $(wildcard ngx_module/*.c)
 HEADERS := $(wildcard core/*.h ngx_module/*.h)
 # The one file of the module that knows nothing of nginx: tests and fuzzers
@@ -99,13 +104,14 @@ LIBS_leerpoort = -lhiredis -lcurl $(LIBS_core)
 LIBS_leerpoort-worker = -lfcgi -lhiredis $(LIBS_core)
 LIBS_leerpoort-relay  = -lhiredis -lcurl $(LIBS_core)
 LIBS_leerpoort-tally  = -lhiredis $(LIBS_core)
-LIBS_unit      = -lcmocka -lhiredis -lcurl -lfcgi $(LIBS_core)
-LIBS_fuzz      = -lhiredis -lcurl -lfcgi $(LIBS_core)
+LIBS_leerpoort-load   = -lssl -lhiredis -lcurl -lm $(LIBS_core)
+LIBS_fuzz      = -lssl -lhiredis -lcurl -lfcgi -lm $(LIBS_core)
+LIBS_unit      = -lcmocka $(LIBS_fuzz)
 
 
 # --- targets for people ------------------------------------------------------
 
-.PHONY: all demo test bench fuzz tidy compat install clean help FORCE
+.PHONY: all demo rehearsal test bench fuzz tidy compat install clean help FORCE
 .DEFAULT_GOAL := all
 
 ALL := $(if $(CORE),build/libleerpoort-core.a) \
@@ -125,6 +131,10 @@ demo: deps-build deps-demo $(ALL)
 test: deps-build deps-test $(ALL) $(UNITS) $(ASAN)
 	@$(PYTHON) build-aux/run-tests $(STAGES)
 
+# SECONDS=600 for a longer one.
+rehearsal: deps-build deps-demo $(ALL)
+	@exec $(PYTHON) -B loadtest/rehearsal.py $(REHEARSAL)
+
 bench: deps-build deps-bench $(ALL)
 	@exec $(PYTHON) bench/bench.py $(BENCH)
 
@@ -134,7 +144,7 @@ fuzz: deps-build deps-fuzz $(FUZZERS)
 tidy: deps-build deps-tidy build/nginx/Makefile
 	@failed=0; $(PYTHON) build-aux/check-style || failed=1; \
 	build-aux/run-tidy $(NGINX_SRC) build/nginx -- $(CPPFLAGS) -- \
-	    $(CORE) $(MAINS) $(WORKERS) $(UNIT) $(UNIT_SHARED) \
+	    $(CORE) $(MAINS) $(WORKERS) $(LOAD) $(UNIT) $(UNIT_SHARED) \
 	    $(wildcard tests/fuzz/*.c) -- $(MODULE) || failed=1; \
 	exit $$failed
 
@@ -148,6 +158,9 @@ install: $(ALL)
 	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/examples
 	install -m 755 $(PROGRAMS:%=build/%) $(DESTDIR)$(PREFIX)/bin/
 	install -m 644 build/ngx_http_leerpoort_module.so $(DESTDIR)$(MODULES)/
+	install -d $(DESTDIR)$(PREFIX)/share/leerpoort/plans
+	install -m 644 $(wildcard loadtest/plans/*.json) \
+	    $(DESTDIR)$(PREFIX)/share/leerpoort/plans/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) \
 	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/
 	cp -R $(EXAMPLES) $(DESTDIR)$(PREFIX)/share/doc/leerpoort/examples/
@@ -205,16 +218,22 @@ $(1)/libleerpoort-workers.a: $(WORKERS:%.c=$(1)/obj/%.o)
 	$$(say) AR $$@
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 
+$(1)/libleerpoort-load.a: $(LOAD:%.c=$(1)/obj/%.o)
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
 .SECONDEXPANSION:
-$(PROGRAMS:%=$(1)/%): $(1)/%: $(1)/obj/workers/$$$$(subst -,_,$$$$*).o \
-    $(1)/libleerpoort-workers.a $(1)/libleerpoort-core.a
+$(PROGRAMS:%=$(1)/%): $(1)/%: $(1)/obj/$$$$(MAIN_$$$$*).o \
+    $(1)/libleerpoort-load.a $(1)/libleerpoort-workers.a \
+    $(1)/libleerpoort-core.a
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
 	    $$(LIBS_$$(@F))
 
 $(UNIT_NAMES:%=$(1)/tests/%): $(1)/tests/%: $(1)/obj/tests/unit/%.o \
     $(UNIT_SHARED:%.c=$(1)/obj/%.o) $(REPLY:%.c=$(1)/obj/%.o) \
-    $(1)/libleerpoort-workers.a $(1)/libleerpoort-core.a
+    $(1)/libleerpoort-load.a $(1)/libleerpoort-workers.a \
+    $(1)/libleerpoort-core.a
 	@mkdir -p $$(@D)
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
@@ -234,17 +253,19 @@ $(eval $(call variant,build/fuzz,fuzz))
 
 $(FUZZERS): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o \
     $(FUZZ_SHARED:%.c=build/fuzz/obj/%.o) $(REPLY:%.c=build/fuzz/obj/%.o) \
-    build/fuzz/libleerpoort-workers.a build/fuzz/libleerpoort-core.a
+    build/fuzz/libleerpoort-load.a build/fuzz/libleerpoort-workers.a \
+    build/fuzz/libleerpoort-core.a
 	$(say) LINK $@
 	$(Q)$(CC_fuzz) $(FLAGS_fuzz) $(LDFLAGS_fuzz) -o $@ $^ $(LIBS_fuzz)
 
 $(patsubst %.c,build/fuzz/obj/%.o, \
-    $(FUZZ) $(FUZZ_SHARED) $(CORE) $(WORKERS) $(REPLY)): | deps-fuzz
+    $(FUZZ) $(FUZZ_SHARED) $(CORE) $(WORKERS) $(LOAD) $(REPLY)): | deps-fuzz
 
 $(FUZZ_NAMES:%=build/asan/replay/%): build/asan/replay/%: \
     build/asan/obj/tests/fuzz/%.o build/asan/obj/tests/fuzz/replay.o \
     $(FUZZ_SHARED:%.c=build/asan/obj/%.o) $(REPLY:%.c=build/asan/obj/%.o) \
-    build/asan/libleerpoort-workers.a build/asan/libleerpoort-core.a
+    build/asan/libleerpoort-load.a build/asan/libleerpoort-workers.a \
+    build/asan/libleerpoort-core.a
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC_asan) $(FLAGS_asan) $(LDFLAGS_asan) -o $@ $^ $(LIBS_fuzz)

@@ -17,13 +17,7 @@
 #define LINE_MAX_COLUMNS 78
 #define TEXT_COLUMN      28
 
-typedef struct {
-    const char *name;
-    const char *value; /* NULL: a flag */
-    const char *text;
-} option_t;
-
-static const option_t options[LP_OPTS] = {
+static const lp_option_t options[LP_OPTS] = {
     [LP_OPT_JWKS] = {"jwks", "FILE", "the issuer's public keys, a JWKS"},
     [LP_OPT_ISS] = {"iss", "ISSUER", "the issuer that the token must name"},
     [LP_OPT_AUD] = {"aud", "AUDIENCE", "an audience of ours; may be repeated"},
@@ -134,6 +128,13 @@ static const option_t options[LP_OPTS] = {
                         "rewrite Redis' append-only file, and wait"},
 };
 
+static const lp_option_t *
+about(const lp_command_t *command, unsigned option)
+{
+    return option < LP_OPTS ? &options[option]
+                            : &command->own[option - LP_OPTS];
+}
+
 static const lp_take_t *
 find_take(const lp_command_t *command, const char *name, size_t len)
 {
@@ -141,7 +142,7 @@ find_take(const lp_command_t *command, const char *name, size_t len)
     const char      *own;
 
     for (take = command->takes; take->option != LP_OPT_END; take++) {
-        own = options[take->option].name;
+        own = about(command, take->option)->name;
         if (strlen(own) == len && memcmp(own, name, len) == 0) {
             return take;
         }
@@ -159,7 +160,7 @@ may_repeat(const lp_take_t *take)
 static int
 keep(lp_args_t *args, const lp_take_t *take, const char *value)
 {
-    const char *name = options[take->option].name;
+    const char *name = about(args->command, take->option)->name;
 
     if (args->value[take->option] != NULL && !may_repeat(take)) {
         return lp_args_refuse(args, "--%s is given twice", name);
@@ -194,37 +195,53 @@ read_option(lp_args_t *args, int argc, char **argv, int *used)
             args, "there is no option --%s",
             lp_escape(shown, (lp_span_t) {name, len}, 32));
     }
-    if (options[take->option].value == NULL) {
+    if (about(args->command, take->option)->value == NULL) {
         return equals == NULL
                    ? keep(args, take, "")
                    : lp_args_refuse(args, "--%s takes no value",
-                                    options[take->option].name);
+                                    about(args->command, take->option)->name);
     }
     if (equals != NULL) {
         return keep(args, take, equals + 1);
     }
     if (argc < 2) {
         return lp_args_refuse(args, "--%s needs a value",
-                              options[take->option].name);
+                              about(args->command, take->option)->name);
     }
     *used = 2;
     return keep(args, take, argv[1]);
 }
 
+/* How many operands may be given; *least: how many must. */
+static unsigned
+operands_of(const lp_command_t *command, unsigned *least)
+{
+    const char *p = command->operand;
+
+    *least = p != NULL;
+    for (; p != NULL && *p != '\0'; p++) {
+        *least += *p == ' ';
+    }
+    return p != NULL && p[-1] == '.' ? LP_OPERANDS_MAX : *least;
+}
+
 static int
 check_needed(lp_args_t *args)
 {
-    const lp_take_t *take;
+    const lp_take_t   *take;
+    const lp_option_t *option;
+    unsigned           least;
 
     for (take = args->command->takes; take->option != LP_OPT_END; take++) {
+        option = about(args->command, take->option);
         if ((take->need == LP_MUST || take->need == LP_MUST_REPEAT)
             && args->value[take->option] == NULL) {
-            return lp_args_refuse(args, "--%s %s is missing",
-                                  options[take->option].name,
-                                  options[take->option].value);
+            return lp_args_refuse(args, "--%s %s is missing", option->name,
+                                  option->value);
         }
     }
-    if (args->command->operand != NULL && args->operand == NULL) {
+    operands_of(args->command, &least);
+    if (args->n_operands < least) {
         return lp_args_refuse(args, "%s is missing", args->command->operand);
     }
     return LP_YES;
@@ -234,7 +251,8 @@ int
 lp_args_read(lp_args_t *args, const lp_command_t *command, int argc,
              char **argv)
 {
-    int i, used, rc;
+    int      i, used, rc;
+    unsigned least;
 
     memset(args, 0, sizeof(*args));
     args->command = command;
@@ -248,8 +266,9 @@ lp_args_read(lp_args_t *args, const lp_command_t *command, int argc,
             if (rc != LP_YES) {
                 return rc;
             }
-        } else if (command->operand != NULL && args->operand == NULL) {
-            args->operand = argv[i];
+        } else if (args->n_operands < operands_of(command, &least)) {
+            args->operands[args->n_operands++] = argv[i];
+            args->operand = args->operands[0];
         } else {
             return lp_args_refuse(args, "there is an argument too many");
         }
@@ -283,7 +302,7 @@ static void
 put_usage(const lp_command_t *command)
 {
     const lp_take_t *take;
-    const option_t  *option;
+    const lp_option_t *option;
     size_t           column;
     char             word[80];
     int              must;
@@ -294,7 +313,7 @@ put_usage(const lp_command_t *command)
         put_word(&column, command->operand);
     }
     for (take = command->takes; take->option != LP_OPT_END; take++) {
-        option = &options[take->option];
+        option = about(command, take->option);
         must = take->need == LP_MUST || take->need == LP_MUST_REPEAT;
         snprintf(word, sizeof(word), "%s--%s%s%s%s", must ? "" : "[",
                  option->name, option->value ? " " : "",
@@ -312,7 +331,7 @@ void
 lp_args_help(const lp_command_t *command)
 {
     const lp_take_t *take;
-    const option_t  *option;
+    const lp_option_t *option;
     int              width;
 
     put_usage(command);
@@ -322,7 +341,7 @@ lp_args_help(const lp_command_t *command)
     }
     fputc('\n', stdout);
     for (take = command->takes; take->option != LP_OPT_END; take++) {
-        option = &options[take->option];
+        option = about(command, take->option);
         width = printf("  --%s%s%s", option->name, option->value ? " " : "",
                        option->value ? option->value : "");
         printf("%*s%s\n", width < TEXT_COLUMN - 1 ? TEXT_COLUMN - width : 2, "",
@@ -346,7 +365,7 @@ lp_args_refuse(const lp_args_t *args, const char *format, ...)
 }
 
 int
-lp_args_number(const lp_args_t *args, lp_opt_t option, int64_t max,
+lp_args_number(const lp_args_t *args, unsigned option, int64_t max,
                int64_t *number)
 {
     const char *text = args->value[option], *p;
@@ -360,7 +379,7 @@ lp_args_number(const lp_args_t *args, lp_opt_t option, int64_t max,
     }
     if (p == text || *p != '\0' || n > max) {
         return lp_args_refuse(args, "--%s takes a whole number up to %" PRId64,
-                              options[option].name, max);
+                              about(args->command, option)->name, max);
     }
     *number = n;
     return LP_YES;

@@ -96,8 +96,17 @@ typedef enum {
     LP_OPT_YES,
     LP_OPT_FORCE,
     LP_OPT_REWRITE,
-    LP_OPTS
+    LP_OPTS /* a program's own follow (lp_command_t.own) */
 } lp_opt_t;
+
+#define LP_OPTS_OWN 48
+#define LP_OPTS_MAX (LP_OPTS + LP_OPTS_OWN)
+
+typedef struct {
+    const char *name;
+    const char *value; /* NULL: a flag */
+    const char *text;
+} lp_option_t;
 
 typedef enum {
     LP_MAY = 0, /* the option may be given, once */
@@ -108,7 +117,7 @@ typedef enum {
 
 /* An option that a command takes. One command repeats one option at most. */
 typedef struct {
-    lp_opt_t  option;
+    unsigned  option; /* lp_opt_t, or one of the program's own */
     lp_need_t need;
 } lp_take_t;
 
@@ -117,20 +126,26 @@ typedef struct lp_args_s lp_args_t;
 typedef struct {
     const char      *name;    /* "token verify"; "-worker": the program
                                  leerpoort-worker, which has no commands */
-    const char      *operand; /* "ID"; NULL: it takes none */
+    const char      *operand; /* "ID", "A B", "OUT RUN..." of one or more;
+                                 NULL: it takes none */
     const char      *input;   /* what standard input holds; NULL: nothing */
     const char      *summary; /* one line */
     const char      *text;    /* more about it, for --help; lines */
     const lp_take_t *takes;   /* ends with LP_OPT_END */
     int (*run)(const lp_args_t *args);
+    const lp_option_t *own; /* the program's own options: own[i] is
+                               LP_OPTS + i; NULL: none */
 } lp_command_t;
 
 #define LP_REPEATED_MAX 8
+#define LP_OPERANDS_MAX 64
 
 struct lp_args_s {
     const lp_command_t *command;
-    const char         *operand;
-    const char         *value[LP_OPTS]; /* NULL: not given; a flag: "" */
+    const char         *operand; /* the first */
+    const char         *operands[LP_OPERANDS_MAX];
+    unsigned            n_operands;
+    const char         *value[LP_OPTS_MAX]; /* NULL: not given; a flag: "" */
     const char         *repeated[LP_REPEATED_MAX];
     unsigned            n_repeated;
 };
@@ -156,7 +171,7 @@ int lp_args_refuse(const lp_args_t *args, const char *format, ...)
  * The value of a numeric option: a whole number from 0 to max. Where it is not
  * given, *number is left as it is. Returns LP_YES or LP_USAGE.
  */
-int lp_args_number(const lp_args_t *args, lp_opt_t option, int64_t max,
+int lp_args_number(const lp_args_t *args, unsigned option, int64_t max,
                    int64_t *number);
 
 /*

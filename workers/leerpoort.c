@@ -8,11 +8,8 @@
  * content may take a fault for a yes.
  */
 
-#include <signal.h>
-#include <stdio.h>
-
+#include "command_set.h"
 #include "commands.h"
-#include "say.h"
 
 #define TAKES(name, ...)                                                       \
     static const lp_take_t name[] = {__VA_ARGS__, {LP_OPT_END, LP_MAY}}
@@ -121,223 +118,117 @@ static const lp_command_t commands[] = {
      "Checks a token's signature alone and prints its payload.",
      "Default algorithms: all but HS256, which is checked only when --alg\n"
      "names it. A key that names no algorithm serves the token's.",
-     jws_verify, lp_command_jws_verify},
+     jws_verify, lp_command_jws_verify, NULL},
     {"token verify", NULL, "TOKEN",
      "Checks a token's signature and claims and prints the claims.",
      "Default algorithms: all but ES512 and HS256.", token_verify,
-     lp_command_token_verify},
+     lp_command_token_verify, NULL},
     {"token explain", NULL, "TOKEN",
      "Says in words why a token is accepted or refused.",
      "Without --iss or --aud the token's own are believed. Shows no ids of\n"
      "persons and no signature: the answer may go into a ticket.",
-     token_explain, lp_command_token_explain},
+     token_explain, lp_command_token_explain, NULL},
     {"token mint", NULL, "CLAIMS",
      "Signs a JSON object of claims, for tests and demonstrations.", NULL,
-     token_mint, lp_command_token_mint},
+     token_mint, lp_command_token_mint, NULL},
     {"token jwks", NULL, NULL, "Prints the public JWKS of keys.",
      "--alg and --kid are for a single key.", token_jwks,
-     lp_command_token_jwks},
+     lp_command_token_jwks, NULL},
     {"key new", NULL, NULL, "Makes a private key and prints it as a JWK.",
      "Without --kid the name is the key's thumbprint (RFC 7638).", key_new,
-     lp_command_key_new},
+     lp_command_key_new, NULL},
     {"key rotate", NULL, NULL,
      "Adds a key that our own tokens will be signed with.",
      "It is published at once, in jwks.json, and signs after the overlap; the\n"
      "first key signs at once. Keys that no token needs any more are removed.",
-     key_rotate, lp_command_key_rotate},
+     key_rotate, lp_command_key_rotate, NULL},
     {"key list", NULL, NULL, "Shows which keys sign and are published.", NULL,
-     key_list, lp_command_key_list},
+     key_list, lp_command_key_list, NULL},
     {"user-key", NULL, "ID", "Prints the user key of a person's id.", NULL,
-     user_key, lp_command_user_key},
+     user_key, lp_command_user_key, NULL},
     {"right show", NULL, "ID", "Shows what a person or a school may use.",
-     NULL, right_show, lp_command_right_show},
+     NULL, right_show, lp_command_right_show, NULL},
     {"right set", NULL, "ID", "Stores a right, or changes parts of it.",
      "What is not given stays as it is. A new right needs --state (O with\n"
      "--open) and --entitlement.",
-     right_set, lp_command_right_set},
+     right_set, lp_command_right_set, NULL},
     {"right drop", NULL, "ID", "Removes a right.",
      "One of --product, --tokens and --all.", right_drop,
-     lp_command_right_drop},
+     lp_command_right_drop, NULL},
     {"right revoke", NULL, "ID",
      "Refuses a person's tokens that were issued before now.", NULL,
-     right_revoke, lp_command_right_revoke},
+     right_revoke, lp_command_right_revoke, NULL},
     {"product show", "ID", NULL, "Shows a product.", NULL, product_show,
-     lp_command_product_show},
+     lp_command_product_show, NULL},
     {"product set", "ID", NULL, "Stores a product, or changes parts of it.",
      "What is not given stays as it is; an empty value removes.", product_set,
-     lp_command_product_set},
+     lp_command_product_set, NULL},
     {"product drop", "ID", NULL, "Removes a product.", NULL, product_drop,
-     lp_command_product_drop},
+     lp_command_product_drop, NULL},
     {"import entitlements", "FILE", NULL,
      "Takes in entitlements, a request of a seller a line.",
      "FILE is NDJSON, - for standard input. Lines that are refused are\n"
      "counted and passed over; it is safe to repeat.",
-     import_entitlements, lp_command_import_entitlements},
+     import_entitlements, lp_command_import_entitlements, NULL},
     {"import products", "FILE", NULL, "Takes in products, one a line.",
      "FILE is NDJSON, - for standard input.", import_rows,
-     lp_command_import_products},
+     lp_command_import_products, NULL},
     {"import schools", "FILE", NULL, "Takes in schools, one a line.",
      "FILE is NDJSON, - for standard input.", import_rows,
-     lp_command_import_schools},
+     lp_command_import_schools, NULL},
     {"school show", NULL, NULL, "Shows which school an id means.", NULL,
-     school_show, lp_command_school_show},
+     school_show, lp_command_school_show, NULL},
     {"school set", NULL, NULL, "Makes a school known, and an id of it.",
      "Entitlements of a school that is not known are refused.", school_set,
-     lp_command_school_set},
+     lp_command_school_set, NULL},
     {"school drop", NULL, NULL, "Forgets which school an id means.", NULL,
-     school_drop, lp_command_school_drop},
+     school_drop, lp_command_school_drop, NULL},
     {"school consent", NULL, NULL,
      "Stores that a school lets a dashboard see its usage.", NULL,
-     school_consent, lp_command_school_consent},
+     school_consent, lp_command_school_consent, NULL},
     {"report usage", NULL, NULL,
      "Prints what was used in a week, per school and product.",
      "Figures of few readers are hidden, and what would give them away. Once\n"
      "issued, the report of a week stays as it is.",
-     report_usage, lp_command_report_usage},
+     report_usage, lp_command_report_usage, NULL},
     {"catalogue pull", "URL", NULL,
      "Brings the products of an Edu-V Catalogue into Redis.",
      "Nothing is written before all pages are there; products that did not\n"
      "change are not written. Exit 1 where rows were refused.",
-     catalogue_pull, lp_command_catalogue_pull},
+     catalogue_pull, lp_command_catalogue_pull, NULL},
     {"relay status", NULL, NULL, "Shows what waits for other parties.",
      "Exit 1 where something is stuck: a party that fails, dead letters, a\n"
      "message older than a quarter of an hour, or no relay while some wait.",
-     relay_status, lp_command_relay_status},
+     relay_status, lp_command_relay_status, NULL},
     {"relay retry", "OIN", NULL, "Ends the pause of a party.", NULL,
-     relay_retry, lp_command_relay_retry},
+     relay_retry, lp_command_relay_retry, NULL},
     {"school erase", NULL, NULL,
      "Erases all that is held of a school and its people.",
      "Refused while messages to sellers or clicks of the school wait.",
-     school_erase, lp_command_school_erase},
+     school_erase, lp_command_school_erase, NULL},
     {"privacy show", NULL, "ID", "Shows all that is held of a person.",
      "Goes through all of Redis. Without --type the id is an ECK iD.",
-     privacy_show, lp_command_privacy_show},
+     privacy_show, lp_command_privacy_show, NULL},
     {"privacy erase", NULL, "ID", "Erases all that is held of a person.",
      "Totals stay. Messages that wait are sent without the person. May be\n"
      "repeated; broken off, the same command does the rest.",
-     privacy_erase, lp_command_privacy_erase},
+     privacy_erase, lp_command_privacy_erase, NULL},
     {"check", NULL, NULL, "Checks Redis and nginx, and says what to do.", NULL,
-     check, lp_command_check},
+     check, lp_command_check, NULL},
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(commands[0]))
-
-/* The commands that begin with prefix: all of them where it is empty. */
-static unsigned
-list_commands(FILE *out, const char *prefix)
-{
-    unsigned i, n = 0;
-    size_t   len = strlen(prefix);
-
-    for (i = 0; i < N_COMMANDS; i++) {
-        if (strncmp(commands[i].name, prefix, len) == 0
-            && (len == 0 || commands[i].name[len] == ' ')) {
-            fprintf(out, "  %-20s %s\n", commands[i].name,
-                    commands[i].summary);
-            n++;
-        }
-    }
-    return n;
-}
-
-static void
-put_overview(FILE *out)
-{
-    fputs("usage: leerpoort COMMAND [OPTIONS]\n\n", out);
-    list_commands(out, "");
-    fputs("\nleerpoort COMMAND --help lists the options of one.\n"
-          "Ids of persons and secrets come on standard input or in files.\n"
-          "Redis: --redis, else LEERPOORT_REDIS, else "
-          "unix:/run/redis/redis-server.sock.\n"
-          "Exit: 0 yes, 1 no (the reason on standard error), 2 usage.\n",
-          out);
-}
-
-/* How many of the words at argv make up the command's name; 0: not this. */
-static int
-name_words(const lp_command_t *command, int argc, char **argv)
-{
-    const char *name = command->name;
-    size_t      len;
-    int         i;
-
-    for (i = 0; i < argc; i++) {
-        len = strlen(argv[i]);
-        if (strncmp(name, argv[i], len) != 0) {
-            return 0;
-        }
-        if (name[len] == '\0') {
-            return i + 1;
-        }
-        if (len == 0 || name[len] != ' ') {
-            return 0;
-        }
-        name += len + 1;
-    }
-    return 0;
-}
-
-static int
-run(const lp_command_t *command, int argc, char **argv)
-{
-    lp_args_t args;
-    int       rc;
-
-    rc = lp_args_read(&args, command, argc, argv);
-    if (rc == -1) {
-        lp_args_help(command);
-        return LP_YES;
-    }
-    return rc == LP_YES ? command->run(&args) : rc;
-}
-
-/* A group's name alone, or nothing that we know. */
-static int
-explain_usage(int argc, char **argv)
-{
-    int help = argc > 0 && strcmp(argv[argc - 1], "--help") == 0;
-
-    if (argc == 1 && help) {
-        put_overview(stdout);
-        return LP_YES;
-    }
-    if (argc == 2 && help && list_commands(stdout, argv[0]) > 0) {
-        return LP_YES;
-    }
-    if (argc > 0) {
-        lp_say("there is no such command; see leerpoort --help");
-        return LP_USAGE;
-    }
-    put_overview(stderr);
-    return LP_USAGE;
-}
-
-static int
-dispatch(int argc, char **argv)
-{
-    unsigned i;
-    int      words;
-
-    for (i = 0; i < N_COMMANDS; i++) {
-        words = name_words(&commands[i], argc, argv);
-        if (words > 0) {
-            return run(&commands[i], argc - words, argv + words);
-        }
-    }
-    return explain_usage(argc, argv);
-}
+static const lp_command_set_t set = {
+    commands,
+    sizeof(commands) / sizeof(commands[0]),
+    "",
+    "Ids of persons and secrets come on standard input or in files.\n"
+    "Redis: --redis, else LEERPOORT_REDIS, else "
+    "unix:/run/redis/redis-server.sock.\n"
+    "Exit: 0 yes, 1 no (the reason on standard error), 2 usage.\n",
+};
 
 int
 main(int argc, char **argv)
 {
-    int rc;
-
-    /* a reader that left is a write error, not a silent death */
-    signal(SIGPIPE, SIG_IGN);
-    rc = dispatch(argc - 1, argv + 1);
-    if (fflush(stdout) != 0 || ferror(stdout)) {
-        lp_say("the answer could not be written");
-        return LP_NO;
-    }
-    return rc;
+    return lp_command_set_main(&set, argc, argv);
 }

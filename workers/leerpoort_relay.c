@@ -38,7 +38,7 @@ static const lp_command_t program = {
     "Sends confirmations and activations to the other parties.",
     "One process works at a time; another that is started waits for its end.\n"
     "With --once it ends when nothing more can be delivered now.",
-    takes, NULL,
+    takes, NULL, NULL,
 };
 
 static volatile sig_atomic_t stop;

@@ -32,7 +32,7 @@ static const lp_command_t program = {
     "-tally", NULL, NULL,
     "Counts clicks: from the usage streams to totals, each click once.",
     "Several may run side by side, each with a --name of its own.",
-    takes, NULL,
+    takes, NULL, NULL,
 };
 
 /* Two connections: tally.c says why. */

@@ -53,7 +53,7 @@ static const lp_command_t program = {
     "      -f 4 -- /usr/local/bin/leerpoort-worker --pepper FILE ...\n"
     "Without --keys there is no token endpoint, without --parties nobody\n"
     "who could ask for a token.",
-    takes, NULL,
+    takes, NULL, NULL,
 };
 
 typedef struct {

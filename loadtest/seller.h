@@ -1,0 +1,44 @@
+/*
+ * Sellers' traffic beside the clicks, through the API as a seller has it: an
+ * access token by private_key_jwt, PUT /v1/entitlements, bulks. The same code
+ * loads a population.
+ */
+
+#ifndef LP_SELLER_H
+#define LP_SELLER_H
+
+#include "plan.h"
+#include "population.h"
+#include "result.h"
+
+typedef struct {
+    const char *url;       /* of the edge; http only to this machine */
+    const char *client_id;
+    const char *key;       /* a private key: JWK or PEM */
+    const char *token_url; /* the audience of assertions, and where tokens are
+                              asked for; NULL: url + "/oauth/token" */
+    const char *ca;        /* PEM; NULL: the system's */
+} lp_seller_options_t;
+
+/* Shared with whoever watches; api is final once ended is set. */
+typedef struct {
+    lp_api_score_t   api;
+    _Atomic uint64_t live_requests, live_errors;
+    _Atomic int      stop;
+    _Atomic int      ended;
+} lp_seller_score_t;
+
+/*
+ * Runs the plan's API traffic from start_ns (CLOCK_MONOTONIC) on: open model,
+ * gaps as the plan's. For rights that no click of the plan tries (a product of
+ * their own, lp_seller_product()). Returns 0; -1 after lp_say().
+ */
+int lp_seller_run(const lp_seller_options_t *options, const lp_plan_t *plan,
+                  const lp_population_t *population, int64_t start_ns,
+                  lp_seller_score_t *score);
+
+/* The product that its entitlements are for; `seed` puts it in the catalogue.
+ */
+#define LP_SELLER_PRODUCT "load-api-0001"
+
+#endif

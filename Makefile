@@ -118,6 +118,7 @@ ALL := $(if $(CORE),build/libleerpoort-core.a) \
        $(PROGRAMS:%=build/%) \
        $(if $(MODULE),build/ngx_http_leerpoort_module.so)
 UNITS := $(UNIT_NAMES:%=build/tests/%)
+MUTANT := $(if $(MODULE),build/mutant/ngx_http_leerpoort_module.so)
 ASAN  := $(ALL:build/%=build/asan/%) $(UNITS:build/%=build/asan/%) \
          $(FUZZ_NAMES:%=build/asan/replay/%)
 FUZZERS := $(FUZZ_NAMES:%=build/fuzz/%)
@@ -128,10 +129,10 @@ demo: deps-build deps-demo $(ALL)
 	@exec $(PYTHON) -B demo/demo.py $(if $(PORT),--port $(PORT))
 
 # STAGES="units system" runs only these; see build-aux/run-tests.
-test: deps-build deps-test $(ALL) $(UNITS) $(ASAN)
+test: deps-build deps-test $(ALL) $(UNITS) $(ASAN) $(MUTANT)
 	@$(PYTHON) build-aux/run-tests $(STAGES)
 
-# SECONDS=600 for a longer one.
+# REHEARSAL="--seconds 600 --pupils 200000"; loadtest/rehearsal.py has them all.
 rehearsal: deps-build deps-demo $(ALL)
 	@exec $(PYTHON) -B loadtest/rehearsal.py $(REHEARSAL)
 
@@ -172,6 +173,8 @@ help:
 	@echo 'make             the nginx module, the programs, the unit tests'
 	@echo 'make demo        a portal, an edge and a publisher to click through;'
 	@echo '                 PORT=8080'
+	@echo 'make rehearsal   the first school week in 3 minutes, and its verdict;'
+	@echo '                 REHEARSAL="--seconds 600 --faults"'
 	@echo 'make test        every test; STAGES="units system" for some of them'
 	@echo 'make bench       the price of a checked click against return 302'
 	@echo 'make fuzz        libFuzzer on every parser; SECONDS=60 for each'
@@ -280,6 +283,9 @@ MODULE_CC   = -fno-semantic-interposition
 MODULE_LD   = -Wl,-Bsymbolic-functions
 MODULE_plain = "$(FLAGS_plain) -Wextra $(MODULE_CC)" "$(HARDEN_LD) $(MODULE_LD)"
 MODULE_asan  = "$(FLAGS_asan) -Wextra $(MODULE_CC)" "$(SANITIZE) $(MODULE_LD)"
+# One redirect in 10,000 is wrong: what a rehearsal must notice. For one test.
+MODULE_mutant = "$(FLAGS_plain) -Wextra $(MODULE_CC) -DLEERPOORT_MUTANT=10000" \
+                "$(HARDEN_LD) $(MODULE_LD)"
 
 define module
 $(1)/nginx/inputs: FORCE | deps-build
@@ -303,3 +309,4 @@ endef
 
 $(eval $(call module,build,plain))
 $(eval $(call module,build/asan,asan))
+$(eval $(call module,build/mutant,mutant))

@@ -10,6 +10,9 @@
 static ngx_int_t ngx_http_leerpoort_login(ngx_http_leerpoort_ctx_t *ctx);
 static ngx_int_t ngx_http_leerpoort_send_redirect(ngx_http_request_t *r,
     const ngx_str_t *location);
+#ifdef LEERPOORT_MUTANT
+static void ngx_http_leerpoort_mutate(ngx_str_t *location);
+#endif
 static ngx_int_t ngx_http_leerpoort_send_page(ngx_http_request_t *r,
     ngx_uint_t status, const ngx_str_t *page);
 
@@ -137,6 +140,9 @@ ngx_http_leerpoort_answer(ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome)
                                - ctx->began, 1);
 
     if (outcome == LP_REDIRECT) {
+#ifdef LEERPOORT_MUTANT
+        ngx_http_leerpoort_mutate(&ctx->location);
+#endif
         return ngx_http_leerpoort_send_redirect(r, &ctx->location);
     }
 
@@ -279,6 +285,43 @@ ngx_http_leerpoort_send_redirect(ngx_http_request_t *r,
 
     return ngx_http_send_header(r);
 }
+
+
+#ifdef LEERPOORT_MUTANT
+
+/*
+ * The fault that must never be, made on purpose, for a build that only the
+ * tests load: every so many redirects of a process, one leads where the last
+ * click that led elsewhere did. A rehearsal has to notice.
+ */
+static void
+ngx_http_leerpoort_mutate(ngx_str_t *location)
+{
+    static size_t      lens[2]; /* this target, and the last other one */
+    static u_char      targets[2][LP_LOCATION_MAX];
+    static ngx_uint_t  redirects;
+
+    if (location->len > LP_LOCATION_MAX) {
+        return;
+    }
+
+    if (lens[0] != location->len
+        || ngx_memcmp(targets[0], location->data, location->len) != 0)
+    {
+        ngx_memcpy(targets[1], targets[0], lens[0]);
+        lens[1] = lens[0];
+        ngx_memcpy(targets[0], location->data, location->len);
+        lens[0] = location->len;
+    }
+
+    if (++redirects % LEERPOORT_MUTANT == 0 && lens[1] > 0) {
+        /* static: the next click is answered after this one is sent */
+        location->data = targets[1];
+        location->len = lens[1];
+    }
+}
+
+#endif
 
 
 static ngx_int_t

@@ -18,13 +18,31 @@
 #define LP_HISTOGRAM_HIGHEST 3600000000 /* an hour, in us */
 
 /* Of the three digits of totals, and the two of a single second. */
-#define LP_FINE_BUCKETS   23552 /* the builder checks: (buckets + 1) * half */
-#define LP_COARSE_BUCKETS 3456
+#define LP_FINE_BUCKETS   23552
+#define LP_COARSE_BUCKETS 3328
 
 typedef enum {
     LP_COARSE = 2, /* digits */
     LP_FINE = 3
 } lp_digits_t;
+
+/*
+ * Values below 2^bits have a bucket each (bits: 11 of three digits, 8 of two,
+ * the first power of two beyond 2 * 10^digits). Each doubling above them shares
+ * 2^(bits - 1) buckets.
+ */
+#define LP_FINE_BITS   11
+#define LP_COARSE_BITS 8
+#define LP_HISTOGRAM_TOP 32 /* bits of LP_HISTOGRAM_HIGHEST */
+
+_Static_assert(LP_HISTOGRAM_HIGHEST >> (LP_HISTOGRAM_TOP - 1) == 1,
+               "the bits of the highest value");
+_Static_assert(LP_FINE_BUCKETS == (LP_HISTOGRAM_TOP - LP_FINE_BITS + 2)
+                                      << (LP_FINE_BITS - 1),
+               "HdrHistogram's countsArrayLength of 3 digits");
+_Static_assert(LP_COARSE_BUCKETS == (LP_HISTOGRAM_TOP - LP_COARSE_BITS + 2)
+                                        << (LP_COARSE_BITS - 1),
+               "HdrHistogram's countsArrayLength of 2 digits");
 
 /*
  * May lie in shared memory: no pointer. One writer. Use lp_fine_t and
@@ -54,15 +72,49 @@ typedef union {
 /* Empties it; must come before anything else. */
 void lp_histogram_reset(lp_histogram_t *histogram, lp_digits_t digits);
 
-/* In a click's path: no call, no loop, some ten instructions. */
-void lp_histogram_record(lp_histogram_t *histogram, int64_t us);
+/* The bucket of a value that is neither negative nor too high. */
+static inline uint32_t
+lp_histogram_index(const lp_histogram_t *histogram, int64_t us)
+{
+    unsigned bits, shift;
 
-/* Adds from to into, of the same digits, or fine into coarse (each bucket by
-   its middle). */
+    bits = histogram->digits == LP_FINE ? LP_FINE_BITS : LP_COARSE_BITS;
+    shift = 64 - bits
+            - (unsigned) __builtin_clzll((uint64_t) us
+                                         | ((UINT64_C(1) << bits) - 1));
+
+    return (shift << (bits - 1)) + (uint32_t) (us >> shift);
+}
+
+/* In a click's path: no call, no loop, some twenty instructions. */
+static inline void
+lp_histogram_record(lp_histogram_t *histogram, int64_t us)
+{
+    double value;
+
+    us = us < 0 ? 0 : us;
+    us = us > LP_HISTOGRAM_HIGHEST ? LP_HISTOGRAM_HIGHEST : us;
+    value = (double) us;
+
+    histogram->bucket[lp_histogram_index(histogram, us)]++;
+    histogram->total++;
+    histogram->sum += value;
+    histogram->squares += value * value;
+    if (us < histogram->min) {
+        histogram->min = us;
+    }
+    if (us > histogram->max) {
+        histogram->max = us;
+    }
+}
+
+/* Adds from to into, of the same digits; of others each bucket by its middle.
+ */
 void lp_histogram_add(lp_histogram_t *into, const lp_histogram_t *from);
 
 /* The value below or at which the share (0 to 1) of all values lies: the
-   highest that its bucket stands for, at most max; 0 where there are none. */
+   highest that its bucket stands for, at most max; min of share 0; 0 where
+   there are none. */
 int64_t lp_histogram_quantile(const lp_histogram_t *histogram, double share);
 
 double lp_histogram_mean(const lp_histogram_t *histogram);
@@ -76,10 +128,12 @@ int64_t lp_histogram_low(const lp_histogram_t *histogram, uint32_t i);
 int64_t lp_histogram_high(const lp_histogram_t *histogram, uint32_t i);
 
 /*
- * The text form "i:count i:count ..." of what is not 0, with total, min, max,
- * sum and squares before it: for result files. Reading checks everything.
- * lp_histogram_write returns -1 where the stream refuses; lp_histogram_read
- * returns -1 for a text that is none, and then the histogram is empty.
+ * The text form "i:count i:count ..." of what is not 0, with digits, total,
+ * min, max, sum and squares before it: for result files. Reading checks
+ * everything, and that the text has the digits with which the histogram was
+ * reset. lp_histogram_write returns -1 where the stream refuses;
+ * lp_histogram_read returns -1 for a text that is none, and then the histogram
+ * is empty.
  */
 int lp_histogram_write(const lp_histogram_t *histogram, FILE *stream);
 int lp_histogram_read(lp_histogram_t *histogram, const char *text);

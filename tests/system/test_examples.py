@@ -166,6 +166,19 @@ def nginx_conf(folder, redis):
     return text, ports
 
 
+def for_a_rehearsal(text):
+    """The example with what docs/rehearsal.md wants taken out of comments."""
+    for pattern, replacement in (
+            (r"# (include \S+/rehearsal/issuer\.conf;)", r"\1"),
+            (r"( methode\.example\.nl);", r"\1 *.load.example;"),
+            (r"# (location = /\.well-known/leerpoort-load \{)\n"
+             r" +# ( .*)\n +# ( .*)HASH(.*)\n +# (\})",
+             r"\1\n\2\n\g<3>" + "0123456789abcdef" * 4 + r"\4\n\5")):
+        text, count = re.subn(pattern, replacement, text)
+        assert count == 1, f"the example has no {pattern}"
+    return text
+
+
 def over_tls(port, data):
     context = ssl.create_default_context()
     context.check_hostname = False
@@ -195,8 +208,9 @@ def issuer(folder, name, iss, file, **kwargs):
 class Example:
     """nginx with the example's configuration, and who signs for it."""
 
-    def __init__(self, folder, redis):
+    def __init__(self, folder, redis, change=lambda text: text):
         text, self.ports = nginx_conf(folder, redis)
+        text = change(text)
         self.folder = folder
         self.school = issuer(folder, "schoollogin",
                              "https://login.example.nl/",
@@ -293,6 +307,34 @@ def test_nginx_example_answers_a_click(tmp_path, redis):
     assert '"outcome":"redirect"' in log and '"product":"book"' in log
     assert "127.0.0.1" not in log
     assert not example.severe()
+
+
+def test_nginx_example_agrees_to_no_rehearsal_but_when_it_is_told(tmp_path,
+                                                                redis):
+    with Example(tmp_path, redis) as example:
+        assert example.ask("/.well-known/leerpoort-load")[0] == 404
+
+
+def test_nginx_example_can_be_opened_for_a_rehearsal(tmp_path, redis):
+    """With the issuer that `leerpoort-load population` writes."""
+    (tmp_path / "rehearsal").mkdir()
+    load = Issuer(tmp_path, "load", "https://sso.load.example/",
+                  audience="https://toegang.load.example/")
+    (tmp_path / "rehearsal" / "issuer.conf").write_text(load.conf())
+    operator = as_user(redis, "operator")
+    operator("HSET", names.product_hash("load-000001"), "url",
+             "https://p000001.load.example/", "free", "1")
+    operator.close()
+    with Example(tmp_path, redis, for_a_rehearsal) as example:
+        status, head, body = example.ask("/.well-known/leerpoort-load")
+        assert status == 200 and "Content-Type: text/plain" in head
+        assert re.fullmatch(r"leerpoort-load sha256:[0-9a-f]{64} "
+                            r"until:\d{8}\n", body), body
+        status, head, _ = example.ask("/go/load-000001",
+                                      token=load.mint(sub="teacher"))
+        assert status == 302, head
+        assert "\r\nLocation: https://p000001.load.example/\r\n" in head
+        assert not example.severe()
 
 
 API = [("PUT", "/v1/entitlements", "entitlement.licensor"),

@@ -136,6 +136,41 @@ class Server:
             self.process.wait()
 
 
+class Servers(list):
+    """Those that run; whatever was started is stopped by the stack."""
+
+    def __init__(self, stack, signals, folder):
+        super().__init__()
+        self._stack, self._signals, self._folder = stack, signals, folder
+
+    def start(self, name, command, family=None, address=None):
+        """Returns once the server listens, where it has an address."""
+        with self._signals.held():
+            server = Server(name, command, self._folder / f"{name}.out")
+            self._stack.callback(server.stop)
+        self.append(server)
+        if family is not None:
+            server.await_address(family, address)
+        return server
+
+
+def make_folder(stack, signals, prefix):
+    """A temporary folder that the stack removes."""
+    with signals.held():
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=prefix))
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def check_programs(build, target, *more):
+    """That all is built and installed; target: of make, which sees to it."""
+    for needed in (build / "leerpoort",
+                   build / "ngx_http_leerpoort_module.so", *more, *(
+            pathlib.Path(path) for path in (NGINX, REDIS, SPAWN, MULTIWATCH))):
+        if not needed.exists():
+            raise Failure(f"{needed} is missing: start with make {target}")
+
+
 def free(port):
     with socket.socket() as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -276,8 +311,8 @@ def sell(shop):
                 shop.sell(person, product, record)
 
 
-def write_conf(name, folder, **values):
-    text = (HERE / name).read_text()
+def write_conf(name, folder, source=HERE, **values):
+    text = (source / name).read_text()
     for key, value in {**values, "FOLDER": folder}.items():
         text = text.replace(f"@{key}@", str(value))
     path = folder / name
@@ -307,10 +342,10 @@ def redis_command(folder):
             "--maxmemory-policy", "noeviction", "--daemonize", "no"]
 
 
-def worker_command(build, folder):
+def worker_command(build, folder, name="worker", workers=WORKERS):
     """Workers on one socket; multiwatch starts a new one for each that ends."""
-    return [SPAWN, "-n", "-s", f"{folder}/worker.sock", "-M", "0600", "--",
-            MULTIWATCH, "-f", str(WORKERS), "--",
+    return [SPAWN, "-n", "-s", f"{folder}/{name}.sock", "-M", "0600", "--",
+            MULTIWATCH, "-f", str(workers), "-r", "100", "-t", "1000", "--",
             str(build / "leerpoort-worker"),
             "--redis", f"unix:{folder}/redis.sock",
             "--pepper", f"{folder}/pepper", "--seal", f"{folder}/seal",
@@ -333,26 +368,13 @@ def raise_demo(stack, signals, args):
     then is stopped by the stack."""
     build = pathlib.Path(args.build).resolve()
     program = build / "leerpoort"
-    module = build / "ngx_http_leerpoort_module.so"
-    for needed in (program, module, *(
-            pathlib.Path(path) for path in (NGINX, REDIS, SPAWN, MULTIWATCH))):
-        if not needed.exists():
-            raise Failure(f"{needed} is missing: start with make demo")
+    check_programs(build, "demo")
     check_ports(args.port)
 
-    with signals.held():
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-demo-"))
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    folder = make_folder(stack, signals, "leerpoort-demo-")
     leerpoort = Leerpoort(str(program), folder)
-    servers = []
-
-    def start(name, command, family=None, address=None):
-        with signals.held():
-            server = Server(name, command, folder / f"{name}.out")
-            stack.callback(server.stop)
-        servers.append(server)
-        if family is not None:
-            server.await_address(family, address)
+    servers = Servers(stack, signals, folder)
+    start = servers.start
 
     start("redis", redis_command(folder), socket.AF_UNIX,
           f"{folder}/redis.sock")

@@ -17,12 +17,18 @@ typedef struct {
     const char *opt_in;   /* a file with the token; NULL: none */
     const char *ca;
     int         insecure;
-    const char *prefix;   /* "/go/" */
+    const char *prefix;   /* "/go/"; NULL: that */
     const char *login;    /* what the login's address begins with; NULL: 401 */
 } lp_target_options_t;
 
-/* Resolves, checks, asks. The address that was asked is the one that is used.
-   Returns LP_YES, LP_NO, or LP_USAGE after lp_say(). */
+/*
+ * Resolves, checks, asks. The address that was asked is the one that is used.
+ * Returns LP_YES; LP_USAGE where it must not be, LP_NO where nobody is there,
+ * both after lp_say(). lp_target_free() must follow either way; ca must live as
+ * long.
+ */
 int lp_target_aim(lp_aim_t *aim, const lp_target_options_t *options);
+
+void lp_target_free(lp_aim_t *aim);
 
 #endif

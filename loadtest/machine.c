@@ -1,0 +1,140 @@
+/*
+ * Descriptors and ports are what a generator runs out of first. Each message
+ * names the limit, the value that would do, and how to set it, because whoever
+ * reads it has a rehearsal planned for this morning.
+ */
+
+#include "machine.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "../workers/say.h"
+
+#define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
+#define GIB        (1024.0 * 1024.0 * 1024.0)
+
+unsigned
+lp_machine_cores(void)
+{
+    cpu_set_t set;
+    int       n = 0;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0) {
+        n = CPU_COUNT(&set);
+    }
+    return n < 1 ? 1 : (unsigned) n;
+}
+
+void
+lp_machine_text(char *dst, size_t size)
+{
+    struct utsname name;
+    unsigned       cores = lp_machine_cores();
+    double         bytes = (double) sysconf(_SC_PHYS_PAGES)
+                           * (double) sysconf(_SC_PAGESIZE);
+    int            known = uname(&name) == 0;
+
+    snprintf(dst, size, "%u core%s, %.32s %.48s, %.0f GiB", cores,
+             cores == 1 ? "" : "s", known ? name.sysname : "an unknown system",
+             known ? name.release : "", bytes / GIB);
+}
+
+int
+lp_machine_files(unsigned long needed)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+        lp_say("the limit of open files can't be read: %s", strerror(errno));
+        return -1;
+    }
+    if (limit.rlim_cur >= needed) {
+        return 0;
+    }
+    limit.rlim_cur = needed;
+    if (limit.rlim_max < needed) {
+        limit.rlim_max = needed; /* as root */
+    }
+    if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        return 0;
+    }
+    getrlimit(RLIMIT_NOFILE, &limit);
+    lp_say("the plan's connections need %lu open files in a process, and the "
+           "limit (RLIMIT_NOFILE) is %llu: ulimit -n %lu, as root; under "
+           "systemd LimitNOFILE=%lu; or a lower connections.most in the plan",
+           needed, (unsigned long long) limit.rlim_max, needed, needed);
+    return -1;
+}
+
+int
+lp_ports_suffice(unsigned long connections, unsigned addresses, unsigned low,
+                 unsigned high)
+{
+    unsigned long ports = high - low + 1;
+
+    if (connections <= ports * addresses) {
+        return 0;
+    }
+    lp_say("the plan has %lu connections at once from %u address%s, and "
+           "net.ipv4.ip_local_port_range leaves %lu ports for each (%u to "
+           "%u): connections.addresses %lu in the plan (on this machine), or "
+           "sysctl net.ipv4.ip_local_port_range=\"1024 65535\", or more "
+           "machines (--shard)",
+           connections, addresses, addresses == 1 ? "" : "es", ports, low,
+           high, (connections + ports - 1) / ports);
+    return -1;
+}
+
+int
+lp_machine_ports(unsigned long connections, unsigned addresses)
+{
+    FILE    *file = fopen(PORT_RANGE, "re");
+    unsigned low = 32768, high = 60999; /* Linux' own */
+    int      n = 2;
+
+    if (file != NULL) {
+        n = fscanf(file, "%u %u", &low, &high);
+        fclose(file);
+    }
+    if (n != 2 || low > high || high > 65535) {
+        low = 32768;
+        high = 60999;
+    }
+    return lp_ports_suffice(connections, addresses, low, high);
+}
+
+void
+lp_machine_explain(char *dst, size_t size, int error)
+{
+    struct rlimit limit = {0, 0};
+
+    getrlimit(RLIMIT_NOFILE, &limit);
+    switch (error) {
+    case EMFILE:
+        snprintf(dst, size, "it ran out of open files: RLIMIT_NOFILE is %llu "
+                 "(ulimit -n, LimitNOFILE=)",
+                 (unsigned long long) limit.rlim_cur);
+        return;
+    case ENFILE:
+        snprintf(dst, size, "the whole machine ran out of open files: sysctl "
+                 "fs.file-max");
+        return;
+    case EADDRNOTAVAIL:
+        snprintf(dst, size, "it ran out of ports: connections.addresses in "
+                 "the plan, or sysctl net.ipv4.ip_local_port_range");
+        return;
+    case ENOMEM:
+    case ENOBUFS:
+        snprintf(dst, size, "the machine ran out of memory (%s)",
+                 strerror(error));
+        return;
+    default:
+        snprintf(dst, size, "%s", strerror(error));
+    }
+}

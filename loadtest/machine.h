@@ -1,0 +1,36 @@
+/*
+ * The machine that the tool runs on: what reports say of it, and whether its
+ * limits suffice. A limit that is too low is found before the first click, not
+ * at the peak.
+ */
+
+#ifndef LP_MACHINE_H
+#define LP_MACHINE_H
+
+#include <stddef.h>
+
+/* "2 cores, Linux 6.1.0, 24 GiB" */
+void lp_machine_text(char *dst, size_t size);
+
+/* How many cores this process may use; at least 1. */
+unsigned lp_machine_cores(void);
+
+/* Raises the limit of open files where it is lower than needed. Returns -1
+   after lp_say() with the limit, the value and the way. */
+int lp_machine_files(unsigned long needed);
+
+/*
+ * Whether so many connections at once find a port: a port may be used once for
+ * each address that they come from. Returns -1 after lp_say().
+ */
+int lp_machine_ports(unsigned long connections, unsigned addresses);
+
+/* The same for a range of ports that is given. */
+int lp_ports_suffice(unsigned long connections, unsigned addresses,
+                     unsigned low, unsigned high);
+
+/* What an errno with which an engine ended means for whoever has to mend it:
+   a sentence. */
+void lp_machine_explain(char *dst, size_t size, int error);
+
+#endif

@@ -112,13 +112,15 @@ lp_histogram_quantile(const lp_histogram_t *histogram, double share)
 }
 
 
-/* Which value it is, in order, the first 1: HdrHistogram's rounding up. */
+/* Which value it is, in order, the first 1: HdrHistogram's rounding up, which
+   takes a product that is one unit too high in its last bit for exact. */
 static uint64_t
 rank_of(const lp_histogram_t *histogram, double share)
 {
     double rank;
 
-    rank = ceil((share < 1 ? share : 1) * (double) histogram->total);
+    rank = (share < 1 ? share : 1) * (double) histogram->total;
+    rank = ceil(nextafter(rank, 0));
     if (rank < 1) {
         return 1;
     }

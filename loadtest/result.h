@@ -25,7 +25,7 @@ typedef enum {
 typedef struct {
     const char *name; /* "p99_ms" */
     double      limit;
-    double      value;
+    double      value; /* INFINITY: never */
     int         broken;
 } lp_check_t;
 
@@ -82,8 +82,20 @@ typedef struct {
     lp_conclusion_t conclusion;
 } lp_result_t; /* about 1 MB: allocate it */
 
+/* Empties it; must come before anything else. */
+void lp_result_reset(lp_result_t *result);
+
 /* Adds an engine's totals. */
 void lp_result_take(lp_result_t *result, const lp_score_t *score);
+
+/*
+ * The time in ms, from schedule, within which the share (0 to 1) of all clicks
+ * that ended was answered. A click that was missed, refused, reset or given up
+ * is slower than any limit: INFINITY where so many were. Of the run, and of a
+ * second.
+ */
+double lp_result_quantile_ms(const lp_result_t *result, double share);
+double lp_second_quantile_ms(const lp_second_t *second, double share);
 
 /* Judges by the plan's thresholds and the tool's own lateness; fills
    conclusion (verdict.c). */

@@ -162,6 +162,11 @@ install: $(ALL)
 	install -d $(DESTDIR)$(PREFIX)/share/leerpoort/plans
 	install -m 644 $(wildcard loadtest/plans/*.json) \
 	    $(DESTDIR)$(PREFIX)/share/leerpoort/plans/
+	install -d $(DESTDIR)$(PREFIX)/share/leerpoort/hooks
+	install -m 755 $(filter-out %.sh,$(wildcard loadtest/hooks/*)) \
+	    $(DESTDIR)$(PREFIX)/share/leerpoort/hooks/
+	install -m 644 loadtest/hooks/where.sh \
+	    $(DESTDIR)$(PREFIX)/share/leerpoort/hooks/
 	install -m 644 README.md LICENSE $(wildcard docs/*.md) \
 	    $(DESTDIR)$(PREFIX)/share/doc/leerpoort/
 	cp -R $(EXAMPLES) $(DESTDIR)$(PREFIX)/share/doc/leerpoort/examples/

@@ -10,15 +10,7 @@
 #include "plan.h"
 #include "population.h"
 #include "result.h"
-
-typedef struct {
-    const char *url;       /* of the edge; http only to this machine */
-    const char *client_id;
-    const char *key;       /* a private key: JWK or PEM */
-    const char *token_url; /* the audience of assertions, and where tokens are
-                              asked for; NULL: url + "/oauth/token" */
-    const char *ca;        /* PEM; NULL: the system's */
-} lp_seller_options_t;
+#include "seller_session.h"
 
 /* Shared with whoever watches; api is final once ended is set. */
 typedef struct {

@@ -236,8 +236,8 @@ def make_keys(leerpoort, folder):
     secret_file(folder / "seal", os.urandom(32))
 
 
-def write_parties(folder, port, seller_address):
-    here = f"http://127.0.0.1:{port}"
+def write_parties(folder, port, seller_address, scheme="http"):
+    here = f"{scheme}://127.0.0.1:{port}"
     parties = {
         "issuer": f"{here}/", "audience": f"{here}/v1",
         "tokenEndpoint": f"{here}/oauth/token",

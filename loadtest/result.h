@@ -97,6 +97,10 @@ void lp_result_take(lp_result_t *result, const lp_score_t *score);
 double lp_result_quantile_ms(const lp_result_t *result, double share);
 double lp_second_quantile_ms(const lp_second_t *second, double share);
 
+/* The same of any histogram, and how many there were in all. */
+double lp_quantile_of_all_ms(const lp_histogram_t *histogram, uint64_t all,
+                             double share);
+
 /* Judges by the plan's thresholds and the tool's own lateness; fills
    conclusion (verdict.c). */
 void lp_result_conclude(lp_result_t *result);
@@ -128,6 +132,10 @@ int lp_seconds_close(lp_seconds_t *seconds);
 typedef int (*lp_second_take_t)(void *owner, const lp_second_t *second,
                                 double target);
 int lp_seconds_read(const char *folder, lp_second_take_t take, void *owner);
+
+/* One of its lines, newline included; file and number are for messages. */
+int lp_second_parse(const char *file, unsigned long number, const char *line,
+                    lp_second_t *second, double *target);
 
 /* latency.hgrm. */
 int lp_result_hgrm(const lp_result_t *result, const char *folder);

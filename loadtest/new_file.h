@@ -1,0 +1,24 @@
+/*
+ * A file of a result, written whole or not at all: into a new one beside it
+ * that takes its place once it is on disk.
+ */
+
+#ifndef LP_NEW_FILE_H
+#define LP_NEW_FILE_H
+
+#include <stddef.h>
+
+/*
+ * Writes len bytes as folder/name. Returns 0; -1 after lp_say(), which of a
+ * full disk names the file, what it needs and what is free; what was there
+ * before then stays.
+ */
+int lp_new_file(const char *folder, const char *name, const char *bytes,
+                size_t len);
+
+/* Says why writing did not succeed, by error (an errno). bytes: what had to be
+   written, as far as it is known; else 0. */
+void lp_new_file_explain(const char *folder, const char *name, size_t bytes,
+                         int error);
+
+#endif

@@ -1,0 +1,381 @@
+/*
+ * seconds.csv and seconds.ndjson: a line for each second of a run, written when
+ * the second is over, so that a run that is killed leaves what it knew. The
+ * first is for people and spreadsheets, the second has the histograms and is
+ * what charts, merging and comparing read.
+ */
+
+#include "result.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../workers/say.h"
+#include "new_file.h"
+#include "result_members.h"
+
+#define LINE_MAX_BYTES (256 << 10) /* a full histogram takes 80 kB */
+
+/* A column that is a counter. */
+typedef struct {
+    const char *name;
+    size_t      offset;
+} column_t;
+
+#define COLUMN(name) {#name, offsetof(lp_counts_t, name)}
+
+static const column_t columns[] = {
+    COLUMN(activated), COLUMN(retried),  COLUMN(connected),
+    COLUMN(tls_full),  COLUMN(tls_resumed),
+};
+
+#define COLUMNS (sizeof(columns) / sizeof(columns[0]))
+
+static const struct {
+    const char *name;
+    double      share;
+} quantiles[] = {
+    {"p50_ms", 0.5},    {"p90_ms", 0.9}, {"p99_ms", 0.99},
+    {"p999_ms", 0.999}, {"max_ms", 1},
+};
+
+#define QUANTILES (sizeof(quantiles) / sizeof(quantiles[0]))
+
+static FILE *create(const char *folder, const char *name);
+static void put_head(FILE *csv);
+static void put_name(FILE *csv, const char *before, const char *name);
+static void put_row(FILE *csv, const lp_second_t *second, double target);
+static int put_line(FILE *ndjson, const lp_second_t *second, double target);
+static int close_file(FILE *stream, const char *name);
+static int read_lines(FILE *stream, lp_result_source_t *source, char *line,
+                      lp_second_take_t take, void *owner);
+static int read_line(const lp_result_source_t *source, const json_t *object,
+                     lp_second_t *second, double *target);
+
+
+int
+lp_seconds_create(lp_seconds_t *seconds, const char *folder)
+{
+    seconds->csv = create(folder, "seconds.csv");
+    seconds->ndjson = seconds->csv == NULL ? NULL
+                                           : create(folder, "seconds.ndjson");
+
+    if (seconds->ndjson == NULL) {
+        if (seconds->csv != NULL) {
+            fclose(seconds->csv);
+        }
+        seconds->csv = NULL;
+        return -1;
+    }
+
+    put_head(seconds->csv);
+
+    return 0;
+}
+
+
+static FILE *
+create(const char *folder, const char *name)
+{
+    char  path[PATH_MAX];
+    FILE *stream;
+
+    if (snprintf(path, sizeof(path), "%s/%s", folder, name)
+        >= (int) sizeof(path))
+    {
+        lp_new_file_explain(folder, name, 0, ENAMETOOLONG);
+        return NULL;
+    }
+
+    stream = fopen(path, "we");
+    if (stream == NULL) {
+        lp_new_file_explain(folder, name, 0, errno);
+    }
+
+    return stream;
+}
+
+
+/* A spreadsheet takes a minus for a minus: underscores. */
+static void
+put_head(FILE *csv)
+{
+    unsigned i;
+
+    fputs("second,target,scheduled,sent", csv);
+    for (i = 0; i < LP_ENDS; i++) {
+        put_name(csv, "", lp_end_name((lp_end_t) i));
+    }
+    for (i = 0; i < LP_OUTCOMES; i++) {
+        put_name(csv, "outcome_", lp_outcome_name((lp_outcome_t) i));
+    }
+    fputs(",outcome_other", csv);
+    for (i = 0; i < COLUMNS; i++) {
+        put_name(csv, "", columns[i].name);
+    }
+    for (i = 0; i < QUANTILES; i++) {
+        put_name(csv, "", quantiles[i].name);
+    }
+    fputc('\n', csv);
+}
+
+
+static void
+put_name(FILE *csv, const char *before, const char *name)
+{
+    fprintf(csv, ",%s", before);
+    for (; *name != '\0'; name++) {
+        fputc(*name == '-' ? '_' : *name, csv);
+    }
+}
+
+
+int
+lp_seconds_put(lp_seconds_t *seconds, const lp_second_t *second,
+               double target)
+{
+    put_row(seconds->csv, second, target);
+    if (fflush(seconds->csv) != 0 || ferror(seconds->csv)) {
+        lp_say("seconds.csv: second %" PRId64 " cannot be written: %s",
+               second->second, strerror(errno));
+        return -1;
+    }
+
+    if (put_line(seconds->ndjson, second, target) != 0
+        || fflush(seconds->ndjson) != 0 || ferror(seconds->ndjson))
+    {
+        lp_say("seconds.ndjson: second %" PRId64 " cannot be written: %s",
+               second->second, strerror(errno));
+        return -1;
+    }
+
+    return 0;
+}
+
+
+static void
+put_row(FILE *csv, const lp_second_t *second, double target)
+{
+    const lp_counts_t *counts = &second->counts;
+    unsigned           i;
+
+    fprintf(csv, "%" PRId64 ",%.2f,%" PRIu64 ",%" PRIu64, second->second,
+            target, counts->scheduled, counts->sent);
+    for (i = 0; i < LP_ENDS; i++) {
+        fprintf(csv, ",%" PRIu64, counts->ended[i]);
+    }
+    for (i = 0; i < LP_OUTCOMES; i++) {
+        fprintf(csv, ",%" PRIu64, counts->outcome[i]);
+    }
+    fprintf(csv, ",%" PRIu64, counts->other);
+    for (i = 0; i < COLUMNS; i++) {
+        fprintf(csv, ",%" PRIu64,
+                *(const uint64_t *) (const void *) ((const char *) counts
+                                                    + columns[i].offset));
+    }
+    for (i = 0; i < QUANTILES; i++) {
+        fprintf(csv, ",%.3f",
+                lp_second_quantile_ms(second, quantiles[i].share));
+    }
+    fputc('\n', csv);
+}
+
+
+static int
+put_line(FILE *ndjson, const lp_second_t *second, double target)
+{
+    json_t *object;
+    int     rc;
+
+    object = json_pack("{s:I, s:f, s:o, s:o}", "second",
+                       (json_int_t) second->second, "target", target, "counts",
+                       lp_counts_json(&second->counts), "latency",
+                       lp_histogram_json(&second->latency.h));
+    if (object == NULL) {
+        errno = ENOMEM;
+        return -1;
+    }
+
+    rc = json_dumpf(object, ndjson, JSON_COMPACT);
+    json_decref(object);
+    fputc('\n', ndjson);
+
+    return rc;
+}
+
+
+int
+lp_seconds_close(lp_seconds_t *seconds)
+{
+    int rc;
+
+    rc = close_file(seconds->csv, "seconds.csv")
+         | close_file(seconds->ndjson, "seconds.ndjson");
+    seconds->csv = NULL;
+    seconds->ndjson = NULL;
+
+    return rc;
+}
+
+
+static int
+close_file(FILE *stream, const char *name)
+{
+    int error = 0;
+
+    if (fflush(stream) != 0 || fsync(fileno(stream)) != 0) {
+        error = errno;
+    }
+    if (fclose(stream) != 0 && error == 0) {
+        error = errno;
+    }
+    if (error != 0) {
+        lp_say("%s: cannot be written: %s", name, strerror(error));
+    }
+
+    return error == 0 ? 0 : -1;
+}
+
+
+int
+lp_seconds_read(const char *folder, lp_second_take_t take, void *owner)
+{
+    char               path[PATH_MAX];
+    lp_result_source_t source = {path, 0};
+    FILE              *stream;
+    char              *line;
+    int                rc;
+
+    if (snprintf(path, sizeof(path), "%s/seconds.ndjson", folder)
+        >= (int) sizeof(path))
+    {
+        lp_say("%s: %s", folder, strerror(ENAMETOOLONG));
+        return -1;
+    }
+
+    stream = fopen(path, "re");
+    if (stream == NULL) {
+        lp_say("%s: cannot be read: %s", path, strerror(errno));
+        return -1;
+    }
+
+    line = malloc(LINE_MAX_BYTES);
+    rc = line == NULL ? -1 : read_lines(stream, &source, line, take, owner);
+    if (line == NULL) {
+        lp_say("%s: no memory left to read it", path);
+    }
+
+    free(line);
+    fclose(stream);
+
+    return rc;
+}
+
+
+/* Numbers rise: merging and charts count on it. */
+static int
+read_lines(FILE *stream, lp_result_source_t *source, char *line,
+           lp_second_take_t take, void *owner)
+{
+    lp_second_t *second = malloc(sizeof(lp_second_t));
+    int64_t      last = -1;
+    double       target;
+    int          rc = 0;
+
+    if (second == NULL) {
+        lp_say("%s: no memory left to read it", source->file);
+        return -1;
+    }
+
+    while (rc == 0 && fgets(line, LINE_MAX_BYTES, stream) != NULL) {
+        source->line++;
+        rc = lp_second_parse(source->file, source->line, line, second,
+                             &target);
+        if (rc == 0 && second->second <= last) {
+            rc = lp_result_refuse(source, NULL, "second",
+                                  "is not higher than that of the line before");
+        }
+        if (rc == 0) {
+            last = second->second;
+            rc = take(owner, second, target);
+        }
+    }
+
+    if (rc == 0 && ferror(stream)) {
+        lp_say("%s: cannot be read: %s", source->file, strerror(errno));
+        rc = -1;
+    }
+    free(second);
+
+    return rc;
+}
+
+
+int
+lp_second_parse(const char *file, unsigned long number, const char *line,
+                lp_second_t *second, double *target)
+{
+    lp_result_source_t source = {file, number};
+    json_error_t       error;
+    json_t            *object;
+    size_t             len = strlen(line);
+    int                rc;
+
+    memset(second, 0, sizeof(*second));
+    lp_histogram_reset(&second->latency.h, LP_COARSE);
+
+    if (len == 0 || line[len - 1] != '\n') {
+        return lp_result_refuse(&source, NULL, "line",
+                                "is cut off, or too long");
+    }
+
+    object = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+    if (!json_is_object(object)) {
+        json_decref(object);
+        return lp_result_refuse(&source, NULL, "line", "is no JSON object");
+    }
+
+    rc = read_line(&source, object, second, target);
+    json_decref(object);
+
+    return rc;
+}
+
+
+static int
+read_line(const lp_result_source_t *source, const json_t *object,
+          lp_second_t *second, double *target)
+{
+    const json_t *number = json_object_get(object, "second"),
+                 *wanted = json_object_get(object, "target"),
+                 *text = json_object_get(object, "latency");
+
+    second->second = json_integer_value(number);
+    if (!json_is_integer(number) || second->second < 0
+        || second->second > 2 * LP_PLAN_SECONDS_MAX)
+    {
+        return lp_result_refuse(source, NULL, "second",
+                                "is no whole number from 0 to 172800");
+    }
+
+    *target = json_number_value(wanted);
+    if (!json_is_number(wanted) || !(*target >= 0 && *target <= 1e9)) {
+        return lp_result_refuse(source, NULL, "target",
+                                "is no number from 0 to 1e9");
+    }
+
+    if (!json_is_string(text)
+        || lp_histogram_read(&second->latency.h, json_string_value(text)) != 0)
+    {
+        return lp_result_refuse(source, NULL, "latency",
+                                "is no histogram of 2 digits");
+    }
+
+    return lp_counts_take(source, json_object_get(object, "counts"),
+                          &second->counts);
+}

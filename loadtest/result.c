@@ -13,8 +13,6 @@
 #include <math.h>
 #include <string.h>
 
-static uint64_t ended(const lp_counts_t *counts);
-
 
 void
 lp_result_reset(lp_result_t *result)
@@ -49,7 +47,7 @@ lp_result_take(lp_result_t *result, const lp_score_t *score)
 double
 lp_result_quantile_ms(const lp_result_t *result, double share)
 {
-    return lp_quantile_of_all_ms(&result->schedule.h, ended(&result->counts),
+    return lp_quantile_of_all_ms(&result->schedule.h, lp_counts_ended(&result->counts),
                                  share);
 }
 
@@ -57,22 +55,8 @@ lp_result_quantile_ms(const lp_result_t *result, double share)
 double
 lp_second_quantile_ms(const lp_second_t *second, double share)
 {
-    return lp_quantile_of_all_ms(&second->latency.h, ended(&second->counts),
+    return lp_quantile_of_all_ms(&second->latency.h, lp_counts_ended(&second->counts),
                                  share);
-}
-
-
-static uint64_t
-ended(const lp_counts_t *counts)
-{
-    uint64_t n = 0;
-    unsigned end;
-
-    for (end = 0; end < LP_ENDS; end++) {
-        n += counts->ended[end];
-    }
-
-    return n;
 }
 
 

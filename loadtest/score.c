@@ -133,6 +133,14 @@ lp_counts_errors(const lp_counts_t *counts)
 }
 
 
+uint64_t
+lp_counts_ended(const lp_counts_t *counts)
+{
+    return counts->ended[LP_END_RIGHT] + counts->ended[LP_END_MISSED]
+           + lp_counts_errors(counts);
+}
+
+
 const char *
 lp_end_name(lp_end_t end)
 {

@@ -100,6 +100,9 @@ void lp_counts_add(lp_counts_t *into, const lp_counts_t *from);
 /* Every end but LP_END_RIGHT and LP_END_MISSED. */
 uint64_t lp_counts_errors(const lp_counts_t *counts);
 
+/* All ends together. */
+uint64_t lp_counts_ended(const lp_counts_t *counts);
+
 /* "wrong-redirect": of reports. */
 const char *lp_end_name(lp_end_t end);
 

@@ -6,12 +6,10 @@
 
 #include "mix.h"
 
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "../workers/say.h"
+#include "decimal.h"
 
 #define ALLOWED                                                                \
     "--mix takes HOLD:SHARE,... of set, entitled, open, none, not-yet,"        \
@@ -64,32 +62,6 @@ find_hold(const char *name, size_t len)
     return hold;
 }
 
-/* Digits and one point: no sign, no exponent, nothing of a locale. */
-static int
-read_share(const char *text, size_t len, double *share)
-{
-    size_t i;
-    double value = 0, unit = 1;
-    int    point = 0;
-
-    if (len == 0 || len > 12 || text[0] == '.') {
-        return -1;
-    }
-    for (i = 0; i < len; i++) {
-        if (text[i] == '.' && !point) {
-            point = 1;
-            continue;
-        }
-        if (text[i] < '0' || text[i] > '9') {
-            return -1;
-        }
-        value = value * 10 + (text[i] - '0');
-        unit *= point ? 10 : 1;
-    }
-    *share = value / unit;
-    return *share <= 1 ? 0 : -1;
-}
-
 static int
 read_one(double share[LP_HOLDS], unsigned *seen, const char *text, size_t len)
 {
@@ -111,7 +83,8 @@ read_one(double share[LP_HOLDS], unsigned *seen, const char *text, size_t len)
     }
     *seen |= 1U << hold;
     if (colon == NULL
-        || read_share(colon + 1, len - name - 1, &share[hold]) != 0) {
+        || lp_decimal_read(&share[hold], colon + 1, len - name - 1) != 0
+        || share[hold] > 1) {
         return refuse(text, len, "a share is a number from 0 to 1");
     }
     return 0;

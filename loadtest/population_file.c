@@ -26,7 +26,7 @@
 
 #define VERSION  1
 #define TEXT_MAX (256 * 1024) /* bytes of population.json, jwks.json */
-#define REALS    JSON_REAL_PRECISION(17)
+#define REALS    JSON_REAL_PRECISION(15) /* more than anybody typed */
 
 int
 lp_population_path(char *dst, const char *dir, const char *name)

@@ -19,7 +19,6 @@
 /* Each property has numbers of its own. */
 typedef enum {
     LP_OF_SCHOOLS = 0,
-    LP_OF_ALIASES,
     LP_OF_SHELVES,
     LP_OF_SETS,
     LP_OF_OPEN,
@@ -84,6 +83,10 @@ lp_pair(uint32_t a, uint32_t b)
 
 uint32_t lp_population_school_of(const lp_population_t *population,
                                  uint32_t class);
+
+/* From the census' shares to what draws are compared with; the last step of
+   making a population (shelf.c). */
+void lp_population_bounds(lp_population_t *population);
 
 /* "" where a census can be lived in, else what is wrong: "--pupils: from 1 to
    20000000". */

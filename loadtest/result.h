@@ -115,6 +115,9 @@ int lp_result_hopeless(const lp_result_t *result, char *sentence, size_t size);
 int lp_result_write(const lp_result_t *result, const char *folder);
 int lp_result_read(lp_result_t *result, const char *path);
 
+/* For a terminal: the sentence, then figures; nothing but printable text. */
+void lp_result_print(const lp_result_t *result, FILE *out);
+
 /* seconds.csv and seconds.ndjson, a second at a time. */
 typedef struct {
     FILE *csv;
@@ -128,7 +131,15 @@ int lp_seconds_put(lp_seconds_t *seconds, const lp_second_t *second,
 /* 0 where all of it is on disk. */
 int lp_seconds_close(lp_seconds_t *seconds);
 
-/* Reads seconds.ndjson back: calls take for each; -1 after lp_say(). */
+/* Reads seconds.ndjson back, one after another: 1; 0 at its end; -1 after
+   lp_say(). Numbers rise. The reader is NULL after lp_say(). */
+typedef struct lp_seconds_reader_s lp_seconds_reader_t;
+lp_seconds_reader_t *lp_seconds_open(const char *folder);
+int lp_seconds_next(lp_seconds_reader_t *reader, lp_second_t *second,
+                    double *target);
+void lp_seconds_end(lp_seconds_reader_t *reader);
+
+/* All of them: calls take for each; -1 after lp_say(). */
 typedef int (*lp_second_take_t)(void *owner, const lp_second_t *second,
                                 double target);
 int lp_seconds_read(const char *folder, lp_second_take_t take, void *owner);

@@ -27,6 +27,14 @@ typedef struct {
     size_t      offset;
 } column_t;
 
+struct lp_seconds_reader_s {
+    FILE         *stream;
+    unsigned long number; /* of the line */
+    int64_t       last;
+    char          path[PATH_MAX];
+    char          line[LINE_MAX_BYTES];
+};
+
 #define COLUMN(name) {#name, offsetof(lp_counts_t, name)}
 
 static const column_t columns[] = {
@@ -52,8 +60,6 @@ static void put_name(FILE *csv, const char *before, const char *name);
 static void put_row(FILE *csv, const lp_second_t *second, double target);
 static int put_line(FILE *ndjson, const lp_second_t *second, double target);
 static int close_file(FILE *stream, const char *name);
-static int read_lines(FILE *stream, lp_result_source_t *source, char *line,
-                      lp_second_take_t take, void *owner);
 static int read_line(const lp_result_source_t *source, const json_t *object,
                      lp_second_t *second, double *target);
 
@@ -242,75 +248,101 @@ close_file(FILE *stream, const char *name)
 }
 
 
-int
-lp_seconds_read(const char *folder, lp_second_take_t take, void *owner)
+lp_seconds_reader_t *
+lp_seconds_open(const char *folder)
 {
-    char               path[PATH_MAX];
-    lp_result_source_t source = {path, 0};
-    FILE              *stream;
-    char              *line;
-    int                rc;
+    lp_seconds_reader_t *reader = malloc(sizeof(*reader));
 
-    if (snprintf(path, sizeof(path), "%s/seconds.ndjson", folder)
-        >= (int) sizeof(path))
+    if (reader == NULL) {
+        lp_say("%s/seconds.ndjson: no memory left to read it", folder);
+        return NULL;
+    }
+
+    reader->number = 0;
+    reader->last = -1;
+    reader->stream = NULL;
+
+    if (snprintf(reader->path, sizeof(reader->path), "%s/seconds.ndjson",
+                 folder) >= (int) sizeof(reader->path))
     {
         lp_say("%s: %s", folder, strerror(ENAMETOOLONG));
-        return -1;
+    } else if ((reader->stream = fopen(reader->path, "re")) == NULL) {
+        lp_say("%s: cannot be read: %s", reader->path, strerror(errno));
     }
 
-    stream = fopen(path, "re");
-    if (stream == NULL) {
-        lp_say("%s: cannot be read: %s", path, strerror(errno));
-        return -1;
+    if (reader->stream == NULL) {
+        free(reader);
+        return NULL;
     }
 
-    line = malloc(LINE_MAX_BYTES);
-    rc = line == NULL ? -1 : read_lines(stream, &source, line, take, owner);
-    if (line == NULL) {
-        lp_say("%s: no memory left to read it", path);
-    }
-
-    free(line);
-    fclose(stream);
-
-    return rc;
+    return reader;
 }
 
 
 /* Numbers rise: merging and charts count on it. */
-static int
-read_lines(FILE *stream, lp_result_source_t *source, char *line,
-           lp_second_take_t take, void *owner)
+int
+lp_seconds_next(lp_seconds_reader_t *reader, lp_second_t *second,
+                double *target)
 {
-    lp_second_t *second = malloc(sizeof(lp_second_t));
-    int64_t      last = -1;
-    double       target;
-    int          rc = 0;
+    lp_result_source_t source = {reader->path, ++reader->number};
 
-    if (second == NULL) {
-        lp_say("%s: no memory left to read it", source->file);
+    if (fgets(reader->line, LINE_MAX_BYTES, reader->stream) == NULL) {
+        if (ferror(reader->stream)) {
+            lp_say("%s: cannot be read: %s", reader->path, strerror(errno));
+            return -1;
+        }
+        return 0;
+    }
+
+    if (lp_second_parse(reader->path, reader->number, reader->line, second,
+                        target) != 0)
+    {
         return -1;
     }
+    if (second->second <= reader->last) {
+        return lp_result_refuse(&source, NULL, "second",
+                                "is not higher than that of the line before");
+    }
 
-    while (rc == 0 && fgets(line, LINE_MAX_BYTES, stream) != NULL) {
-        source->line++;
-        rc = lp_second_parse(source->file, source->line, line, second,
-                             &target);
-        if (rc == 0 && second->second <= last) {
-            rc = lp_result_refuse(source, NULL, "second",
-                                  "is not higher than that of the line before");
-        }
-        if (rc == 0) {
-            last = second->second;
-            rc = take(owner, second, target);
+    reader->last = second->second;
+
+    return 1;
+}
+
+
+void
+lp_seconds_end(lp_seconds_reader_t *reader)
+{
+    if (reader != NULL) {
+        fclose(reader->stream);
+        free(reader);
+    }
+}
+
+
+int
+lp_seconds_read(const char *folder, lp_second_take_t take, void *owner)
+{
+    lp_seconds_reader_t *reader = lp_seconds_open(folder);
+    lp_second_t         *second = malloc(sizeof(*second));
+    double               target;
+    int                  rc = -1;
+
+    if (reader != NULL && second == NULL) {
+        lp_say("%s: no memory left to read it", reader->path);
+    }
+
+    if (reader != NULL && second != NULL) {
+        while ((rc = lp_seconds_next(reader, second, &target)) == 1) {
+            if (take(owner, second, target) != 0) {
+                rc = -1;
+                break;
+            }
         }
     }
 
-    if (rc == 0 && ferror(stream)) {
-        lp_say("%s: cannot be read: %s", source->file, strerror(errno));
-        rc = -1;
-    }
     free(second);
+    lp_seconds_end(reader);
 
     return rc;
 }

@@ -55,6 +55,8 @@ static lp_told_t *map_file(int fd, const head_t *head, int prot,
                            const char *path);
 static int make_room(int fd, const head_t *head, const char *path);
 static int check_file(int fd, const head_t *head, const char *path);
+static lp_told_t *open_any(const char *folder);
+static lp_told_t *create_like(const char *folder, const head_t *head);
 
 lp_told_t *
 lp_told_create(const char *folder, const lp_population_t *population)
@@ -184,6 +186,86 @@ lp_told_merge(lp_told_t *into, const lp_told_t *from)
     }
 
     return 0;
+}
+
+int
+lp_told_add_up(const char *folder, const char *const *runs, unsigned n)
+{
+    lp_told_t *into = NULL, *from;
+    unsigned   i;
+    int        rc = 0;
+
+    for (i = 0; i < n && rc == 0; i++) {
+        from = open_any(runs[i]);
+        if (from != NULL && into == NULL) {
+            into = create_like(folder, from->head);
+        }
+        rc = from == NULL || into == NULL ? -1 : lp_told_merge(into, from);
+        lp_told_close(from);
+    }
+    lp_told_close(into);
+
+    return rc;
+}
+
+/* Of whatever population it says that it is. */
+static lp_told_t *
+open_any(const char *folder)
+{
+    lp_told_t *told = NULL;
+    head_t     head;
+    char       path[PATH_ROOM];
+    int        fd;
+
+    if (write_path(path, folder) != 0) {
+        return NULL;
+    }
+
+    fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd == -1) {
+        lp_say("%s cannot be opened: %s", path, strerror(errno));
+        return NULL;
+    }
+
+    memset(&head, 0, sizeof(head));
+    (void) !pread(fd, &head, sizeof(head), 0);
+    memcpy(head.magic, MAGIC, sizeof(head.magic));
+    if (check_file(fd, &head, path) == 0) {
+        told = map_file(fd, &head, PROT_READ, path);
+    }
+    close(fd);
+
+    return told;
+}
+
+static lp_told_t *
+create_like(const char *folder, const head_t *head)
+{
+    lp_told_t *told = NULL;
+    char       path[PATH_ROOM];
+    int        fd;
+
+    if (write_path(path, folder) != 0) {
+        return NULL;
+    }
+
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd == -1) {
+        lp_say("%s cannot be made: %s", path, strerror(errno));
+        return NULL;
+    }
+
+    if (make_room(fd, head, path) == 0) {
+        told = map_file(fd, head, PROT_READ | PROT_WRITE, path);
+    }
+    if (told == NULL) {
+        (void) unlink(path);
+    } else {
+        *told->head = *head;
+    }
+    close(fd);
+
+    return told;
 }
 
 static void

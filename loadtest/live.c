@@ -188,7 +188,7 @@ add_wrong(char *dst, size_t len, size_t columns, const char *name, uint64_t n,
     char text[64];
     int  width = snprintf(text, sizeof(text), "  %s %" PRIu64, name, n);
 
-    if ((size_t) width > columns
+    if ((size_t) width >= columns
         || len + (size_t) width + sizeof(RED) + sizeof(RESET)
                > LP_LIVE_MAX) {
         return 0;

@@ -45,8 +45,8 @@ lp_machine_text(char *dst, size_t size)
              known ? name.release : "", bytes / GIB);
 }
 
-int
-lp_machine_files(unsigned long needed)
+long
+lp_machine_files(unsigned long least, unsigned long wanted)
 {
     struct rlimit limit;
 
@@ -54,22 +54,27 @@ lp_machine_files(unsigned long needed)
         lp_say("the limit of open files can't be read: %s", strerror(errno));
         return -1;
     }
-    if (limit.rlim_cur >= needed) {
-        return 0;
+    if (limit.rlim_cur >= wanted) {
+        return (long) wanted;
     }
-    limit.rlim_cur = needed;
-    if (limit.rlim_max < needed) {
-        limit.rlim_max = needed; /* as root */
+    limit.rlim_cur = wanted;
+    if (limit.rlim_max < wanted) {
+        limit.rlim_max = wanted; /* as root */
     }
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        return 0;
+        return (long) wanted;
     }
     getrlimit(RLIMIT_NOFILE, &limit);
-    lp_say("the plan's connections need %lu open files in a process, and the "
-           "limit (RLIMIT_NOFILE) is %llu: ulimit -n %lu, as root; under "
-           "systemd LimitNOFILE=%lu; or a lower connections.most in the plan",
-           needed, (unsigned long long) limit.rlim_max, needed, needed);
-    return -1;
+    lp_say("the plan's connections.most takes %lu open files, and the limit "
+           "(RLIMIT_NOFILE) is %llu: ulimit -n %lu, as root; under systemd "
+           "LimitNOFILE=%lu%s",
+           wanted, (unsigned long long) limit.rlim_max, wanted, wanted,
+           limit.rlim_max < least ? "" : "; it goes on with fewer");
+    if (limit.rlim_max < least) {
+        return -1;
+    }
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? (long) limit.rlim_cur : -1;
 }
 
 int

@@ -15,9 +15,12 @@ void lp_machine_text(char *dst, size_t size);
 /* How many cores this process may use; at least 1. */
 unsigned lp_machine_cores(void);
 
-/* Raises the limit of open files where it is lower than needed. Returns -1
-   after lp_say() with the limit, the value and the way. */
-int lp_machine_files(unsigned long needed);
+/*
+ * Raises the limit of open files where it is lower than wanted. Returns how
+ * many there may be, at most wanted; where those are fewer, after lp_say() with
+ * the limit, the value and the way. -1: fewer than least.
+ */
+long lp_machine_files(unsigned long least, unsigned long wanted);
 
 /*
  * Whether so many connections at once find a port: a port may be used once for

@@ -158,7 +158,7 @@ start(watch_t *watch)
     }
     watch->writing = 1;
     handle_signals();
-    watch->start_ns = run->start_ns != 0 ? run->start_ns : lp_run_now() + NS;
+    watch->start_ns = run->start_ns;
     watch->shown_ns = watch->start_ns;
     watch->wall_offset = lp_run_wall() - lp_run_now();
     model.start_ns = watch->start_ns;

@@ -1,6 +1,6 @@
 /*
- * A run as its parent process sees it: engines and sellers beside it, the plan's
- * faults, the operator's keys and signals, finished seconds to disk.
+ * A run as its parent process sees it: engines and sellers beside it, the
+ * plan's faults, the operator's keys and signals, finished seconds to disk.
  */
 
 #ifndef LP_RUN_H
@@ -11,7 +11,9 @@
 #include "seller.h"
 
 typedef struct {
-    const lp_plan_t           *plan; /* scaled, fitted: as it is to be run */
+    const lp_plan_t           *plan; /* scaled and fitted; its connections are
+                                        those of one engine, its API traffic
+                                        this machine's */
     const lp_population_t     *population;
     const lp_aim_t            *aim;
     const lp_seller_options_t *seller; /* NULL: the plan has no API traffic */
@@ -24,7 +26,7 @@ typedef struct {
     int         stop_early;
     int         plain;
     double      max_factor; /* beyond which + does nothing */
-    int64_t     start_ns;   /* CLOCK_MONOTONIC; 0: in a second from now */
+    int64_t     start_ns;   /* CLOCK_MONOTONIC */
 } lp_run_t;
 
 /*

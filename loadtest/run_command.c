@@ -30,13 +30,16 @@
 #define MAX_SECONDS   14400 /* four hours */
 #define AHEAD_MAX     86400 /* seconds to --start-at */
 #define SHARDS_MAX    1000
+#define HOLD_RATE     1800  /* connections a second, with some slack */
 #define FACTOR_MAX    10    /* by +, however far the plan is from --max-rate */
-#define FILES_BESIDE  64    /* open files that are no connection */
+#define FILES_BESIDE  80    /* open files of an engine beside connections */
+#define LEAST_OPEN    16    /* connections; with fewer it is no rehearsal */
 #define SECONDS_BESIDE 60   /* that a run may take beyond its plan */
 
 typedef struct {
     const lp_args_t    *args;
-    lp_plan_t           plan;
+    lp_plan_t           plan;  /* of all machines: what results hold */
+    lp_plan_t           share; /* what each engine here is to do of it */
     lp_population_t    *population;
     lp_aim_t            aim;
     lp_seller_options_t seller;
@@ -159,6 +162,27 @@ read_numbers(job_t *job)
     return LP_YES;
 }
 
+static unsigned
+part_of(unsigned n, unsigned parts)
+{
+    return (n + parts - 1) / parts;
+}
+
+/* Clicks are divided by the schedule itself; connections among all engines,
+   API traffic among machines, each of which has one process for it. */
+static void
+divide(job_t *job)
+{
+    unsigned engines = job->run.shards * job->run.cores;
+
+    job->share = job->plan;
+    job->share.connections.most = part_of(job->plan.connections.most, engines);
+    job->share.connections.hold = part_of(job->plan.connections.hold, engines);
+    job->share.api.rate /= job->run.shards;
+    job->share.api.bulk /= job->run.shards;
+    job->run.plan = &job->share;
+}
+
 /* The plan as it is to be run, within the caps. */
 static int
 read_plan(job_t *job)
@@ -188,9 +212,7 @@ read_plan(job_t *job)
     job->run.max_factor = peak > 0 ? fmin((double) job->max_rate / peak,
                                           FACTOR_MAX)
                                    : 1;
-    plan->api.rate /= job->run.shards; /* each machine's sellers do a part */
-    plan->api.bulk /= job->run.shards;
-    job->run.plan = plan;
+    divide(job);
     return LP_YES;
 }
 
@@ -248,19 +270,26 @@ read_sellers(job_t *job)
     return LP_YES;
 }
 
+/* An engine needs what it holds open; with fewer than the most it can go on,
+   and clicks that miss a connection because of it make the run invalid. */
 static int
 check_limits(const job_t *job)
 {
-    const lp_plan_t *plan = &job->plan;
-    unsigned long    connections, own;
-    unsigned         addresses = plan->connections.addresses;
+    const lp_plan_t *share = &job->share;
+    unsigned         addresses = share->connections.addresses;
+    unsigned         hold = share->connections.hold;
+    unsigned         most = share->connections.most;
+    long             files;
 
-    connections = plan->connections.most > plan->connections.hold
-                      ? plan->connections.most
-                      : plan->connections.hold;
-    own = connections / job->run.shards; /* of this machine */
-    return lp_machine_files(connections + FILES_BESIDE) == 0
-                   && lp_machine_ports(own, addresses > 0 ? addresses : 1) == 0
+    most = most < hold ? hold : most;
+    files = lp_machine_files((hold < LEAST_OPEN ? LEAST_OPEN : hold)
+                                 + FILES_BESIDE, most + FILES_BESIDE);
+    if (files == -1) {
+        return LP_USAGE;
+    }
+    return lp_machine_ports(((unsigned long) files - FILES_BESIDE)
+                                * job->run.cores,
+                            addresses > 0 ? addresses : 1) == 0
                ? LP_YES
                : LP_USAGE;
 }
@@ -441,16 +470,32 @@ conclude(job_t *job)
     return (int) result->conclusion.pass;
 }
 
+/* How long until it begins, in ns: what is to be held open is opened before,
+   2,000 a second by each engine. */
+static int64_t
+ahead(const job_t *job)
+{
+    int64_t held = (int64_t) job->share.connections.hold * NS / HOLD_RATE;
+    int64_t given;
+
+    if (job->start_at == 0) {
+        return NS + held;
+    }
+    given = job->start_at * NS - lp_run_wall();
+    if (given < held) {
+        lp_say("--start-at is too soon to open all connections that the plan "
+               "holds before it begins; that takes %.0f s",
+               (double) held / (double) NS);
+    }
+    return given;
+}
+
 static int
 run(job_t *job)
 {
-    int64_t now = lp_run_wall();
-
     name_result(job);
     announce(job);
-    if (job->start_at != 0) {
-        job->run.start_ns = lp_run_now() + (job->start_at * NS - now);
-    }
+    job->run.start_ns = lp_run_now() + ahead(job);
     if (lp_run(job->result, &job->run) != 0) {
         return LP_USAGE;
     }

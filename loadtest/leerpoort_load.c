@@ -30,7 +30,7 @@ static const lp_option_t own[LP_LOAD_OPTS - LP_OPTS] = {
     OWN(LP_LOAD_CLIENT_KEY) = {"key", "FILE", "its private key: JWK or PEM"},
     OWN(LP_LOAD_TOKEN_URL) = {"token-url", "URL",
                               "the token endpoint (URL/oauth/token)"},
-    OWN(LP_LOAD_BULK) = {"bulk", "LINES", "in one request (50000)"},
+    OWN(LP_LOAD_BULK) = {"bulk", "LINES", "in one request (5000)"},
     OWN(LP_LOAD_TARGET) = {"target", "URL", "the edge: http(s)://host:port"},
     OWN(LP_LOAD_PREFIX) = {"prefix", "PATH", "of access links (/go/)"},
     OWN(LP_LOAD_LOGIN) = {"login", "URL",
@@ -79,8 +79,8 @@ TAKES(population, {LP_LOAD_PUPILS, LP_MUST}, {LP_LOAD_SEED, LP_MAY},
 TAKES(mint, {LP_LOAD_JOBS, LP_MAY}, {LP_LOAD_LIFE, LP_MAY},
       {LP_LOAD_NOW, LP_MAY});
 
-TAKES(seed, REDIS, {LP_OPT_PEPPER, LP_MUST}, {LP_LOAD_API, LP_MAY}, CLIENT,
-      {LP_LOAD_BULK, LP_MAY});
+TAKES(seed, REDIS, {LP_OPT_PEPPER, LP_MUST}, {LP_OPT_PARTY, LP_MAY},
+      {LP_LOAD_API, LP_MAY}, CLIENT, {LP_LOAD_BULK, LP_MAY});
 
 TAKES(plan_list, {LP_OPT_JSON, LP_MAY});
 
@@ -118,7 +118,8 @@ static const lp_command_t commands[] = {
      own},
     {"-load seed", "DIR", NULL, "Loads a population into Leerpoort.",
      "Schools and products go straight into Redis; rights too, or with --api\n"
-     "as a seller sends them. May be repeated.",
+     "as a seller sends them. Without --party or --api nobody is told of\n"
+     "activations. May be repeated: then it is as before the first click.",
      seed, lp_load_seed, own},
     {"-load plan list", NULL, NULL, "Lists the plans that are shipped.", NULL,
      plan_list, lp_load_plan_list, own},

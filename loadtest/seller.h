@@ -22,15 +22,11 @@ typedef struct {
 
 /*
  * Runs the plan's API traffic from start_ns (CLOCK_MONOTONIC) on: open model,
- * gaps as the plan's. For rights that no click of the plan tries (a product of
- * their own, lp_seller_product()). Returns 0; -1 after lp_say().
+ * gaps as the plan's. For rights that no click of the plan tries: to a product
+ * of their own, LP_SELLER_PRODUCT. Returns 0; -1 after lp_say().
  */
 int lp_seller_run(const lp_seller_options_t *options, const lp_plan_t *plan,
                   const lp_population_t *population, int64_t start_ns,
                   lp_seller_score_t *score);
-
-/* The product that its entitlements are for; `seed` puts it in the catalogue.
- */
-#define LP_SELLER_PRODUCT "load-api-0001"
 
 #endif

@@ -8,6 +8,9 @@
 
 #include "../workers/http_client.h"
 
+/* What entitlements of a run are for; `seed` puts it in the catalogue. */
+#define LP_SELLER_PRODUCT "load-api-0001"
+
 typedef struct {
     const char *url;       /* of the edge; http only to this machine */
     const char *client_id;

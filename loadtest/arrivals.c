@@ -301,8 +301,8 @@ take_pupil(lp_arrivals_t *arrivals, lp_arrival_t *arrival,
     arrival->at_ns = lesson->at_ns[lesson->next++];
     arrival->again = lesson->again;
     lp_random_seed(random, lesson->seed, who);
-    lp_choice_of_class(&arrivals->choice, random, &lesson->class,
-                       lesson->class.first + who, lesson->slot, arrival);
+    lp_choice_of_class(&arrivals->choice, random, lesson->class.first + who,
+                       lesson->slot, arrival);
     if (lesson->next < lesson->n) {
         lp_waiting_postpone(&arrivals->lessons, lesson->at_ns[lesson->next]);
     } else {

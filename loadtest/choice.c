@@ -3,9 +3,9 @@
  * shelf, of which any is as likely as the next: that some products are more
  * popular is in the shelves. Where the plan asks for activations, or for more
  * or fewer denied clicks than the population has, holds are looked at until
- * one fits: of the member's shelf first, then of others' (for a class: of that
- * class), a bounded number of times, so that a population without such rights
- * costs time but no standstill.
+ * one fits: of the member's shelf first, then of others' of the same class (whose
+ * shelf it is too, so that it need not be made anew), a bounded number of
+ * times: a population without such rights costs time but no standstill.
  */
 
 #include "choice.h"
@@ -18,12 +18,6 @@ typedef enum {
     WANT_DENIED,
     WANT_GOOD
 } want_t;
-
-/* Among whom is looked. */
-typedef struct {
-    uint32_t first;
-    uint32_t n;
-} circle_t;
 
 void
 lp_choice_begin(lp_choice_t *choice, const lp_plan_t *plan,
@@ -71,17 +65,20 @@ draw_want(const lp_plan_t *plan, lp_random_t *random)
 /* Looks for a hold as the plan wants it, from the arrival's own on; leaves it
    where none is found. */
 static void
-search(const lp_choice_t *choice, lp_random_t *random, circle_t circle,
-       lp_arrival_t *arrival)
+search(const lp_choice_t *choice, lp_random_t *random, lp_arrival_t *arrival)
 {
-    want_t   want = draw_want(choice->plan, random);
-    uint32_t member = arrival->member;
-    unsigned i, slot = arrival->slot;
+    want_t     want = draw_want(choice->plan, random);
+    uint32_t   member = arrival->member;
+    unsigned   i, slot = arrival->slot;
+    lp_class_t class;
 
     for (i = 0; want != WANT_ANY && i < PROBES; i++) {
         if (i > 0 && i % LP_SHELF == 0) {
-            member = circle.first
-                     + (uint32_t) lp_random_below(random, circle.n);
+            lp_population_class(choice->population,
+                                lp_population_class_of(choice->population,
+                                                       member), &class);
+            member = class.first
+                     + (uint32_t) lp_random_below(random, class.members);
             slot = (unsigned) lp_random_below(random, LP_SHELF);
         }
         if (fits(want, lp_population_hold(choice->population, member, slot))) {
@@ -125,20 +122,18 @@ draw_connection(const lp_plan_t *plan, lp_random_t *random,
 }
 
 static void
-fill(const lp_choice_t *choice, lp_random_t *random, circle_t circle,
-     lp_arrival_t *arrival)
+fill(const lp_choice_t *choice, lp_random_t *random, lp_arrival_t *arrival)
 {
     const lp_plan_t *plan = choice->plan;
 
     if (plan->clicks.spread > 0
         && lp_random_unit(random) < plan->clicks.spread) {
-        circle = (circle_t) {0, choice->members};
-        arrival->member = (uint32_t) lp_random_below(random, circle.n);
+        arrival->member = (uint32_t) lp_random_below(random, choice->members);
         arrival->slot = (uint8_t) lp_random_below(random, LP_SHELF);
         arrival->again = 0;
     }
     if (choice->picky) {
-        search(choice, random, circle, arrival);
+        search(choice, random, arrival);
     }
     draw_token(choice, random, arrival);
     arrival->path = lp_random_unit(random) < plan->clicks.paths;
@@ -150,23 +145,18 @@ void
 lp_choice_single(const lp_choice_t *choice, lp_random_t *random,
                  uint64_t session, lp_arrival_t *arrival)
 {
-    circle_t all = {0, choice->members};
-
     arrival->member = (uint32_t) (session % choice->members);
     arrival->slot = (uint8_t) lp_random_below(random, LP_SHELF);
-    fill(choice, random, all, arrival);
+    fill(choice, random, arrival);
 }
 
 void
 lp_choice_of_class(const lp_choice_t *choice, lp_random_t *random,
-                   const lp_class_t *class, uint32_t member, unsigned slot,
-                   lp_arrival_t *arrival)
+                   uint32_t member, unsigned slot, lp_arrival_t *arrival)
 {
-    circle_t own = {class->first, class->members};
-
     arrival->member = member;
     arrival->slot = (uint8_t) slot;
-    fill(choice, random, own, arrival);
+    fill(choice, random, arrival);
 }
 
 void

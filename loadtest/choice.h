@@ -27,8 +27,8 @@ void lp_choice_single(const lp_choice_t *choice, lp_random_t *random,
 /* That of a class' member on a slot of its shelf, unless the plan's shares
    want another. */
 void lp_choice_of_class(const lp_choice_t *choice, lp_random_t *random,
-                        const lp_class_t *class, uint32_t member,
-                        unsigned slot, lp_arrival_t *arrival);
+                        uint32_t member, unsigned slot,
+                        lp_arrival_t *arrival);
 
 /* How the second click of two differs from the first. */
 void lp_choice_second(const lp_choice_t *choice, lp_random_t *random,

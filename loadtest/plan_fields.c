@@ -143,7 +143,7 @@ lp_field_get(const lp_plan_field_t *field, const void *of)
 }
 
 void
-lp_field_set(const lp_plan_field_t *field, void *of, double value)
+lp_field_put(const lp_plan_field_t *field, void *of, double value)
 {
     char *at = (char *) of + field->offset;
 

@@ -49,7 +49,7 @@ extern const lp_plan_field_t lp_spike_fields[];
 extern const lp_plan_field_t lp_fault_fields[];
 
 double lp_field_get(const lp_plan_field_t *field, const void *of);
-void lp_field_set(const lp_plan_field_t *field, void *of, double value);
+void lp_field_put(const lp_plan_field_t *field, void *of, double value);
 
 /* Whether the value may be there; NaN may not. */
 int lp_field_allows(const lp_plan_field_t *field, double value);

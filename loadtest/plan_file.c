@@ -166,13 +166,13 @@ read_field(reading_t *reading, const lp_plan_field_t *field,
         if (needed) {
             return refuse(reading, "is missing; allowed: %s", words);
         }
-        lp_field_set(field, of, field->standard);
+        lp_field_put(field, of, field->standard);
     } else if (!json_is_number(value)
                || (field->kind == LP_FIELD_WHOLE && !json_is_integer(value))
                || !lp_field_allows(field, json_number_value(value))) {
         return refuse_value(reading, value, words);
     } else {
-        lp_field_set(field, of, json_number_value(value));
+        lp_field_put(field, of, json_number_value(value));
     }
     leave(reading, before);
     return 0;

@@ -279,6 +279,7 @@ lp_segments_moment(const lp_segments_t *segments, double clicks,
     x = fmin(fmax(place->t - segment->from, 0), wide);
     x = segment->height > 0 ? invert_bell(segment, clicks, x)
                             : invert_line(segment, clicks);
-    place->t = segment->from + fmin(x, wide);
+    /* what two roundings make of two clicks stays in order */
+    place->t = fmax(segment->from + fmin(x, wide), place->t);
     return place->t;
 }

@@ -1,0 +1,26 @@
+/*
+ * A plan's curve as characters, 72 columns wide.
+ */
+
+#ifndef LP_PLAN_DRAWING_H
+#define LP_PLAN_DRAWING_H
+
+#include <stdio.h>
+
+#include "plan.h"
+
+/* Whether the terminal's locale writes UTF-8: dots of braille then. */
+int lp_drawing_braille(void);
+
+/* The curve with its axes, and marks where faults are. */
+void lp_plan_draw(const lp_plan_t *plan, FILE *out, int braille);
+
+/* "12:30", "1:05:00" into dst of LP_CLOCK_MAX bytes. Returns dst. */
+#define LP_CLOCK_MAX 32
+const char *lp_clock(char *dst, double seconds);
+
+/* "1,234,567" into dst of LP_THOUSANDS_MAX bytes. Returns dst. */
+#define LP_THOUSANDS_MAX 40
+const char *lp_thousands(char *dst, double number);
+
+#endif

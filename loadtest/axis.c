@@ -99,7 +99,7 @@ time_label(char label[LP_FIGURE_MAX], double us)
 }
 
 void
-lp_axis_times(lp_axis_t *axis, double low, double high)
+lp_axis_times(lp_axis_t *axis, double low, double high, int never)
 {
     double     at, decades;
     lp_tick_t *new;
@@ -135,6 +135,14 @@ lp_axis_times(lp_axis_t *axis, double low, double high)
             time_label(new->label, at);
         }
         new->spare = !first;
+    }
+
+    if (never) {
+        axis->high *= pow(axis->high / axis->low, 0.15);
+        new = tick(axis, axis->high);
+        if (new != NULL) {
+            (void) snprintf(new->label, sizeof(new->label), "never");
+        }
     }
 }
 
@@ -190,15 +198,15 @@ lp_axis_percentiles(lp_axis_t *axis, double values)
 double
 lp_axis_place(const lp_axis_t *axis, double value)
 {
-    double place;
-
     if (!(value > axis->low)) {
         return 0;
     }
 
-    place = axis->logarithmic
-                ? log(value / axis->low) / log(axis->high / axis->low)
-                : (value - axis->low) / (axis->high - axis->low);
+    if (value >= axis->high) {
+        return 1;
+    }
 
-    return place < 1 ? place : 1;
+    return axis->logarithmic
+               ? log(value / axis->low) / log(axis->high / axis->low)
+               : (value - axis->low) / (axis->high - axis->low);
 }

@@ -26,8 +26,9 @@ typedef struct {
 /* From 0 to at least highest, in steps of 1, 2 or 5 times a power of ten. */
 void lp_axis_counts(lp_axis_t *axis, double highest);
 
-/* Times in us, logarithmic: from at most low to at least high. */
-void lp_axis_times(lp_axis_t *axis, double low, double high);
+/* Times in us, logarithmic: from at most low to at least high; with never, the
+   highest tick is of what never ended: INFINITY. */
+void lp_axis_times(lp_axis_t *axis, double low, double high, int never);
 
 /* Seconds since the beginning, up to and including last. */
 void lp_axis_clock(lp_axis_t *axis, double last);

@@ -7,6 +7,7 @@
 #include "chart.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "html.h"
 
@@ -19,8 +20,7 @@ static const char *const looks[] = {
     [LP_LOOK_P50] = "p50",         [LP_LOOK_P90] = "p90",
     [LP_LOOK_P99] = "p99",         [LP_LOOK_MAX] = "max",
     [LP_LOOK_RANGE] = "range",     [LP_LOOK_A] = "a",
-    [LP_LOOK_B] = "b",             [LP_LOOK_A_TOO] = "a too",
-    [LP_LOOK_B_TOO] = "b too",
+    [LP_LOOK_B] = "b",
 };
 
 /* The class of a look: "p99", "e3". */
@@ -62,11 +62,34 @@ point(FILE *out, const lp_chart_t *chart, char letter, double x, double y)
                    SIDE * (1 - lp_axis_place(&chart->y, y)));
 }
 
+/* An area of no height, here and beside it: its border would hide that of the
+   area below. */
+static int
+flat(const lp_trace_t *trace, size_t i)
+{
+    size_t first, last;
+
+    first = i > 0 ? i - 1 : i;
+    last = i + 1 < trace->n ? i + 1 : i;
+
+    for (i = first; i <= last; i++) {
+        if (trace->y[i] > trace->base[i]) {
+            return 0;
+        }
+    }
+
+    return 1;
+}
+
 static int
 there(const lp_trace_t *trace, size_t i)
 {
-    return isfinite(trace->y[i])
-           && (trace->base == NULL || isfinite(trace->base[i]));
+    if (isnan(trace->y[i])) {
+        return 0;
+    }
+
+    return trace->base == NULL
+           || (!isnan(trace->base[i]) && !flat(trace, i));
 }
 
 void
@@ -171,6 +194,13 @@ write_grid(FILE *out, const lp_chart_t *chart)
     (void) fputs("</g>\n", out);
 }
 
+/* Its text would stand out of the screen of a phone. */
+static int
+wide(const lp_tick_t *tick, double x)
+{
+    return x > 94 && strlen(tick->label) > 6;
+}
+
 static void
 write_along(FILE *out, const lp_chart_t *chart)
 {
@@ -185,9 +215,10 @@ write_along(FILE *out, const lp_chart_t *chart)
         x = 100 * lp_axis_place(&chart->x, tick->at);
         (void) fprintf(out,
                        "<line x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"0\" "
-                       "y2=\"100%%\"/>\n<text class=\"x%s\" x=\"%.2f%%\" "
+                       "y2=\"100%%\"/>\n<text class=\"x%s%s\" x=\"%.2f%%\" "
                        "y=\"100%%\" dy=\"18\">",
-                       x, x, tick->spare ? " spare" : "", x);
+                       x, x, tick->spare ? " spare" : "",
+                       wide(tick, x) ? " end" : "", wide(tick, x) ? 100 : x);
         lp_html_text(out, tick->label);
         (void) fputs("</text>\n", out);
     }
@@ -277,7 +308,7 @@ write_legend(FILE *out, const lp_chart_t *chart)
     (void) fputs("<ul class=\"legend\">\n", out);
 
     for (i = 0; i < chart->n_traces; i++) {
-        trace = &chart->trace[i];
+        trace = &chart->trace[chart->last_first ? chart->n_traces - 1 - i : i];
         if (trace->name == NULL) {
             continue;
         }

@@ -27,8 +27,6 @@ typedef enum {
     LP_LOOK_RANGE, /* between two lines */
     LP_LOOK_A,     /* of two runs */
     LP_LOOK_B,
-    LP_LOOK_A_TOO,
-    LP_LOOK_B_TOO,
     LP_LOOK_END    /* of areas: LP_LOOK_END + lp_end_t */
 } lp_look_t;
 
@@ -36,7 +34,7 @@ typedef struct {
     const char   *name; /* of the legend; NULL: not in it */
     lp_look_t     look;
     const double *x;
-    const double *y;    /* NAN: nothing there */
+    const double *y;    /* NAN: nothing there; INFINITY: at the top */
     const double *base; /* an area from here up to y; NULL: a line */
     size_t        n;
 } lp_trace_t;
@@ -56,6 +54,7 @@ typedef struct {
     lp_axis_t   x, y;
     lp_trace_t  trace[LP_TRACES_MAX];
     unsigned    n_traces;
+    int         last_first; /* the legend begins with what was drawn last */
     lp_pin_t    pin[LP_PINS_MAX];
     unsigned    n_pins;
     double      limit; /* a horizontal line; 0: none */

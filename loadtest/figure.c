@@ -60,6 +60,36 @@ lp_figure_number(char dst[LP_FIGURE_MAX], double value, int digits)
     return dst;
 }
 
+/* Takes zeros away that end it behind the point. */
+static void
+trim(char *figure)
+{
+    size_t len;
+
+    if (strchr(figure, '.') == NULL) {
+        return;
+    }
+
+    len = strlen(figure);
+    while (figure[len - 1] == '0') {
+        len--;
+    }
+    figure[figure[len - 1] == '.' ? len - 1 : len] = '\0';
+}
+
+const char *
+lp_figure_short(char dst[LP_FIGURE_MAX], double value)
+{
+    (void) lp_figure_number(dst, value,
+                            fabs(value) < 0.9995  ? 3
+                            : fabs(value) < 9.995 ? 2
+                            : fabs(value) < 99.95 ? 1
+                                                  : 0);
+    trim(dst);
+
+    return dst;
+}
+
 const char *
 lp_figure_time(char dst[LP_FIGURE_MAX], double us)
 {
@@ -67,7 +97,12 @@ lp_figure_time(char dst[LP_FIGURE_MAX], double us)
     double      value;
     int         digits;
 
-    if (!isfinite(us)) {
+    if (isinf(us)) {
+        (void) snprintf(dst, LP_FIGURE_MAX, "never");
+        return dst;
+    }
+
+    if (isnan(us)) {
         return lp_figure_number(dst, us, 0);
     }
 
@@ -94,7 +129,8 @@ lp_figure_time(char dst[LP_FIGURE_MAX], double us)
     return dst;
 }
 
-/* So many digits that what is left of 100 has two that are not 0. */
+/* So many digits that three of them say something, of what is less: the part,
+   or what is left of the whole. */
 static int
 digits_of(double percent)
 {
@@ -131,6 +167,7 @@ lp_figure_share(char dst[LP_FIGURE_MAX], double part, double whole)
     } else {
         (void) lp_figure_number(dst, percent,
                                 digits_of(percent < rest ? percent : rest));
+        trim(dst);
     }
 
     (void) snprintf(dst + strlen(dst), LP_FIGURE_MAX - strlen(dst), " %%");

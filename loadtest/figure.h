@@ -19,7 +19,12 @@ const char *lp_figure_count(char dst[LP_FIGURE_MAX], uint64_t count);
 const char *lp_figure_number(char dst[LP_FIGURE_MAX], double value,
                              int digits);
 
-/* A time in us: "84 µs", "0.84 ms", "12.3 ms", "911 ms", "1.24 s", "133 s". */
+/* "1,234", "50", "4.1", "0.25": three digits that say something, no zero at the
+   end behind the point. */
+const char *lp_figure_short(char dst[LP_FIGURE_MAX], double value);
+
+/* A time in us: "84 µs", "0.84 ms", "12.3 ms", "911 ms", "1.24 s", "133 s";
+   INFINITY: "never"; NAN: "-". */
 const char *lp_figure_time(char dst[LP_FIGURE_MAX], double us);
 
 /* "0.12 %". What is not nothing never reads 0 %, and what is not all of it

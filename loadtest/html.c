@@ -7,13 +7,13 @@
 
 #include "html.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "../workers/say.h"
+#include "new_file.h"
 
 static const char head[] =
     "<!DOCTYPE html>\n"
@@ -28,43 +28,13 @@ static const char head[] =
     "<meta name=\"color-scheme\" content=\"light dark\" />\n<title>";
 
 int
-lp_html_drop(lp_html_t *html)
+lp_html_open(lp_html_t *html, const char *title)
 {
-    if (html->out != NULL) {
-        (void) fclose(html->out);
-        html->out = NULL;
-    }
+    memset(html, 0, sizeof(*html));
 
-    (void) unlink(html->draft);
-
-    return -1;
-}
-
-static int
-refuse(lp_html_t *html, const char *what, int error)
-{
-    lp_say("the page can't be %s: %s", what, strerror(error));
-
-    return lp_html_drop(html);
-}
-
-int
-lp_html_open(lp_html_t *html, const char *path, const char *title)
-{
-    size_t len;
-
-    len = strlen(path);
-    if (len == 0 || len >= sizeof(html->path)) {
-        lp_say("the page's path is too long");
-        return -1;
-    }
-
-    memcpy(html->path, path, len + 1);
-    (void) snprintf(html->draft, sizeof(html->draft), "%s.new", path);
-
-    html->out = fopen(html->draft, "we");
+    html->out = open_memstream(&html->bytes, &html->len);
     if (html->out == NULL) {
-        lp_say("the page can't be written: %s", strerror(errno));
+        lp_say("no memory left for the page");
         return -1;
     }
 
@@ -78,30 +48,38 @@ lp_html_open(lp_html_t *html, const char *path, const char *title)
 }
 
 int
-lp_html_close(lp_html_t *html)
+lp_html_drop(lp_html_t *html)
 {
-    int failed;
+    if (html->out != NULL) {
+        (void) fclose(html->out);
+        html->out = NULL;
+    }
+
+    free(html->bytes);
+    html->bytes = NULL;
+
+    return -1;
+}
+
+int
+lp_html_close(lp_html_t *html, const char *folder, const char *name)
+{
+    int rc;
 
     (void) fputs("</main>\n</body>\n</html>\n", html->out);
-
-    errno = 0;
-    failed = fflush(html->out) != 0 || ferror(html->out)
-             || fsync(fileno(html->out)) == -1;
-    if (failed) {
-        return refuse(html, "written", errno != 0 ? errno : EIO);
-    }
-
-    failed = fclose(html->out) != 0;
+    rc = ferror(html->out);
+    rc = fclose(html->out) != 0 || rc;
     html->out = NULL;
-    if (failed) {
-        return refuse(html, "written", errno);
+
+    if (rc) {
+        lp_say("no memory left for the page");
+        return lp_html_drop(html);
     }
 
-    if (rename(html->draft, html->path) == -1) {
-        return refuse(html, "put in its place", errno);
-    }
+    rc = lp_new_file(folder, name, html->bytes, html->len);
+    (void) lp_html_drop(html);
 
-    return 0;
+    return rc;
 }
 
 /* How many bytes of s are one whole character of UTF-8; 0: none. */

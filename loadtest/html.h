@@ -14,22 +14,22 @@
 
 #define LP_HTML_TEXT_MAX 1024 /* of one formatted text, the rest is cut */
 
-/* A file that appears under its name when it is whole. */
+/* A page in memory until it is whole. */
 typedef struct {
-    FILE *out;
-    char  path[4096];
-    char  draft[4096 + 8];
+    FILE  *out;
+    char  *bytes;
+    size_t len;
 } lp_html_t;
 
-/* Opens the draft and writes the head, to and including <main>. title: any
-   text. Returns 0; -1 after lp_say(). */
-int lp_html_open(lp_html_t *html, const char *path, const char *title);
+/* Writes the head, to and including <main>. title: any text. Returns 0; -1
+   after lp_say(). */
+int lp_html_open(lp_html_t *html, const char *title);
 
-/* Ends the page, puts it on disk and gives it its name. Returns 0; -1 after
-   lp_say(), and then what was there before still is. */
-int lp_html_close(lp_html_t *html);
+/* Ends the page and writes it as folder/name. Returns 0; -1 after lp_say(),
+   and then what was there before still is. */
+int lp_html_close(lp_html_t *html, const char *folder, const char *name);
 
-/* Takes the draft away. Returns -1. */
+/* Forgets the page. Returns -1. */
 int lp_html_drop(lp_html_t *html);
 
 /* Writes text: the five characters of markup as entities; control characters,

@@ -10,10 +10,7 @@
 
 #include <math.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-
-#include "../workers/say.h"
 
 static int
 take_second(void *owner, const lp_second_t *second, double target)
@@ -55,8 +52,8 @@ lp_page_run_close(lp_page_run_t *run)
     lp_series_free(&run->rows);
 }
 
-static void
-write_verdict(FILE *out, const lp_result_t *result)
+void
+lp_page_verdict(FILE *out, const lp_result_t *result, const char *tag)
 {
     static const char *const class[] = {
         [LP_PASS] = "pass", [LP_FAIL] = "fail", [LP_INVALID] = "invalid"};
@@ -74,14 +71,14 @@ write_verdict(FILE *out, const lp_result_t *result)
         says += len + 2;
     }
 
-    (void) fprintf(out, "<h1 class=\"verdict %s\">",
+    (void) fprintf(out, "<%s class=\"verdict %s\">", tag,
                    class[pass == LP_PASS || pass == LP_FAIL ? pass
                                                             : LP_INVALID]);
     lp_page_shape(out, pass);
     lp_html_element(out, "span", "word", "%s", word);
-    (void) fputs("<span class=\"says\">", out);
+    (void) fputs(" <span class=\"says\">", out);
     lp_html_text(out, says);
-    (void) fputs("</span></h1>\n", out);
+    (void) fprintf(out, "</span></%s>\n", tag);
 }
 
 static void
@@ -131,14 +128,12 @@ figure(FILE *out, const char *name, const char *value)
 static void
 write_figures(FILE *out, const lp_result_t *result)
 {
-    const lp_counts_t    *counts;
-    const lp_histogram_t *h;
-    char                  text[LP_FIGURE_MAX];
-    double                none;
+    const lp_counts_t *counts;
+    char               text[LP_FIGURE_MAX];
+    double             none;
 
     counts = &result->counts;
-    h = &result->schedule.h;
-    none = h->total > 0 ? 0 : NAN;
+    none = lp_counts_ended(counts) > 0 ? 0 : NAN;
 
     (void) fputs("<dl class=\"figures\">\n", out);
     figure(out, "clicks were due", lp_figure_count(text, counts->scheduled));
@@ -152,10 +147,10 @@ write_figures(FILE *out, const lp_result_t *result)
                            (double) counts->scheduled));
     figure(out, "p50 from schedule",
            lp_figure_time(text,
-                          none + (double) lp_histogram_quantile(h, 0.5)));
+                          none + 1000 * lp_result_quantile_ms(result, 0.5)));
     figure(out, "p99 from schedule",
            lp_figure_time(text,
-                          none + (double) lp_histogram_quantile(h, 0.99)));
+                          none + 1000 * lp_result_quantile_ms(result, 0.99)));
     (void) fputs("</dl>\n", out);
 }
 
@@ -259,7 +254,7 @@ write_page(FILE *out, const lp_page_run_t *run)
     (void) fputs("<p class=\"over\">", out);
     lp_html_textf(out, "Rehearsal %s", result->plan.name);
     (void) fputs("</p>\n", out);
-    write_verdict(out, result);
+    lp_page_verdict(out, result, "h1");
     write_notes(out, run);
     write_figures(out, result);
     write_facts(out, result);
@@ -287,38 +282,25 @@ write_page(FILE *out, const lp_page_run_t *run)
 int
 lp_page_write(const lp_result_t *result, const char *folder)
 {
-    lp_page_run_t *run;
-    lp_html_t     *html;
-    char           path[4096], title[128];
-    int            rc;
-
-    if (snprintf(path, sizeof(path), "%s/report.html", folder)
-        >= (int) sizeof(path))
-    {
-        lp_say("the folder's name is too long");
-        return -1;
-    }
+    lp_page_run_t run;
+    lp_html_t     html;
+    char          title[128];
+    int           rc;
 
     (void) snprintf(title, sizeof(title), "%s: rehearsal %s",
                     lp_page_word(result->conclusion.pass), result->plan.name);
 
-    run = calloc(1, sizeof(*run));
-    html = calloc(1, sizeof(*html));
-    rc = -1;
-
-    if (run == NULL || html == NULL) {
-        lp_say("out of memory");
-
-    } else if (lp_page_run_open(run, result, folder) == 0) {
-        if (lp_html_open(html, path, title) == 0) {
-            rc = write_page(html->out, run);
-            rc = rc == -1 ? lp_html_drop(html) : lp_html_close(html);
-        }
-        lp_page_run_close(run);
+    if (lp_page_run_open(&run, result, folder) == -1) {
+        return -1;
     }
 
-    free(run);
-    free(html);
+    rc = lp_html_open(&html, title);
+    if (rc == 0) {
+        rc = write_page(html.out, &run) == 0
+                 ? lp_html_close(&html, folder, "report.html")
+                 : lp_html_drop(&html);
+    }
+    lp_page_run_close(&run);
 
     return rc;
 }

@@ -35,6 +35,9 @@ const char *lp_page_word(lp_pass_t pass);
    mark in a triangle. */
 void lp_page_shape(FILE *out, lp_pass_t pass);
 
+/* The verdict, large: shape, word and sentence, in an element of ours. */
+void lp_page_verdict(FILE *out, const lp_result_t *result, const char *tag);
+
 /* Sections of a report, each with its heading (page_tables.c). */
 void lp_page_thresholds(FILE *out, const lp_result_t *result);
 void lp_page_latencies(FILE *out, const lp_result_t *result);
@@ -67,15 +70,20 @@ double lp_page_max(const lp_point_t *point);
 double *lp_page_times(const lp_series_t *series);
 double *lp_page_values(const lp_series_t *series, lp_page_value_t value);
 
-/* The highest value there is, and its place; 0 where there is none. */
+/* The highest finite value there is, and its place; 0 where there is none. */
 double lp_page_highest(const lp_series_t *series, lp_page_value_t value,
                        size_t *at);
 double lp_page_lowest(const lp_series_t *series, lp_page_value_t value);
 
-/* The percentile curve of a histogram: n points (LP_PAGE_CURVE of room) of
-   1 / (1 - share) and us. Returns n. */
+/* Whether one is INFINITY; the place of the first. */
+int lp_page_never(const lp_series_t *series, lp_page_value_t value,
+                  size_t *at);
+
+/* The percentile curve of a histogram, of all of its clicks: n points
+   (LP_PAGE_CURVE of room) of 1 / (1 - share) and us. Returns n. */
 #define LP_PAGE_CURVE 400
-size_t lp_page_curve(const lp_histogram_t *histogram, double *x, double *y);
+size_t lp_page_curve(const lp_histogram_t *histogram, uint64_t all, double *x,
+                     double *y);
 
 /* How an end reads, "wrong redirect"; and what it means. */
 const char *lp_page_end_name(lp_end_t end);

@@ -23,8 +23,9 @@ begin_chart(lp_chart_t *chart, const lp_page_run_t *run, const char *id)
 
     memset(chart, 0, sizeof(*chart));
     chart->id = id;
-    chart->along = "since the beginning, min:s (h:min:s)";
     lp_axis_clock(&chart->x, (double) run->points.n * run->points.width);
+    chart->along = chart->x.high < 3600 ? "since the beginning, min:s"
+                                        : "since the beginning, h:min:s";
 
     result = run->result;
     for (i = 0; i < result->n_marks
@@ -203,30 +204,38 @@ rate_chart(FILE *out, const lp_page_run_t *run, lp_chart_t *chart)
 
 /* --- latencies --- */
 
+/* "912 ms, at 1:02": the worst of a value. */
+static const char *
+worst(char dst[2 * LP_FIGURE_MAX + 8], const lp_series_t *points,
+      lp_page_value_t value)
+{
+    char   us[LP_FIGURE_MAX], clock[LP_FIGURE_MAX];
+    double high;
+    size_t at;
+
+    high = lp_page_never(points, value, &at)
+               ? INFINITY
+               : lp_page_highest(points, value, &at);
+    (void) snprintf(dst, 2 * LP_FIGURE_MAX + 8, "%s, at %s",
+                    lp_figure_time(us, high),
+                    lp_figure_clock(clock, (double) at * points->width));
+
+    return dst;
+}
+
 static void
 latency_words(char words[512], const lp_page_run_t *run)
 {
-    char               p99[LP_FIGURE_MAX], max[LP_FIGURE_MAX];
-    char               p50[LP_FIGURE_MAX], p99_at[LP_FIGURE_MAX];
-    char               max_at[LP_FIGURE_MAX];
-    double             high;
-    size_t             i;
-    const lp_series_t *points;
-
-    points = &run->points;
-    (void) lp_figure_time(p50, lp_page_highest(points, lp_page_p50, &i));
-    high = lp_page_highest(points, lp_page_p99, &i);
-    (void) lp_figure_time(p99, high);
-    (void) lp_figure_clock(p99_at, (double) i * points->width);
-    high = lp_page_highest(points, lp_page_max, &i);
-    (void) lp_figure_time(max, high);
-    (void) lp_figure_clock(max_at, (double) i * points->width);
+    char p50[2 * LP_FIGURE_MAX + 8], p99[2 * LP_FIGURE_MAX + 8];
+    char max[2 * LP_FIGURE_MAX + 8];
 
     (void) snprintf(words, 512,
-                    "From the scheduled moment. At its worst half of the "
-                    "clicks took %s or less (p50); 99 %% took %s or less "
-                    "(p99), at %s. The slowest click took %s, at %s.",
-                    p50, p99, p99_at, max, max_at);
+                    "From the scheduled moment. The median (p50) at its "
+                    "worst: %s. The time for 99 %% of the clicks (p99) at its "
+                    "worst: %s. The slowest answer: %s.",
+                    worst(p50, &run->points, lp_page_p50),
+                    worst(p99, &run->points, lp_page_p99),
+                    worst(max, &run->points, lp_page_max));
 }
 
 static double
@@ -247,29 +256,34 @@ static void
 draw_latencies(FILE *out, const lp_page_run_t *run, lp_chart_t *chart,
                double *const array[ARRAYS])
 {
-    static const lp_column_t columns[] = {{"p50", lp_page_p50, 1, 0},
-                                          {"p90", lp_page_p90, 1, 0},
-                                          {"p99", lp_page_p99, 1, 0},
-                                          {"slowest", lp_page_max, 1, 0}};
+    static const lp_column_t columns[] = {
+        {"p50", lp_page_p50, 1, 0},
+        {"p90", lp_page_p90, 1, 0},
+        {"p99", lp_page_p99, 1, 0},
+        {"slowest answer", lp_page_max, 1, 0}};
     const double *x;
     char          words[512], limit[LP_FIGURE_MAX + 32];
     char          figure[LP_FIGURE_MAX];
     size_t        n, at;
+    int           never;
 
     n = run->points.n;
     x = array[TIMES];
+    never = lp_page_never(&run->points, lp_page_p99, &at);
     begin_chart(chart, run, "latency");
     latency_words(words, run);
     chart->title = "Latencies over time, from the scheduled moment";
     chart->words = words;
     chart->unit = "from schedule, logarithmic";
     lp_axis_times(&chart->y, lp_page_lowest(&run->points, lp_page_p50),
-                  lp_page_highest(&run->points, lp_page_max, &at));
+                  lp_page_highest(&run->points, lp_page_max, &at), never);
 
     if (run->result->plan.thresholds.p99_ms > 0) {
         chart->limit = 1000 * run->result->plan.thresholds.p99_ms;
         (void) snprintf(limit, sizeof(limit), "p99 allowed: %s",
-                        lp_figure_time(figure, chart->limit));
+                        lp_page_check_value(
+                            figure, "p99_ms",
+                            run->result->plan.thresholds.p99_ms));
         chart->limit_name = limit;
     }
 
@@ -277,7 +291,8 @@ draw_latencies(FILE *out, const lp_page_run_t *run, lp_chart_t *chart,
         lp_chart_trace(chart, "p99 of single seconds", LP_LOOK_RANGE, x,
                        array[HIGHEST], array[LOWEST], n);
     }
-    lp_chart_trace(chart, "slowest", LP_LOOK_MAX, x, array[MAX], NULL, n);
+    lp_chart_trace(chart, "slowest answer", LP_LOOK_MAX, x, array[MAX], NULL,
+                   n);
     lp_chart_trace(chart, "p99", LP_LOOK_P99, x, array[P99], NULL, n);
     lp_chart_trace(chart, "p90", LP_LOOK_P90, x, array[P90], NULL, n);
     lp_chart_trace(chart, "p50", LP_LOOK_P50, x, array[P50], NULL, n);
@@ -285,9 +300,13 @@ draw_latencies(FILE *out, const lp_page_run_t *run, lp_chart_t *chart,
     open_figure(out, "How long clicks took");
     lp_chart_draw(out, chart);
     close_figure(out, run,
-                 "From the scheduled moment: what a pupil waits, also while "
-                 "the server did not answer. p99: 99 of 100 clicks were done "
-                 "within it.");
+                 never ? "From the scheduled moment: what a pupil waits, also "
+                         "while the server did not answer. p99: 99 of 100 "
+                         "clicks were answered within it; never: more than 1 "
+                         "of 100 got no answer at all."
+                       : "From the scheduled moment: what a pupil waits, also "
+                         "while the server did not answer. p99: 99 of 100 "
+                         "clicks were answered within it.");
     write_details(out, run, "Latencies from the scheduled moment", columns,
                   4);
 }

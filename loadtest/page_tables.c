@@ -105,12 +105,13 @@ lp_page_thresholds(FILE *out, const lp_result_t *result)
     (void) fputs("</section>\n", out);
 }
 
-/* A value of each of the histograms; quantile below 0: the mean. */
+/* A quantile of each of the histograms; below 0: the mean. */
 static void
 latency_row(FILE *out, const char *name, const lp_result_t *result,
             double quantile)
 {
     const lp_histogram_t *of[4];
+    uint64_t              all;
     char                  figure[LP_FIGURE_MAX];
     double                us;
     unsigned              i;
@@ -121,15 +122,12 @@ latency_row(FILE *out, const char *name, const lp_result_t *result,
     of[3] = &result->activation.h;
 
     row(out, name);
-    for (i = 0; i < 4; i++) {
-        if (i == 3 && of[i]->total == 0) {
-            break;
-        }
-
+    for (i = 0; i < (of[3]->total > 0 ? 4 : 3); i++) {
+        all = i == 0 ? lp_counts_ended(&result->counts) : of[i]->total;
         us = of[i]->total == 0 ? NAN
-             : quantile < 0    ? lp_histogram_mean(of[i])
-             : quantile >= 1   ? (double) of[i]->max
-                        : (double) lp_histogram_quantile(of[i], quantile);
+             : quantile < 0
+                 ? lp_histogram_mean(of[i])
+                 : 1000 * lp_quantile_of_all_ms(of[i], all, quantile);
         lp_html_element(out, "td", "n", "%s", lp_figure_time(figure, us));
     }
     end_row(out);
@@ -144,9 +142,10 @@ lp_page_latencies(FILE *out, const lp_result_t *result)
     } rows[] = {{"half (p50)", 0.5},       {"90 % (p90)", 0.9},
                 {"95 %", 0.95},            {"99 % (p99)", 0.99},
                 {"99.9 % (p99.9)", 0.999}, {"99.99 %", 0.9999},
-                {"the slowest", 1},        {"on average", -1}};
+                {"all", 1},                {"answers on average", -1}};
     static const char *const columns[] = {
-        "Done within", "#from schedule", "#from sending",
+        "Done within", "#from schedule, of all clicks",
+        "#from sending, of answers",
         "#connecting and TLS", NULL, NULL};
     const char *heads[6];
     unsigned    i;
@@ -161,7 +160,7 @@ lp_page_latencies(FILE *out, const lp_result_t *result)
         latency_row(out, rows[i].name, result, rows[i].quantile);
     }
 
-    row(out, "so many were measured");
+    row(out, "answers measured");
     count_cell(out, result->schedule.h.total);
     count_cell(out, result->service.h.total);
     count_cell(out, result->connect.h.total);
@@ -248,7 +247,7 @@ lp_page_ends(FILE *out, const lp_result_t *result)
 
     counts = &result->counts;
 
-    (void) fputs("<section class=\"keep\">\n<h2>How clicks ended</h2>\n"
+    (void) fputs("<section>\n<h2>How clicks ended</h2>\n"
                  "<p class=\"over\">Each answer was compared with what this "
                  "pupil had to get.</p>\n",
                  out);
@@ -389,7 +388,7 @@ lp_page_honesty(FILE *out, const lp_result_t *result)
 
     counts = &result->counts;
 
-    (void) fputs("<section class=\"keep\">\n<h2>Can this run be trusted?</h2>"
+    (void) fputs("<section>\n<h2>Can this run be trusted?</h2>"
                  "\n<p class=\"over\">What the tool says of itself. A tool "
                  "that is late measures itself, not the edge.</p>\n",
                  out);

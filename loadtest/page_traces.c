@@ -111,7 +111,7 @@ lp_page_highest(const lp_series_t *series, lp_page_value_t value, size_t *at)
 
     for (i = 0; i < series->n; i++) {
         here = value(&series->point[i]);
-        if (here > highest) { /* never for NAN */
+        if (isfinite(here) && here > highest) {
             highest = here;
             *at = i;
         }
@@ -134,14 +134,27 @@ lp_page_lowest(const lp_series_t *series, lp_page_value_t value)
     return isfinite(lowest) ? lowest : 0;
 }
 
+int
+lp_page_never(const lp_series_t *series, lp_page_value_t value, size_t *at)
+{
+    for (*at = 0; *at < series->n; (*at)++) {
+        if (isinf(value(&series->point[*at]))) {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
 size_t
-lp_page_curve(const lp_histogram_t *histogram, double *x, double *y)
+lp_page_curve(const lp_histogram_t *histogram, uint64_t all, double *x,
+              double *y)
 {
     double reach, total;
     size_t i, n;
 
-    total = (double) histogram->total;
-    if (total < 1) {
+    total = (double) all;
+    if (histogram->total == 0 || total < 1) {
         return 0;
     }
 
@@ -151,11 +164,9 @@ lp_page_curve(const lp_histogram_t *histogram, double *x, double *y)
     for (i = 0; i < n; i++) {
         reach = pow(total, (double) i / (double) (n - 1));
         x[i] = reach;
-        y[i] = (double) lp_histogram_quantile(histogram, 1 - 1 / reach);
+        y[i] = 1000 * lp_quantile_of_all_ms(histogram, all,
+                                            i + 1 < n ? 1 - 1 / reach : 1);
     }
-
-    /* The last one is the highest of all. */
-    y[n - 1] = (double) histogram->max;
 
     return n;
 }

@@ -80,7 +80,8 @@ lp_page_check_name(const char *name)
     return name;
 }
 
-/* By the end of its name: times, shares, and counts. */
+/* By the end of its name: times, shares, and counts. Times stay in ms, so that
+   limit and value can be compared. */
 const char *
 lp_page_check_value(char dst[LP_FIGURE_MAX], const char *name, double value)
 {
@@ -88,7 +89,13 @@ lp_page_check_value(char dst[LP_FIGURE_MAX], const char *name, double value)
 
     len = strlen(name);
     if (len > 3 && strcmp(name + len - 3, "_ms") == 0) {
-        return lp_figure_time(dst, value * 1000);
+        if (isinf(value)) {
+            return lp_figure_time(dst, value);
+        }
+        (void) lp_figure_short(dst, value);
+        (void) snprintf(dst + strlen(dst), LP_FIGURE_MAX - strlen(dst),
+                        " ms");
+        return dst;
     }
 
     if (strcmp(name, "wrong_redirects") == 0) {

@@ -107,9 +107,8 @@ lp_series_put(lp_series_t *series, const lp_second_t *second, double target)
     alone.p99_lowest = NAN;
     alone.p99_highest = NAN;
 
-    if (second->latency.h.total > 0) {
-        alone.p99_lowest =
-            (double) lp_histogram_quantile(&second->latency.h, 0.99);
+    if (lp_counts_ended(&second->counts) > 0) {
+        alone.p99_lowest = 1000 * lp_second_quantile_ms(second, 0.99);
         alone.p99_highest = alone.p99_lowest;
     }
 
@@ -121,23 +120,24 @@ void
 lp_series_end(lp_series_t *series)
 {
     size_t                i;
+    uint64_t              ended;
     lp_point_t           *point;
     const lp_histogram_t *h;
 
     for (i = 0; i < series->n; i++) {
         point = &series->point[i];
         h = &series->latency[i].h;
-        point->answered = h->total;
+        ended = lp_counts_ended(&point->counts);
 
-        if (h->total == 0) {
-            point->p50 = point->p90 = point->p99 = point->max = NAN;
+        point->max = h->total > 0 ? (double) h->max : NAN;
+        if (ended == 0) {
+            point->p50 = point->p90 = point->p99 = NAN;
             continue;
         }
 
-        point->p50 = (double) lp_histogram_quantile(h, 0.5);
-        point->p90 = (double) lp_histogram_quantile(h, 0.9);
-        point->p99 = (double) lp_histogram_quantile(h, 0.99);
-        point->max = (double) h->max;
+        point->p50 = 1000 * lp_quantile_of_all_ms(h, ended, 0.5);
+        point->p90 = 1000 * lp_quantile_of_all_ms(h, ended, 0.9);
+        point->p99 = 1000 * lp_quantile_of_all_ms(h, ended, 0.99);
     }
 
     free(series->latency);

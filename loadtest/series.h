@@ -16,8 +16,10 @@ typedef struct {
     uint32_t    seconds;  /* that are in it; 0: none was told */
     double      target;   /* clicks expected in them */
     lp_counts_t counts;
-    uint64_t    answered; /* latencies in it */
-    double      p50, p90, p99, max;   /* us, from schedule; NAN: no click */
+    double      p50, p90, p99; /* of all clicks that ended, from schedule, us;
+                                  NAN: there was none; INFINITY: too many were
+                                  not answered (lp_quantile_of_all_ms()) */
+    double      max;           /* the slowest answer; NAN: none */
     double      p99_lowest, p99_highest; /* of single seconds */
 } lp_point_t;
 

@@ -30,6 +30,7 @@ static void unheard(lp_rig_t *rig, lp_flight_t *flight);
 static void end(lp_rig_t *rig, lp_flight_t *flight,
                 const lp_ending_t *ending);
 static int first_use(lp_rig_t *rig, const lp_flight_t *flight);
+static int first(const lp_flight_t *flight);
 
 
 int
@@ -297,7 +298,7 @@ lp_clicks_answered(lp_rig_t *rig, lp_flight_t *flight,
     ending.outcome = answer->outcome;
     lp_expect(expected, wire, rig->engine->population, &flight->arrival);
     ending.end = lp_judge(expected, answer, wire->login);
-    ending.first_use = expected->activates;
+    ending.first_use = expected->activates && first(flight);
 
     if (flight->asked && ending.end == LP_END_RIGHT) {
         lp_told_answer(rig->engine->told, flight->arrival.member,
@@ -312,7 +313,15 @@ first_use(lp_rig_t *rig, const lp_flight_t *flight)
 {
     lp_expect(&rig->expected, &rig->engine->aim->wire,
               rig->engine->population, &flight->arrival);
-    return rig->expected.activates;
+    return rig->expected.activates && first(flight);
+}
+
+
+/* Whether nobody asked for it before: a right is used first only once. */
+static int
+first(const lp_flight_t *flight)
+{
+    return !flight->repeats && !flight->arrival.doubled;
 }
 
 

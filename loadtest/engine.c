@@ -17,18 +17,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "exchange.h"
 
 #define EVENTS       64
 #define BETWEEN      16 /* events after which clicks are looked at again */
 #define TAKE_AT_ONCE 64 /* clicks, before events are looked at */
-#define SPARE_FDS    64 /* descriptors that are no connection */
 
 #define MS             INT64_C(1000000)
 #define TEND_EVERY     (5 * MS)
@@ -47,7 +44,6 @@ typedef struct {
     int                stopped;
     int                no_pwait2;
     uint32_t           factor;
-    unsigned           hold;
     int64_t            end_ns;  /* the plan's */
     int64_t            last;    /* the last second that had a click */
     int64_t            tend_ns; /* when to do it next */
@@ -57,8 +53,6 @@ typedef struct {
 } drive_t;
 
 static int set_up(drive_t *drive, const lp_engine_t *engine);
-static int raise_limit(lp_rig_t *rig, unsigned hold);
-static void tear_down(drive_t *drive);
 static int run(drive_t *drive);
 static int over(const drive_t *drive, int64_t now);
 static int take_due(drive_t *drive);
@@ -97,152 +91,37 @@ lp_engine_run(const lp_engine_t *engine)
     finish_until(engine->score, drive->last + 1);
     show(drive);
     show_cpu(engine->score);
-    tear_down(drive);
+    lp_exchange_close_all(&drive->rig);
+    lp_arrivals_destroy(drive->arrivals);
+    lp_rig_end(&drive->rig);
+    free(drive);
     atomic_store(&engine->score->ended, 1);
     return failed ? -1 : 0;
-}
-
-
-int64_t
-lp_rig_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * LP_SECOND_NS + now.tv_nsec;
 }
 
 
 static int
 set_up(drive_t *drive, const lp_engine_t *engine)
 {
-    lp_rig_t        *rig = &drive->rig;
-    const lp_plan_t *plan = engine->plan;
-    const lp_aim_t  *aim = engine->aim;
+    int error = lp_rig_start(&drive->rig, engine);
 
-    rig->engine = engine;
-    rig->score = engine->score;
-    rig->connect_ns = (int64_t) (plan->connections.connect_s * 1e9);
-    rig->answer_ns = (int64_t) (plan->connections.answer_s * 1e9);
-    rig->idle_ns = (int64_t) (plan->connections.idle_s * 1e9);
-    rig->shortage_seen = INT64_MIN;
-    rig->way.aim = aim;
-    rig->way.groups = aim->loopback && aim->address.ss_family == AF_INET
-                              && plan->connections.addresses > 1
-                          ? plan->connections.addresses
-                          : 1;
-
-    lp_slab_start(&rig->flights, sizeof(lp_flight_t));
-    lp_slab_start(&rig->connections, sizeof(lp_connection_t));
-    lp_slab_start(&rig->answers, sizeof(lp_answer_t));
-    lp_queue_start(&rig->live);
-    lp_queue_start(&rig->waiting);
-    lp_queue_start(&rig->opening);
-    lp_queue_start(&rig->gone);
-    lp_queue_start(&rig->pool.idle);
-
-    drive->hold = plan->connections.hold;
     drive->factor = 1000;
     drive->last = -1;
     drive->end_ns = engine->start_ns
-                    + (int64_t) (lp_plan_seconds(plan) * 1e9);
-
-    rig->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (rig->epoll < 0) {
-        return fail(drive, errno);
-    }
-    if (raise_limit(rig, drive->hold) != 0) {
-        return fail(drive, EMFILE);
-    }
-    if (aim->tls) {
-        rig->way.tls = lp_tls_create(aim);
-        if (rig->way.tls == NULL) {
-            return fail(drive, errno);
-        }
+                    + (int64_t) (lp_plan_seconds(engine->plan) * 1e9);
+    if (error != 0) {
+        return fail(drive, error);
     }
 
-    drive->arrivals = lp_arrivals_create(plan, engine->population,
+    drive->arrivals = lp_arrivals_create(engine->plan, engine->population,
                                          engine->shard, engine->shards);
-    if (drive->arrivals == NULL || lp_pool_start(&rig->pool, rig->way.groups))
-    {
+    if (drive->arrivals == NULL) {
         return fail(drive, ENOMEM);
     }
 
     signal(SIGPIPE, SIG_IGN); /* OpenSSL writes without MSG_NOSIGNAL */
     prctl(PR_SET_TIMERSLACK, 1UL, 0UL, 0UL, 0UL);
     return 0;
-}
-
-
-/*
- * As many descriptors as the plan needs, or as there may be. With fewer than
- * are to be held the plan can't be run; with fewer than the most it can, and
- * whoever waits because of it is missed by the tool.
- */
-static int
-raise_limit(lp_rig_t *rig, unsigned hold)
-{
-    struct rlimit limit;
-    rlim_t        need;
-
-    rig->most = rig->engine->plan->connections.most;
-    if (rig->most < hold) {
-        rig->most = hold;
-    }
-
-    need = (rlim_t) rig->most + SPARE_FDS;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= need) {
-        return 0;
-    }
-
-    limit.rlim_cur = need;
-    if (limit.rlim_max < need) {
-        limit.rlim_max = need; /* may be forbidden */
-        if (setrlimit(RLIMIT_NOFILE, &limit) == 0) {
-            return 0;
-        }
-        getrlimit(RLIMIT_NOFILE, &limit);
-        limit.rlim_cur = limit.rlim_max;
-    }
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-    if (limit.rlim_cur >= need) {
-        return 0;
-    }
-
-    if (limit.rlim_cur <= (rlim_t) hold + SPARE_FDS) {
-        return -1;
-    }
-    rig->most = (unsigned) (limit.rlim_cur - SPARE_FDS);
-    rig->capped = 1;
-    return 0;
-}
-
-
-static void
-tear_down(drive_t *drive)
-{
-    lp_rig_t        *rig = &drive->rig;
-    lp_connection_t *connection;
-    lp_link_t       *link;
-
-    while ((connection = lp_pool_oldest(&rig->pool)) != NULL) {
-        lp_exchange_close(rig, connection);
-    }
-    while ((link = lp_queue_first(&rig->opening)) != NULL) {
-        lp_exchange_close(rig, lp_queue_thing(link, lp_connection_t, order));
-    }
-
-    lp_tls_destroy(rig->way.tls);
-    lp_arrivals_destroy(drive->arrivals);
-    lp_pool_free(&rig->pool);
-    lp_slab_free(&rig->answers);
-    lp_slab_free(&rig->connections);
-    lp_slab_free(&rig->flights);
-    if (rig->epoll >= 0) {
-        close(rig->epoll);
-    }
-    free(drive);
 }
 
 
@@ -378,7 +257,7 @@ hold_open(drive_t *drive, int64_t now)
     }
 
     drive->hold_ns = now + HOLD_EVERY;
-    for (i = 0; i < HOLD_AT_ONCE && rig->open < drive->hold; i++) {
+    for (i = 0; i < HOLD_AT_ONCE && rig->open < rig->hold; i++) {
         if (lp_exchange_open(rig, NULL, rig->open % rig->way.groups) != 0) {
             drive->hold_ns = now + HOLD_PAUSE;
             return;
@@ -496,13 +375,13 @@ next_moment(const drive_t *drive, int64_t now)
     if (drive->has_next) {
         moment = sooner(moment, rig->engine->start_ns + drive->next.at_ns);
     }
-    if (rig->open < drive->hold && !drive->stopped) {
+    if (rig->open < rig->hold && !drive->stopped) {
         moment = sooner(moment, drive->hold_ns);
     }
     if (rig->waiting.n > 0 && rig->shortage != 0) {
         moment = sooner(moment, rig->shortage_until);
     }
-    if (oldest != NULL && rig->open > drive->hold) {
+    if (oldest != NULL && rig->open > rig->hold) {
         moment = sooner(moment, oldest->since_ns + rig->idle_ns);
     }
 

@@ -210,6 +210,8 @@ ask(lp_rig_t *rig, lp_flight_t *flight)
     }
 
     flight->asked = 1;
+    flight->repeats = (uint8_t) lp_told_asked(rig->engine->told,
+                                              arrival->member, arrival->slot);
     flight->product = lp_population_shelf(
         population, lp_population_class_of(population, arrival->member),
         arrival->slot);
@@ -421,7 +423,6 @@ drop_answer(lp_rig_t *rig, lp_connection_t *connection)
 void
 lp_exchange_late(lp_rig_t *rig, int64_t now_ns)
 {
-    unsigned         hold = rig->engine->plan->connections.hold;
     lp_connection_t *connection;
     lp_link_t       *link;
 
@@ -433,7 +434,7 @@ lp_exchange_late(lp_rig_t *rig, int64_t now_ns)
         not_opened(rig, connection, LP_END_LATE);
     }
 
-    while (rig->open > hold) {
+    while (rig->open > rig->hold) {
         connection = lp_pool_oldest(&rig->pool);
         if (connection == NULL
             || now_ns - connection->since_ns < rig->idle_ns)
@@ -441,6 +442,21 @@ lp_exchange_late(lp_rig_t *rig, int64_t now_ns)
             break;
         }
         lp_exchange_close(rig, connection);
+    }
+}
+
+
+void
+lp_exchange_close_all(lp_rig_t *rig)
+{
+    lp_connection_t *connection;
+    lp_link_t       *link;
+
+    while ((connection = lp_pool_oldest(&rig->pool)) != NULL) {
+        lp_exchange_close(rig, connection);
+    }
+    while ((link = lp_queue_first(&rig->opening)) != NULL) {
+        lp_exchange_close(rig, lp_queue_thing(link, lp_connection_t, order));
     }
 }
 

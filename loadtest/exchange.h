@@ -27,6 +27,9 @@ void lp_exchange_close(lp_rig_t *rig, lp_connection_t *connection);
 /* Closes what took too long to open, and what is idle for too long. */
 void lp_exchange_late(lp_rig_t *rig, int64_t now_ns);
 
+/* When no click is in flight any more. */
+void lp_exchange_close_all(lp_rig_t *rig);
+
 /* After a batch of events: memory of connections that are gone. */
 void lp_exchange_sweep(lp_rig_t *rig);
 

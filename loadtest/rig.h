@@ -25,6 +25,7 @@ struct lp_flight_s {
     uint8_t          out;        /* sent, and may still be answered */
     uint8_t          retried;
     uint8_t          asked;      /* the file of what was told knows of it */
+    uint8_t          repeats;    /* and an earlier click has asked the same */
     uint32_t         product;    /* then */
 };
 
@@ -36,7 +37,8 @@ typedef struct {
     int64_t  connect_ns; /* time limits */
     int64_t  answer_ns;
     int64_t  idle_ns;
-    unsigned most;       /* connections that may be open */
+    unsigned hold;       /* connections opened ahead */
+    unsigned most;       /* that may be open */
     int      capped;     /* fewer than the plan has: descriptors */
 
     lp_way_t  way;
@@ -62,6 +64,13 @@ typedef struct {
     char          in[64 * 1024];
 } lp_rig_t;
 
+/* Returns 0, or an errno; lp_rig_end() is for both. */
+int lp_rig_start(lp_rig_t *rig, const lp_engine_t *engine);
+
+/* When all connections are closed. */
+void lp_rig_end(lp_rig_t *rig);
+
+/* CLOCK_MONOTONIC */
 int64_t lp_rig_now(void);
 
 #endif

@@ -47,16 +47,16 @@ lp_result_take(lp_result_t *result, const lp_score_t *score)
 double
 lp_result_quantile_ms(const lp_result_t *result, double share)
 {
-    return lp_quantile_of_all_ms(&result->schedule.h, lp_counts_ended(&result->counts),
-                                 share);
+    return lp_quantile_of_all_ms(&result->schedule.h,
+                                 lp_counts_ended(&result->counts), share);
 }
 
 
 double
 lp_second_quantile_ms(const lp_second_t *second, double share)
 {
-    return lp_quantile_of_all_ms(&second->latency.h, lp_counts_ended(&second->counts),
-                                 share);
+    return lp_quantile_of_all_ms(&second->latency.h,
+                                 lp_counts_ended(&second->counts), share);
 }
 
 

@@ -124,13 +124,13 @@ add_doubt(text_t *text, const lp_result_t *result)
     case LP_DOUBT_MISSED:
         add(text, "this machine was too slow to keep the schedule: %s of %s "
             "clicks could not be sent in time; use --cores 2, or more machines",
-            lp_thousands(n, result->missed_by_tool),
-            lp_thousands(of, counts->scheduled));
+            lp_grouped(n, result->missed_by_tool),
+            lp_grouped(of, counts->scheduled));
         break;
     default:
         add(text, "of %s clicks %s have no end, which is a fault of this tool",
-            lp_thousands(of, counts->scheduled),
-            lp_thousands(n, counts->scheduled > lp_counts_ended(counts)
+            lp_grouped(of, counts->scheduled),
+            lp_grouped(n, counts->scheduled > lp_counts_ended(counts)
                                 ? counts->scheduled - lp_counts_ended(counts)
                                 : lp_counts_ended(counts)
                                       - counts->scheduled));
@@ -150,8 +150,8 @@ add_pass(text_t *text, const lp_result_t *result)
     char n[LP_THOUSANDS_MAX], peak[LP_THOUSANDS_MAX];
 
     add(text, "%s clicks, planned peak %s/s: ",
-        lp_thousands(n, result->counts.scheduled),
-        lp_thousands(peak,
+        lp_grouped(n, result->counts.scheduled),
+        lp_grouped(peak,
                      (uint64_t) (lp_plan_peak(&result->plan)
                                      / (result->shards > 0 ? result->shards : 1)
                                  + 0.5)));
@@ -171,7 +171,7 @@ add_right(text_t *text, const lp_result_t *result)
     if (others == 0) {
         add(text, "every pupil got the right answer");
     } else {
-        add(text, "all but %s got the right answer", lp_thousands(n, others));
+        add(text, "all but %s got the right answer", lp_grouped(n, others));
     }
 }
 
@@ -281,7 +281,7 @@ add_wrong(text_t *text, uint64_t n, double allowed)
 {
     char number[LP_THOUSANDS_MAX];
 
-    add(text, "%s %s sent to somebody else's book", lp_thousands(number, n),
+    add(text, "%s %s sent to somebody else's book", lp_grouped(number, n),
         n == 1 ? "pupil was" : "pupils were");
     if (allowed >= 0) {
         add(text, " (allowed: %.0f)", allowed);
@@ -324,7 +324,7 @@ who_of(const char *name)
 
 
 const char *
-lp_thousands(char *dst, uint64_t n)
+lp_grouped(char *dst, uint64_t n)
 {
     char   digits[24];
     size_t len, i;

@@ -3,7 +3,7 @@
  * shelf, of which any is as likely as the next: that some products are more
  * popular is in the shelves. Where the plan asks for activations, or for more
  * or fewer denied clicks than the population has, holds are looked at until
- * one fits: of the member's shelf first, then of others' of the same class (whose
+ * one fits: of the member's shelf first, then of others' of the class (whose
  * shelf it is too, so that it need not be made anew), a bounded number of
  * times: a population without such rights costs time but no standstill.
  */

@@ -52,7 +52,7 @@ grow_fields(const lp_plan_field_t *field, void *of, lp_field_grows_t grows,
         if (field->kind == LP_FIELD_WHOLE) {
             value = fmin(ceil(value), 4e9); /* as far as an unsigned holds */
         }
-        lp_field_set(field, of, value);
+        lp_field_put(field, of, value);
     }
 }
 

@@ -237,20 +237,17 @@ invert_bell(const lp_segment_t *segment, double clicks, double x)
 
     for (i = 0; i < NEWTON_MAX; i++) {
         off = clicks_in(segment, x) - clicks;
+        next = x - off / rate_in(segment, x);
+        /* what is still wrong then is of the order of this step squared */
+        if (off == 0 || fabs(next - x) < 1e-6 * fmin(segment->sigma, 1)) {
+            return off == 0 ? x : fmax(next, 0);
+        }
         if (off > 0) {
             high = x;
         } else {
             low = x;
         }
-        next = x - off / rate_in(segment, x);
-        if (!(next > low && next < high)) {
-            next = low + (high - low) / 2;
-        }
-        /* its error is then of the order of this squared */
-        if (fabs(next - x) < 1e-6 * fmin(segment->sigma, 1)) {
-            return next;
-        }
-        x = next;
+        x = next > low && next < high ? next : low + (high - low) / 2;
     }
     return x;
 }

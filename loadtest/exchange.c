@@ -43,6 +43,7 @@ lp_exchange_open(lp_rig_t *rig, lp_flight_t *flight, unsigned group)
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
     };
     lp_connection_t *connection = lp_slab_take(&rig->connections);
+    int64_t          began = lp_rig_now();
     int              error;
 
     if (connection == NULL) {
@@ -64,7 +65,7 @@ lp_exchange_open(lp_rig_t *rig, lp_flight_t *flight, unsigned group)
     }
 
     rig->shortage = 0;
-    connection->since_ns = lp_rig_now();
+    connection->since_ns = began;
     connection->flight = flight;
     if (flight != NULL) {
         flight->connection = connection;

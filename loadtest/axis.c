@@ -146,6 +146,12 @@ lp_axis_times(lp_axis_t *axis, double low, double high, int never)
     }
 }
 
+int
+lp_axis_hours(const lp_axis_t *axis)
+{
+    return axis->high >= 3600;
+}
+
 void
 lp_axis_clock(lp_axis_t *axis, double last)
 {
@@ -166,7 +172,10 @@ lp_axis_clock(lp_axis_t *axis, double last)
         if (new == NULL) {
             break;
         }
-        (void) lp_figure_clock(new->label, new->at);
+
+        /* 1:30 of minutes or of hours. */
+        (void) lp_figure_clock(new->label,
+                               lp_axis_hours(axis) ? new->at / 60 : new->at);
         new->spare = n % 2;
     }
 }

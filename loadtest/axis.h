@@ -30,8 +30,10 @@ void lp_axis_counts(lp_axis_t *axis, double highest);
    highest tick is of what never ended: INFINITY. */
 void lp_axis_times(lp_axis_t *axis, double low, double high, int never);
 
-/* Seconds since the beginning, up to and including last. */
+/* Seconds since the beginning, up to and including last. Its ticks read min:s,
+   or h:min where lp_axis_hours() says so: from an hour on. */
 void lp_axis_clock(lp_axis_t *axis, double last);
+int lp_axis_hours(const lp_axis_t *axis);
 
 /* Shares of so many values as percentiles, as wide as 1 / (1 - share): 90, 99
    and 99.9 % are as far from each other. A value on it is 1 / (1 - share). */

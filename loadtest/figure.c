@@ -129,14 +129,18 @@ lp_figure_time(char dst[LP_FIGURE_MAX], double us)
     return dst;
 }
 
-/* So many digits that three of them say something, of what is less: the part,
-   or what is left of the whole. */
+/* So many digits that two of them say something, of what is less: the part, or
+   what is left of the whole. */
 static int
 digits_of(double percent)
 {
     int digits;
 
-    for (digits = 1; digits < 6 && percent < 9.95 * pow(10, 1 - digits);) {
+    if (percent >= 9.95) {
+        return 1;
+    }
+
+    for (digits = 2; digits < 8 && percent < 9.95 * pow(10, -digits);) {
         digits++;
     }
 

@@ -85,6 +85,9 @@ int lp_page_never(const lp_series_t *series, lp_page_value_t value,
 size_t lp_page_curve(const lp_histogram_t *histogram, uint64_t all, double *x,
                      double *y);
 
+/* What an axis of time is called. */
+const char *lp_page_along(const lp_axis_t *clock);
+
 /* How an end reads, "wrong redirect"; and what it means. */
 const char *lp_page_end_name(lp_end_t end);
 const char *lp_page_end_words(lp_end_t end);

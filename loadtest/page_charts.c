@@ -24,8 +24,7 @@ begin_chart(lp_chart_t *chart, const lp_page_run_t *run, const char *id)
     memset(chart, 0, sizeof(*chart));
     chart->id = id;
     lp_axis_clock(&chart->x, (double) run->points.n * run->points.width);
-    chart->along = chart->x.high < 3600 ? "since the beginning, min:s"
-                                        : "since the beginning, h:min:s";
+    chart->along = lp_page_along(&chart->x);
 
     result = run->result;
     for (i = 0; i < result->n_marks
@@ -204,6 +203,18 @@ rate_chart(FILE *out, const lp_page_run_t *run, lp_chart_t *chart)
 
 /* --- latencies --- */
 
+static double
+lowest_p99(const lp_point_t *point)
+{
+    return point->p99_lowest;
+}
+
+static double
+highest_p99(const lp_point_t *point)
+{
+    return point->p99_highest;
+}
+
 /* "912 ms, at 1:02": the worst of a value. */
 static const char *
 worst(char dst[2 * LP_FIGURE_MAX + 8], const lp_series_t *points,
@@ -234,20 +245,8 @@ latency_words(char words[512], const lp_page_run_t *run)
                     "worst: %s. The time for 99 %% of the clicks (p99) at its "
                     "worst: %s. The slowest answer: %s.",
                     worst(p50, &run->points, lp_page_p50),
-                    worst(p99, &run->points, lp_page_p99),
+                    worst(p99, &run->points, highest_p99),
                     worst(max, &run->points, lp_page_max));
-}
-
-static double
-lowest_p99(const lp_point_t *point)
-{
-    return point->p99_lowest;
-}
-
-static double
-highest_p99(const lp_point_t *point)
-{
-    return point->p99_highest;
 }
 
 enum { TIMES, LOWEST, HIGHEST, P50, P90, P99, MAX, ARRAYS };
@@ -269,7 +268,7 @@ draw_latencies(FILE *out, const lp_page_run_t *run, lp_chart_t *chart,
 
     n = run->points.n;
     x = array[TIMES];
-    never = lp_page_never(&run->points, lp_page_p99, &at);
+    never = lp_page_never(&run->points, highest_p99, &at);
     begin_chart(chart, run, "latency");
     latency_words(words, run);
     chart->title = "Latencies over time, from the scheduled moment";
@@ -423,7 +422,7 @@ write_end_details(FILE *out, const lp_page_run_t *run)
         }
     }
 
-    write_details(out, run, "Clicks by how they ended", columns, n);
+    write_details(out, run, "How clicks ended over time", columns, n);
 }
 
 /* All clicks; and where not all were right a second chart of the others, which

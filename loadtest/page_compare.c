@@ -311,8 +311,7 @@ overlay_axes(lp_chart_t *chart, const lp_overlay_t *overlay,
     }
 
     lp_axis_clock(&chart->x, last);
-    chart->along = last < 3600 ? "since the beginning, min:s"
-                               : "since the beginning, h:min:s";
+    chart->along = lp_page_along(&chart->x);
     if (overlay->is_time) {
         lp_axis_times(&chart->y, lowest, highest, never);
     } else {

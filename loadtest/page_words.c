@@ -55,6 +55,13 @@ static const lp_word_t checks[] = {
 };
 
 const char *
+lp_page_along(const lp_axis_t *clock)
+{
+    return lp_axis_hours(clock) ? "since the beginning, h:min"
+                                : "since the beginning, min:s";
+}
+
+const char *
 lp_page_end_name(lp_end_t end)
 {
     return ends[end].name;

@@ -80,6 +80,10 @@ test_a_share_is_never_rounded_to_nothing_or_all(void **state)
     assert_string_equal(lp_figure_share(figure, 0, 0), "-");
     assert_string_equal(lp_figure_share(figure, 1, 1000), "0.1 %");
     assert_string_equal(lp_figure_share(figure, 1, 3), "33.3 %");
+    assert_string_equal(lp_figure_share(figure, 3714, 1e5), "3.71 %");
+    assert_string_equal(lp_figure_share(figure, 464, 1e5), "0.46 %");
+    assert_string_equal(lp_figure_share(figure, 99999028, 1e8),
+                        "99.99903 %");
     assert_string_equal(lp_figure_share(figure, 999999, 1e6), "99.9999 %");
     assert_string_equal(lp_figure_share(figure, 1, 1e12), "< 0.000001 %");
     assert_string_equal(lp_figure_share(figure, 1e12 - 1, 1e12),

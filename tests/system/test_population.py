@@ -17,7 +17,7 @@ import pytest
 from lib import http, names
 from lib.edge import LOGIN, Edge
 from lib.nginx import BUILD
-from lib.process import REPOSITORY, children, eventually
+from lib.process import REPOSITORY, alive, children, eventually
 
 PROGRAM = BUILD / "leerpoort-load"
 LIBRARIES = ["-lssl", "-lhiredis", "-lcurl", "-lm", "-lcrypto", "-ljansson"]
@@ -312,11 +312,11 @@ def test_a_wrong_option_is_named_with_what_is_allowed(tmp_path, words, said):
 
 # --- broken off --------------------------------------------------------------
 
-def begun(folder, *words, pupils=8000):
+def begun(folder, *words, pupils=12000):
     """A run that has begun to mint, and is slow at it."""
     child = subprocess.Popen(
         [PROGRAM, "population", folder, "--pupils", str(pupils), "--alg",
-         "RS512", "--jobs", "2", *words], stderr=subprocess.PIPE,
+         "RS512", "--jobs", "1", *words], stderr=subprocess.PIPE,
         stdout=subprocess.PIPE, text=True)
     part = folder / "tokens.bin.part"
 
@@ -340,16 +340,16 @@ def test_what_is_broken_off_goes_on(tmp_path, number):
     child.send_signal(number)
     _, said = child.communicate(timeout=60)
     eventually("nobody is left", lambda: not any(
-        pathlib.Path(f"/proc/{pid}").exists() for pid in forked), 20)
+        alive(pid) for pid in forked), 20)
     assert not (folder / "tokens.bin").exists()
     before = {i: token for i, token in enumerate(
         tokens_of(folder, "tokens.bin.part")) if token}
-    assert 0 < len(before) < 8320
+    assert 0 < len(before) < 12480
     if number != signal.SIGKILL:
         assert child.returncode == 1
-        assert (f"broken off: {len(before)} of 8320 tokens are minted"
+        assert (f"broken off: {len(before)} of 12480 tokens are minted"
                 in said), said
-    again = make(folder, "--alg", "RS512", pupils=8000)
+    again = make(folder, "--alg", "RS512", pupils=12000)
     assert f"{len(before)} tokens are there already" in again.stderr
     tokens = tokens_of(folder)
     assert all(tokens) and {i: tokens[i] for i in before} == before
@@ -361,7 +361,7 @@ def test_two_at_once_do_not_mix(tmp_path):
     folder = tmp_path / "p"
     child = begun(folder)
     try:
-        for words in (["population", folder, "--pupils", 8000, "--alg",
+        for words in (["population", folder, "--pupils", 12000, "--alg",
                        "RS512"], ["mint", folder]):
             assert "another leerpoort-load" in run(*words, code=1).stderr
     finally:

@@ -20,7 +20,7 @@ typedef struct {
 } lp_rehearsed_t;
 
 /*
- * Whether a population may be loaded here: looks at names of keys. LP_YES; LP_NO
+ * Whether a population may be loaded here, by the names of keys. LP_YES; LP_NO
  * after saying whose Redis it is.
  */
 int lp_rehearsed_claim(lp_rehearsed_t *rehearsed, lp_store_t *store,

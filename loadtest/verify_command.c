@@ -1,3 +1,237 @@
-#include "load_commands.h"
+/*
+ * leerpoort-load verify: after a run, what clients were told = the journal =
+ * Redis. docs/verify.md says what this proves, and how.
+ */
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include <jansson.h>
+
+#include "../workers/holder.h"
 #include "../workers/say.h"
-int lp_load_verify(const lp_args_t *args){(void) args; lp_say("not there yet"); return LP_NO;}
+#include "../workers/store_args.h"
+#include "load_commands.h"
+#include "verify.h"
+
+#define TIMEOUT_MS 30000
+#define PATH_ROOM  4096
+
+static int check(const lp_args_t *args);
+static int open_all(lp_verify_t *verify, const lp_args_t *args);
+static int remember(lp_verify_t *verify);
+static int compare(lp_verify_t *verify);
+static int read_api(lp_verify_t *verify, const char *folder);
+static uint64_t count_of(const json_t *object, const char *name);
+static int conclude(const lp_verify_t *verify);
+static void sentence(char *dst, size_t size, const lp_verify_t *verify);
+static int print_json(const lp_verify_t *verify, const char *text);
+static void close_all(lp_verify_t *verify);
+
+int
+lp_load_verify(const lp_args_t *args)
+{
+    static lp_verify_t verify; /* big */
+    int                rc;
+
+    rc = check(args);
+    if (rc != LP_YES) {
+        return rc;
+    }
+
+    memset(&verify, 0, sizeof(verify));
+    verify.args = args;
+    rc = open_all(&verify, args);
+    if (rc == LP_YES) {
+        rc = lp_rehearsed_check(&verify.rehearsed, verify.store,
+                                verify.holdings.population);
+    }
+    if (rc == LP_YES) {
+        verify.holdings.sold = verify.rehearsed.sold;
+        verify.holdings.party = lp_span_of(verify.rehearsed.party);
+        rc = args->value[LP_LOAD_BEFORE] != NULL ? remember(&verify)
+                                                 : compare(&verify);
+    }
+    close_all(&verify);
+
+    return rc;
+}
+
+static int
+check(const lp_args_t *args)
+{
+    int before = args->value[LP_LOAD_BEFORE] != NULL;
+    int run = args->value[LP_LOAD_RUN] != NULL;
+
+    if (before == run) {
+        return lp_args_refuse(args, "--run names the run to look at; --before "
+                                    "remembers the totals of usage instead");
+    }
+
+    return LP_YES;
+}
+
+static int
+open_all(lp_verify_t *verify, const lp_args_t *args)
+{
+    lp_population_t *population = lp_population_open(args->operand);
+    lp_pepper_t     *pepper;
+    int              rc;
+
+    verify->holdings.population = population;
+    if (population == NULL) {
+        return LP_NO;
+    }
+
+    pepper = lp_holder_pepper(args->value[LP_OPT_PEPPER]);
+    if (pepper == NULL) {
+        return LP_NO;
+    }
+
+    lp_holdings_init(&verify->holdings, population, pepper);
+    rc = lp_store_of_args(&verify->store, args, TIMEOUT_MS);
+
+    return rc == LP_YES ? lp_store_of_args(&verify->aside, args, TIMEOUT_MS)
+                        : rc;
+}
+
+static int
+remember(lp_verify_t *verify)
+{
+    const lp_population_t *population = verify->holdings.population;
+
+    return lp_usage_now(&verify->now, verify->store, population, 0) == 0
+                   && lp_usage_before_write(&verify->now,
+                                            verify->args->operand,
+                                            population) == 0
+               ? LP_YES : LP_NO;
+}
+
+static int
+compare(lp_verify_t *verify)
+{
+    const char            *run = verify->args->value[LP_LOAD_RUN];
+    const lp_population_t *population = verify->holdings.population;
+
+    verify->told = lp_told_open(run, population);
+    if (verify->told == NULL || read_api(verify, run) != 0
+        || lp_usage_before_read(&verify->before, verify->args->operand,
+                                population) != 0
+        || lp_verify_wait(verify) != 0 || lp_verify_people(verify) != 0
+        || lp_verify_journal(verify) != 0 || lp_verify_usage(verify) != 0) {
+        return LP_NO;
+    }
+
+    return conclude(verify);
+}
+
+/* A run that only left told.bin had no sellers. */
+static int
+read_api(lp_verify_t *verify, const char *folder)
+{
+    json_t *json;
+    char    path[PATH_ROOM];
+
+    if (snprintf(path, sizeof(path), "%s/run.json", folder) >= PATH_ROOM) {
+        lp_say("the name of the run's folder is too long");
+        return -1;
+    }
+
+    json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    verify->api.requests = count_of(json, "requests");
+    verify->api.errors = count_of(json, "errors");
+    verify->api.lines = count_of(json, "lines");
+    json_decref(json);
+
+    return 0;
+}
+
+static uint64_t
+count_of(const json_t *object, const char *name)
+{
+    json_int_t n = json_integer_value(
+        json_object_get(json_object_get(object, "api"), name));
+
+    return n > 0 ? (uint64_t) n : 0;
+}
+
+static int
+conclude(const lp_verify_t *verify)
+{
+    char text[512];
+
+    sentence(text, sizeof(text), verify);
+    if (verify->args->value[LP_OPT_JSON] != NULL) {
+        if (print_json(verify, text) != 0) {
+            lp_say("out of memory");
+            return LP_NO;
+        }
+    } else {
+        lp_findings_say(&verify->findings);
+        printf("%s\n", text);
+    }
+
+    return verify->findings.all == 0 ? LP_YES : LP_NO;
+}
+
+static void
+sentence(char *dst, size_t size, const lp_verify_t *verify)
+{
+    if (verify->findings.all > 0) {
+        snprintf(dst, size,
+                 "DIFFERENT: %" PRIu64 " differences between what clients "
+                 "were told and what Redis holds of %" PRIu64 " people.",
+                 verify->findings.all, verify->people);
+        return;
+    }
+
+    snprintf(dst, size,
+             "THE SAME: %" PRIu64 " redirects told (%" PRIu64 " clicks "
+             "unheard), %" PRIu64 " counted; %" PRIu64 " licences of %" PRIu64
+             " people, %" PRIu64 " of them new, each asked for, with %" PRIu64
+             " journal records.",
+             verify->redirects, verify->unheard, verify->counted,
+             verify->licences, verify->people, verify->activations,
+             verify->journal);
+}
+
+static int
+print_json(const lp_verify_t *verify, const char *text)
+{
+    json_t *json;
+    int     rc;
+
+    json = json_pack(
+        "{s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
+        "same", verify->findings.all == 0, "sentence", text,
+        "people", (json_int_t) verify->people,
+        "licences", (json_int_t) verify->licences,
+        "activations", (json_int_t) verify->activations,
+        "fromOpenRights", (json_int_t) verify->from_open,
+        "journal", (json_int_t) verify->journal,
+        "undelivered", (json_int_t) verify->waiting,
+        "redirects", (json_int_t) verify->redirects,
+        "unheard", (json_int_t) verify->unheard,
+        "counted", (json_int_t) verify->counted,
+        "untallied", (json_int_t) verify->untallied,
+        "differences", lp_findings_json(&verify->findings));
+    rc = json == NULL ? -1 : json_dumpf(json, stdout, JSON_INDENT(2));
+    if (rc == 0) {
+        fputc('\n', stdout);
+    }
+    json_decref(json);
+
+    return rc;
+}
+
+static void
+close_all(lp_verify_t *verify)
+{
+    lp_told_close(verify->told);
+    lp_usage_before_free(&verify->before);
+    lp_usage_before_free(&verify->now);
+    lp_store_destroy(verify->store);
+    lp_store_destroy(verify->aside);
+    lp_pepper_destroy(verify->holdings.pepper);
+    lp_population_close((lp_population_t *) verify->holdings.population);
+}

@@ -1,0 +1,205 @@
+/*
+ * Each activation has exactly one record in a journal: it is written in the
+ * transaction that makes the licence. The relay takes records away when they
+ * are delivered, but Redis keeps how many there ever were, so that they can be
+ * counted afterwards. Sellers' messages during the run have records too, their
+ * confirmations: then the count has bounds only.
+ *
+ * What waits is looked at one by one: an entitlement that is not a whole
+ * school's has one record of its activation, wherever it is. They move from
+ * journals to outboxes to dead letters, all or none: whoever reads in the
+ * opposite direction sees none of them twice.
+ */
+
+#include "verify.h"
+
+#include <stdio.h>
+
+#include "../workers/names.h"
+#include "../workers/outbox.h"
+#include "../workers/say.h"
+#include "../workers/store_args.h"
+
+#define PAGE        lp_span("500")
+#define ID_ROOM     64
+#define PARTIES_MAX 1000
+
+typedef struct {
+    lp_verify_t *verify;
+    lp_names_t   seen; /* entitlements with an activation that waits */
+} letters_t;
+
+static void count(lp_verify_t *verify);
+static int read_waiting(lp_verify_t *verify);
+static int read_boxes(letters_t *letters, const char *kind);
+static int read_stream(letters_t *letters, lp_span_t key);
+static int see_letter(letters_t *letters, const redisReply *fields);
+static lp_span_t value_of(const redisReply *fields, const char *name);
+
+int
+lp_verify_journal(lp_verify_t *verify)
+{
+    if (lp_verify_totals(verify) != 0 || read_waiting(verify) != 0) {
+        return -1;
+    }
+
+    count(verify);
+
+    return 0;
+}
+
+/* Without a party nobody is told, and nothing is written. */
+static void
+count(lp_verify_t *verify)
+{
+    int      told = verify->rehearsed.sold
+                    || verify->rehearsed.party[0] != '\0';
+    uint64_t least = told ? verify->activations : 0, most = least;
+
+    verify->journal = verify->now.journal - verify->before.journal;
+    if (verify->api.errors > 0) {
+        most = UINT64_MAX; /* what came of them is not known */
+    } else {
+        most += verify->api.requests + verify->api.lines;
+    }
+
+    if (verify->now.journal < verify->before.journal) {
+        lp_find(&verify->findings, LP_FOUND_JOURNAL,
+                "a journal was made anew since the totals were remembered");
+    } else if (verify->journal < least || verify->journal > most) {
+        lp_find(&verify->findings, LP_FOUND_JOURNAL,
+                "%llu activations, and %llu records in the journals%s",
+                (unsigned long long) verify->activations,
+                (unsigned long long) verify->journal,
+                verify->api.requests > 0
+                    ? " with the confirmations of the sellers' messages" : "");
+    }
+}
+
+static int
+read_waiting(lp_verify_t *verify)
+{
+    letters_t letters = {.verify = verify};
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, 0};
+    unsigned  i;
+    int       rc;
+
+    rc = read_boxes(&letters, "dead");
+    if (rc == 0) {
+        rc = read_boxes(&letters, "outbox");
+    }
+    for (i = 0; i < LP_SHARDS && rc == 0; i++) {
+        key.len = lp_key_journal(name, i);
+        rc = read_stream(&letters, key);
+    }
+    verify->waiting = letters.seen.n;
+    lp_names_free(&letters.seen);
+
+    return rc;
+}
+
+/* Of each party that ever had one. */
+static int
+read_boxes(letters_t *letters, const char *kind)
+{
+    const redisReply *parties;
+    lp_span_t         oin;
+    char              key[LP_OUTBOX_KEY_MAX];
+    size_t            i;
+
+    parties = lp_store_ask(letters->verify->aside,
+                           LP_WORDS(lp_span("SMEMBERS"),
+                                    lp_span(LP_OUTBOX_PARTIES)));
+    if (parties == NULL) {
+        lp_store_say(letters->verify->aside);
+        return -1;
+    }
+
+    for (i = 0; i < parties->elements && i < PARTIES_MAX; i++) {
+        oin = lp_store_text(parties->element[i]);
+        if (lp_oin_valid(oin)
+            && read_stream(letters, lp_outbox_key(key, kind, oin)) != 0) {
+            return -1;
+        }
+    }
+
+    return 0;
+}
+
+static int
+read_stream(letters_t *letters, lp_span_t key)
+{
+    lp_store_t       *store = letters->verify->store;
+    const redisReply *page, *one;
+    lp_span_t         id;
+    char              from[ID_ROOM] = "-";
+    size_t            i;
+
+    do {
+        page = lp_store_ask(store, LP_WORDS(lp_span("XRANGE"), key,
+                                            lp_span_of(from), lp_span("+"),
+                                            lp_span("COUNT"), PAGE));
+        if (page == NULL) {
+            lp_store_say(store);
+            return -1;
+        }
+        for (i = 0; i < page->elements; i++) {
+            one = page->element[i];
+            if (one->type != REDIS_REPLY_ARRAY || one->elements != 2) {
+                continue;
+            }
+            id = lp_store_text(one->element[0]);
+            snprintf(from, sizeof(from), "(%.*s", (int) id.len, id.data);
+            if (see_letter(letters, one->element[1]) != 0) {
+                return -1;
+            }
+        }
+    } while (page->elements > 0);
+
+    return 0;
+}
+
+static int
+see_letter(letters_t *letters, const redisReply *fields)
+{
+    lp_span_t entitlement = value_of(fields, "entitlement");
+    uint32_t  known = letters->seen.n, number;
+
+    if (!lp_span_equal(value_of(fields, "kind"), lp_span("activation"))
+        || lp_span_equal(value_of(fields, "type"), lp_span("school-open"))) {
+        return 0;
+    }
+
+    number = lp_names_add(&letters->seen, entitlement);
+    if (number == LP_NAMES_FULL) {
+        lp_say("out of memory");
+        return -1;
+    }
+    if (number < known) {
+        lp_find(&letters->verify->findings, LP_FOUND_JOURNAL,
+                "school %.*s, product %.*s: two records of one activation",
+                (int) value_of(fields, "school").len,
+                value_of(fields, "school").data,
+                (int) value_of(fields, "product").len,
+                value_of(fields, "product").data);
+    }
+
+    return 0;
+}
+
+static lp_span_t
+value_of(const redisReply *fields, const char *name)
+{
+    size_t i;
+
+    for (i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements;
+         i += 2) {
+        if (lp_span_equal(lp_store_text(fields->element[i]),
+                          lp_span_of(name))) {
+            return lp_store_text(fields->element[i + 1]);
+        }
+    }
+
+    return lp_span("");
+}

@@ -26,7 +26,7 @@ typedef struct {
 } lp_aim_t;
 
 typedef struct {
-    const lp_plan_t       *plan;
+    const lp_plan_t       *plan; /* its connections: this engine's part */
     const lp_population_t *population;
     const lp_aim_t        *aim;
     unsigned    shard, shards;

@@ -1,6 +1,6 @@
 /*
- * What an engine works with, put together and taken apart. Of the connections
- * that a plan has, each engine gets its share, on whatever machine it is.
+ * What an engine works with, put together and taken apart. The connections of
+ * its plan are the engine's own: whoever starts several gives each its share.
  */
 
 #include "rig.h"
@@ -15,7 +15,6 @@
 #define SPARE_FDS 64 /* descriptors that are no connection */
 
 static void take_plan(lp_rig_t *rig);
-static unsigned share_of(const lp_engine_t *engine, unsigned n);
 static int raise_limit(lp_rig_t *rig);
 
 
@@ -66,10 +65,10 @@ take_plan(lp_rig_t *rig)
     rig->connect_ns = (int64_t) (plan->connections.connect_s * 1e9);
     rig->answer_ns = (int64_t) (plan->connections.answer_s * 1e9);
     rig->idle_ns = (int64_t) (plan->connections.idle_s * 1e9);
-    rig->hold = share_of(rig->engine, plan->connections.hold);
-    rig->most = share_of(rig->engine, plan->connections.most);
-    if (rig->most == 0) {
-        rig->most = 1;
+    rig->hold = plan->connections.hold;
+    rig->most = plan->connections.most;
+    if (rig->most < rig->hold) {
+        rig->most = rig->hold;
     }
 
     rig->way.aim = aim;
@@ -79,13 +78,6 @@ take_plan(lp_rig_t *rig)
     {
         rig->way.groups = plan->connections.addresses;
     }
-}
-
-
-static unsigned
-share_of(const lp_engine_t *engine, unsigned n)
-{
-    return n / engine->shards + (engine->shard < n % engine->shards);
 }
 
 

@@ -44,6 +44,11 @@ _Static_assert(LP_COARSE_BUCKETS == (LP_HISTOGRAM_TOP - LP_COARSE_BITS + 2)
                                         << (LP_COARSE_BITS - 1),
                "HdrHistogram's countsArrayLength of 2 digits");
 
+/* Its room is known where it lies in another struct: lp_fine_t, lp_coarse_t. */
+#ifdef __clang__
+#pragma clang diagnostic ignored "-Wgnu-variable-sized-type-not-at-end"
+#endif
+
 /*
  * May lie in shared memory: no pointer. One writer. Use lp_fine_t and
  * lp_coarse_t; the functions take the part that both begin with.

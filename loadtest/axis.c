@@ -119,22 +119,18 @@ lp_axis_times(lp_axis_t *axis, double low, double high, int never)
 
     decades = log10(axis->high / axis->low);
 
-    for (at = axis->low; at < axis->high * 1.01;
-         at = round_up(at * 1.5))
-    {
+    at = axis->low;
+    while (at < axis->high * 1.01 && axis->n_ticks < LP_TICKS_MAX) {
         first = fabs(log10(at) - round(log10(at))) < 1e-6;
-        if (!first && decades > 5) {
-            continue;
-        }
 
-        new = tick(axis, at);
-        if (new == NULL) {
-            break;
+        if (first || decades <= 5) {
+            new = tick(axis, at);
+            if (first || decades < 2.5) {
+                time_label(new->label, at);
+            }
+            new->spare = !first;
         }
-        if (first || decades < 2.5) {
-            time_label(new->label, at);
-        }
-        new->spare = !first;
+        at = round_up(at * 1.5);
     }
 
     if (never) {

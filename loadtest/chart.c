@@ -13,6 +13,7 @@
 
 #define SIDE     1000 /* of the square that is stretched */
 #define PIN_ROWS 3    /* of numbers above each other where pins are near */
+#define PIN_HEIGHT 20 /* of a row, as in page_style.c */
 #define PIN_NEAR 0.07 /* of the width: as far as two numbers need on a phone */
 
 static const char *const looks[] = {
@@ -272,6 +273,7 @@ pin_rows(const lp_chart_t *chart, unsigned row[LP_PINS_MAX])
     return rows;
 }
 
+/* All lines first: none goes through the number of another. */
 static void
 write_pins(FILE *out, const lp_chart_t *chart, const unsigned *row)
 {
@@ -287,12 +289,19 @@ write_pins(FILE *out, const lp_chart_t *chart, const unsigned *row)
 
     for (i = 0; i < chart->n_pins; i++) {
         x = 100 * lp_axis_place(&chart->x, chart->pin[i].x);
-        y = -11 - 20 * (int) row[i];
         (void) fprintf(out,
                        "<line x1=\"%.2f%%\" x2=\"%.2f%%\" y1=\"%d\" "
-                       "y2=\"100%%\"/>\n<circle cx=\"%.2f%%\" cy=\"%d\" "
-                       "r=\"9\"/>\n<text x=\"%.2f%%\" y=\"%d\">%u</text>\n",
-                       x, x, y + 9, x, y, x, y + 4, chart->pin[i].number);
+                       "y2=\"100%%\"/>\n",
+                       x, x, -2 - PIN_HEIGHT * (int) row[i]);
+    }
+
+    for (i = 0; i < chart->n_pins; i++) {
+        x = 100 * lp_axis_place(&chart->x, chart->pin[i].x);
+        y = -11 - PIN_HEIGHT * (int) row[i];
+        (void) fprintf(out,
+                       "<circle cx=\"%.2f%%\" cy=\"%d\" r=\"9\"/>\n"
+                       "<text x=\"%.2f%%\" y=\"%d\">%u</text>\n",
+                       x, y, x, y + 4, chart->pin[i].number);
     }
 
     (void) fputs("</g>\n", out);

@@ -99,7 +99,9 @@ const char lp_html_style[] =
     ".plot .x{text-anchor:middle}.plot .x.end{text-anchor:end}\n"
     ".grid line{stroke:var(--rule)}.grid .fine,.along line{"
     "stroke:var(--grid)}\n"
-    ".plot text.limit{text-anchor:end;fill:var(--ink)}\n"
+    ".plot text.limit{text-anchor:end;fill:var(--ink);"
+    "paint-order:stroke;stroke:var(--paper);stroke-width:5px;"
+    "stroke-linejoin:round}\n"
     "line.limit{stroke:var(--ink);stroke-width:1.5;"
     "stroke-dasharray:2 3}\n"
     ".pins line{stroke:var(--ink);stroke-width:1.2;"
@@ -144,6 +146,7 @@ const char lp_html_style[] =
     ".figures{grid-template-columns:1fr 1fr}"
     ".facts{grid-template-columns:1fr;gap:0}.facts dd{margin:0 0 .5rem}"
     "th,td{padding-right:.7rem}td{min-width:3rem}"
+    "td:not([class]){min-width:11rem}"
     "tbody th{min-width:7.5rem}details tbody th{min-width:3rem}}\n"
     /* paper */
     "@media print{body{font-size:10.5pt}main{max-width:none;padding:0}"

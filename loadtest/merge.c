@@ -282,7 +282,8 @@ note_trouble(lp_result_t *sum, const lp_result_t *part)
     }
 
     snprintf(sum->trouble, sizeof(sum->trouble), "part %u by itself: %.220s",
-             part->shard + 1, part->trouble[0] != '\0' ? part->trouble : sentence);
+             part->shard + 1,
+             part->trouble[0] != '\0' ? part->trouble : sentence);
 }
 
 

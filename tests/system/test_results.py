@@ -266,7 +266,7 @@ def test_shards_of_different_runs_are_not_added_up(tmp_path, rng):
     spoiled.json["run"].update(shard=0, shards=1)
     spoiled.write()
     refused("is a whole run", spoiled, shards[0])
-    refused("run.json: No such file", shards[0], tmp_path / "nowhere")
+    refused("nowhere: No such file", shards[0], tmp_path / "nowhere")
 
 
 def test_merge_says_that_clocks_were_apart_and_overwrites_nothing(

@@ -90,7 +90,9 @@ heard(char *dst, size_t size)
 static void
 test_a_result_is_read_back_as_it_was(void **state)
 {
-    lp_result_t *run = good_result(), *back = good_result();
+    lp_result_t      *run = good_result(), *back = good_result();
+    const lp_check_t *check;
+    unsigned          i;
 
     (void) state;
 
@@ -122,8 +124,13 @@ test_a_result_is_read_back_as_it_was(void **state)
     assert_string_equal(back->conclusion.sentence, run->conclusion.sentence);
     assert_int_equal(back->conclusion.pass, run->conclusion.pass);
     assert_int_equal(back->conclusion.n_checks, run->conclusion.n_checks);
-    assert_memory_equal(back->conclusion.checks, run->conclusion.checks,
-                        sizeof(run->conclusion.checks));
+    for (i = 0; i < run->conclusion.n_checks; i++) {
+        check = &run->conclusion.checks[i];
+        assert_string_equal(back->conclusion.checks[i].name, check->name);
+        assert_true(back->conclusion.checks[i].limit == check->limit);
+        assert_true(back->conclusion.checks[i].value == check->value);
+        assert_int_equal(back->conclusion.checks[i].broken, check->broken);
+    }
     assert_memory_equal(&back->counts, &run->counts, sizeof(run->counts));
     assert_memory_equal(&back->schedule, &run->schedule, sizeof(run->schedule));
     assert_memory_equal(&back->api, &run->api, sizeof(run->api));

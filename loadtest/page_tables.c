@@ -358,8 +358,8 @@ slip_facts(FILE *out, const lp_result_t *result)
     (void) snprintf(words, sizeof(words),
                     "99 %% of clicks were handled so soon after their moment. "
                     "Beyond %s the run would be INVALID.",
-                    lp_figure_time(limit,
-                                   1000 * result->plan.honesty.slip_p99_ms));
+                    lp_page_check_value(limit, "slip_p99_ms",
+                                        result->plan.honesty.slip_p99_ms));
 
     fact(out, "own lateness, p99",
          lp_figure_time(figure,

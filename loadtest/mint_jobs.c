@@ -161,11 +161,9 @@ tell(watch_t *watch, int last)
 static void
 bury(watch_t *watch)
 {
-    int   status;
-    pid_t pid;
+    int status;
 
-    while (watch->running > 0
-           && (pid = waitpid(-1, &status, WNOHANG)) > 0) {
+    while (watch->running > 0 && waitpid(-1, &status, WNOHANG) > 0) {
         watch->running--;
         if (WIFSIGNALED(status)) {
             watch->failed = 1;

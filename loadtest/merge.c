@@ -64,8 +64,8 @@ lp_merge(lp_result_t *result, const char *folder, const char *const *runs,
     merge_t *merge;
     int      rc = -1;
 
-    if (n > LP_RUNS_MAX) {
-        lp_say("these are more than %d runs", LP_RUNS_MAX);
+    if (n == 0 || n > LP_RUNS_MAX) {
+        lp_say("from 1 to %d runs are added up", LP_RUNS_MAX);
         return -1;
     }
 

@@ -28,19 +28,16 @@ int
 lp_load_report(const lp_args_t *args)
 {
     lp_result_t *result = make_result();
-    int          rc;
+    int          rc = LP_USAGE;
 
     if (result == NULL) {
         return LP_USAGE;
     }
 
-    if (lp_result_read(result, args->operand) != 0) {
-        rc = LP_USAGE;
-    } else if (is_folder(args->operand)
-               && lp_page_write(result, args->operand) != 0)
+    if (lp_result_read(result, args->operand) == 0
+        && (!is_folder(args->operand)
+            || lp_page_write(result, args->operand) == 0))
     {
-        rc = LP_USAGE;
-    } else {
         rc = show(args, result);
     }
     free(result);
@@ -52,7 +49,7 @@ lp_load_report(const lp_args_t *args)
 int
 lp_load_merge(const lp_args_t *args)
 {
-    const char *out = args->operand;
+    const char  *out = args->operand;
     lp_result_t *result;
     int          rc = LP_USAGE;
 

@@ -325,7 +325,7 @@ lp_seconds_read(const char *folder, lp_second_take_t take, void *owner)
 {
     lp_seconds_reader_t *reader = lp_seconds_open(folder);
     lp_second_t         *second = malloc(sizeof(*second));
-    double               target;
+    double               target = 0;
     int                  rc = -1;
 
     if (reader != NULL && second == NULL) {

@@ -366,12 +366,12 @@ static int
 record_input(lp_digits_t digits)
 {
     lp_histogram_t *histogram = digits == LP_FINE ? &fine.h : &coarse.h;
-    long long       value;
+    char            line[64];
     unsigned        i;
 
     lp_histogram_reset(histogram, digits);
-    while (scanf("%lld", &value) == 1) {
-        lp_histogram_record(histogram, value);
+    while (fgets(line, sizeof(line), stdin) != NULL) {
+        lp_histogram_record(histogram, strtoll(line, NULL, 10));
     }
 
     for (i = 0; i < SHARES; i++) {

@@ -2,10 +2,10 @@
  * What a run's result is made from, and the one figure that has to be worked
  * out with care: a quantile of all clicks, where some were never answered.
  *
- * The histogram holds the clicks that have a time. One that was refused, reset,
- * given up or never sent has none; leaving it out would make a target that
- * drops its slowest tenth look fast. So a quantile is taken over all clicks
- * that ended, and those without a time stand behind the slowest answer.
+ * The histogram holds the clicks that have a time: answered, or given up after
+ * it. One that was refused, reset or never sent has none; leaving it out would
+ * make a target that drops its slowest tenth look fast. So a quantile is taken
+ * over all clicks that ended, and those without a time stand behind the slowest.
  */
 
 #include "result.h"

@@ -90,9 +90,9 @@ void lp_result_take(lp_result_t *result, const lp_score_t *score);
 
 /*
  * The time in ms, from schedule, within which the share (0 to 1) of all clicks
- * that ended was answered. A click that was missed, refused, reset or given up
- * is slower than any limit: INFINITY where so many were. Of the run, and of a
- * second.
+ * that ended was answered. A click that was missed, refused or reset is slower
+ * than any limit: INFINITY where so many were; one that was given up counts
+ * with the time for which it was waited. Of the run, and of a second.
  */
 double lp_result_quantile_ms(const lp_result_t *result, double share);
 double lp_second_quantile_ms(const lp_second_t *second, double share);

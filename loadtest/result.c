@@ -5,7 +5,7 @@
  * The histogram holds the clicks that have a time: answered, or given up after
  * it. One that was refused, reset or never sent has none; leaving it out would
  * make a target that drops its slowest tenth look fast. So a quantile is taken
- * over all clicks that ended, and those without a time stand behind the slowest.
+ * over all clicks that ended; those without a time stand behind the slowest.
  */
 
 #include "result.h"

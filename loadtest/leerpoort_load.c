@@ -57,7 +57,7 @@ static const lp_option_t own[LP_LOAD_OPTS - LP_OPTS] = {
     OWN(LP_LOAD_RUN) = {"run", "FOLDER", "the run's result"},
     OWN(LP_LOAD_HTML) = {"html", "FILE", "write the comparison as a page"},
     OWN(LP_LOAD_BEFORE) = {"before", NULL,
-                           "only remember the totals of usage, before a run"},
+                           "only remember what was there, before another run"},
 };
 
 #define TAKES(name, ...)                                                       \

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -15,6 +16,7 @@
 #include "../workers/store_args.h"
 #include "load_commands.h"
 #include "seed.h"
+#include "told.h"
 #include "usage_before.h"
 
 #define TIMEOUT_MS 30000
@@ -199,8 +201,11 @@ remember(lp_seed_t *seed)
 {
     const lp_population_t *population = seed->holdings.population;
     lp_usage_before_t      usage;
+    char                   path[PATH_ROOM];
     int                    rc;
 
+    snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, seed->args->operand);
+    (void) unlink(path); /* of what verify --before noted, nothing is left */
     seed->rehearsed.whole = seed->refused == 0;
     rc = lp_usage_now(&usage, seed->store, population, 0);
     if (rc == 0) {

@@ -22,7 +22,6 @@
 
 #include "../workers/say.h"
 
-#define NAME    "told.bin"
 #define MAGIC   "LPTOLD1" /* and its NUL: eight bytes */
 #define PATH_ROOM 4096
 #define ASKED     1u
@@ -313,7 +312,7 @@ size_of(const head_t *head)
 static int
 write_path(char *path, const char *folder)
 {
-    int n = snprintf(path, PATH_ROOM, "%s/" NAME, folder);
+    int n = snprintf(path, PATH_ROOM, "%s/" LP_TOLD_FILE, folder);
 
     if (n < 0 || n >= PATH_ROOM) {
         lp_say("the name of the run's folder is too long");

@@ -21,6 +21,8 @@ typedef struct {
 
 typedef struct lp_told_s lp_told_t;
 
+#define LP_TOLD_FILE "told.bin" /* in the run's folder */
+
 /* Makes DIR/told.bin for a population. NULL after lp_say(). */
 lp_told_t *lp_told_create(const char *folder,
                           const lp_population_t *population);

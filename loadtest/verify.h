@@ -25,6 +25,8 @@ typedef struct {
     lp_store_t       *store;
     lp_store_t       *aside; /* for questions about a reply in hand */
     lp_told_t        *told;
+    lp_told_t        *earlier; /* activations before the run; NULL: none */
+    lp_told_t        *note;    /* where --before writes those; else NULL */
     lp_usage_before_t before, now;
     lp_run_api_t      api;
     lp_findings_t     findings;

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <jansson.h>
 
@@ -20,6 +21,7 @@
 static int check(const lp_args_t *args);
 static int open_all(lp_verify_t *verify, const lp_args_t *args);
 static int remember(lp_verify_t *verify);
+static int open_earlier(lp_verify_t *verify);
 static int compare(lp_verify_t *verify);
 static int read_api(lp_verify_t *verify, const char *folder);
 static uint64_t count_of(const json_t *object, const char *name);
@@ -95,16 +97,38 @@ open_all(lp_verify_t *verify, const lp_args_t *args)
                         : rc;
 }
 
+/* The totals, and which rights were activated already. What else there is to
+   see is not for now. */
 static int
 remember(lp_verify_t *verify)
 {
     const lp_population_t *population = verify->holdings.population;
+    const char            *dir = verify->args->operand;
 
-    return lp_usage_now(&verify->now, verify->store, population, 0) == 0
-                   && lp_usage_before_write(&verify->now,
-                                            verify->args->operand,
-                                            population) == 0
+    verify->told = verify->note = lp_told_create(dir, population);
+
+    return verify->note != NULL && lp_verify_people(verify) == 0
+                   && lp_usage_now(&verify->now, verify->store, population, 0)
+                          == 0
+                   && lp_usage_before_write(&verify->now, dir, population) == 0
                ? LP_YES : LP_NO;
+}
+
+/* What --before has noted since the population was loaded, if anything. */
+static int
+open_earlier(lp_verify_t *verify)
+{
+    const char *dir = verify->args->operand;
+    char        path[PATH_ROOM];
+
+    if (snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, dir) >= PATH_ROOM
+        || access(path, F_OK) != 0) {
+        return 0;
+    }
+
+    verify->earlier = lp_told_open(dir, verify->holdings.population);
+
+    return verify->earlier == NULL ? -1 : 0;
 }
 
 static int
@@ -114,7 +138,8 @@ compare(lp_verify_t *verify)
     const lp_population_t *population = verify->holdings.population;
 
     verify->told = lp_told_open(run, population);
-    if (verify->told == NULL || read_api(verify, run) != 0
+    if (verify->told == NULL || open_earlier(verify) != 0
+        || read_api(verify, run) != 0
         || lp_usage_before_read(&verify->before, verify->args->operand,
                                 population) != 0
         || lp_verify_wait(verify) != 0 || lp_verify_people(verify) != 0
@@ -228,6 +253,7 @@ static void
 close_all(lp_verify_t *verify)
 {
     lp_told_close(verify->told);
+    lp_told_close(verify->earlier);
     lp_usage_before_free(&verify->before);
     lp_usage_before_free(&verify->now);
     lp_store_destroy(verify->store);

@@ -60,6 +60,9 @@ count(lp_verify_t *verify)
     if (verify->api.errors > 0) {
         most = UINT64_MAX; /* what came of them is not known */
     } else {
+        /* a bulk counts once among the requests, and has a line at least */
+        least += verify->api.requests > verify->api.lines
+                     ? verify->api.requests : verify->api.lines;
         most += verify->api.requests + verify->api.lines;
     }
 

@@ -68,6 +68,7 @@ static unsigned see_person(pass_t *pass, const lp_person_t *person,
 static void see_own(pass_t *pass, const lp_person_t *person, unsigned i,
                     const redisReply *rights, const redisReply *record);
 static void see_right(pass_t *pass, look_t *look, const lp_holding_t *holding);
+static void see_activation(pass_t *pass, const look_t *look);
 static void see_record(pass_t *pass, const look_t *look, lp_status_t status);
 static void see_open(pass_t *pass, const lp_person_t *person, unsigned slot,
                      const redisReply *rights, const redisReply *record);
@@ -296,14 +297,33 @@ see_right(pass_t *pass, look_t *look, const lp_holding_t *holding)
         differ(pass, look, LP_FOUND_CHANGED, "the right is another one");
         return;
     }
-    if (!look->asked) {
-        differ(pass, look, LP_FOUND_EXTRA, "a licence that nobody asked for");
+
+    see_activation(pass, look);
+    see_record(pass, look, LP_STATUS_LICENSED);
+}
+
+/* A right was activated: by a click of this run, or of an earlier one that
+   `verify --before` has noted. */
+static void
+see_activation(pass_t *pass, const look_t *look)
+{
+    lp_verify_t *verify = pass->verify;
+    uint32_t     member = look->person->member;
+
+    verify->licences++;
+    if (verify->note != NULL) {
+        lp_told_ask(verify->note, member, look->slot);
+        return;
+    }
+    if (verify->earlier != NULL
+        && lp_told_asked(verify->earlier, member, look->slot)) {
         return;
     }
 
-    verify->licences++;
     verify->activations++;
-    see_record(pass, look, LP_STATUS_LICENSED);
+    if (!look->asked) {
+        differ(pass, look, LP_FOUND_EXTRA, "a licence that nobody asked for");
+    }
 }
 
 /* The record of a right that stands. */
@@ -370,14 +390,10 @@ see_open(pass_t *pass, const lp_person_t *person, unsigned slot,
                "the right is not the open right's licence");
         return;
     }
-    if (!look.asked) {
-        differ(pass, &look, LP_FOUND_EXTRA, "a licence that nobody asked for");
-    }
 
     pass->given[person->product[slot]]++;
-    verify->licences++;
-    verify->activations++;
     verify->from_open++;
+    see_activation(pass, &look);
     see_record(pass, &look, LP_STATUS_LICENSED);
     if (look.record.exists
         && (!look.record.has_open

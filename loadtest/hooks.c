@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -300,6 +299,19 @@ lp_hooks_turn(lp_hooks_t *hooks, double at, int starting)
             look_after(hooks, hook, at);
         }
     }
+}
+
+unsigned
+lp_hooks_poll(const lp_hooks_t *hooks, struct pollfd *list)
+{
+    unsigned i, n = 0;
+
+    for (i = 0; i < hooks->n; i++) {
+        if (hooks->hook[i].output != -1) {
+            list[n++] = (struct pollfd) {hooks->hook[i].output, POLLIN, 0};
+        }
+    }
+    return n;
 }
 
 double

@@ -7,6 +7,8 @@
 #ifndef LP_HOOKS_H
 #define LP_HOOKS_H
 
+#include <poll.h>
+
 #include "result.h"
 
 #define LP_HOOKS_LOG_MAX (1024 * 1024) /* bytes of their output that are kept */
@@ -25,6 +27,10 @@ lp_hooks_t *lp_hooks_create(const lp_plan_t *plan, const char *folder,
 /* Sees to what runs, so many seconds since the beginning; starting 1: starts
    what is due. Never waits. */
 void lp_hooks_turn(lp_hooks_t *hooks, double at, int starting);
+
+/* What to wait for besides: where they talk. Fills up to LP_FAULTS_MAX places
+   of list; returns how many. */
+unsigned lp_hooks_poll(const lp_hooks_t *hooks, struct pollfd *list);
 
 /* When the next one is due, in seconds since the beginning; -1: none is. */
 double lp_hooks_next(const lp_hooks_t *hooks);

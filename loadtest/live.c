@@ -43,17 +43,22 @@ lp_live_close(void)
 }
 
 /* Gives the terminal back and lets the crash go on: by whoever would have
-   handled it. */
+   handled it. What the processor refused happens again; what somebody sent is
+   sent again. */
 static void
-crash(int number)
+crash(int number, siginfo_t *info, void *context)
 {
     unsigned i;
 
+    (void) context;
     lp_live_close();
     for (i = 0; i < CRASHES; i++) {
         if (crashes[i] == number) {
             sigaction(number, &handled[i], NULL);
         }
+    }
+    if (info->si_code <= 0) {
+        raise(number);
     }
 }
 
@@ -70,7 +75,8 @@ take_keys(void)
         return;
     }
     memset(&action, 0, sizeof(action));
-    action.sa_handler = crash;
+    action.sa_sigaction = crash;
+    action.sa_flags = SA_SIGINFO;
     for (i = 0; i < CRASHES; i++) {
         sigaction(crashes[i], &action, &handled[i]);
     }

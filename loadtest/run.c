@@ -143,7 +143,7 @@ start(watch_t *watch)
     for (i = 0; i < FACTORS; i++) {
         watch->factors[i] = 1;
     }
-    watch->shown = -1;
+    watch->shown = INT64_MIN;
     watch->p50 = -1;
     watch->p99 = -1;
     watch->sofar = malloc(sizeof(*watch->sofar));
@@ -393,13 +393,15 @@ hangs(const watch_t *watch, double at)
     return at > lp_plan_seconds(watch->run->plan) + limit;
 }
 
-/* Waits for a key, a signal, the next hook or the next turn. */
+/* Waits for a key, a signal, what hooks say, the next hook or turn. */
 static void
 rest(const watch_t *watch)
 {
-    struct pollfd key = {lp_live_keys(), POLLIN, 0};
+    struct pollfd list[LP_FAULTS_MAX + 1];
+    unsigned      n = lp_hooks_poll(watch->hooks, list);
     int64_t       ns = TURN_NS, left, now = lp_run_now();
     double        hook = lp_hooks_next(watch->hooks);
+    int           ms;
 
     left = NS - (now - watch->start_ns) % NS; /* to the second's end */
     ns = left > 0 && left < ns ? left : ns;
@@ -407,9 +409,11 @@ rest(const watch_t *watch)
         left = watch->start_ns + (int64_t) (hook * (double) NS) - now;
         ns = left < ns ? left : ns;
     }
-    if (ns > 0 && poll(&key, key.fd >= 0 ? 1 : 0, (int) (ns / 1000000) + 1) > 0
-        && !(key.revents & POLLIN)) {
-        poll(NULL, 0, (int) (ns / 1000000) + 1); /* the terminal is gone */
+    ms = ns > 0 ? (int) (ns / 1000000) + 1 : 1;
+    list[n] = (struct pollfd) {lp_live_keys(), POLLIN, 0};
+    if (poll(list, n + 1, ms) > 0
+        && (list[n].revents & (POLLHUP | POLLERR | POLLNVAL))) {
+        poll(NULL, 0, ms); /* the terminal is gone */
     }
 }
 
@@ -435,10 +439,11 @@ loop(watch_t *watch)
         if (second >= 0) {
             watch->factors[second % FACTORS] = (float) watch->factor;
         }
-        if (second > watch->shown
-            || (second < 0 && second != watch->shown)) {
+        if (second != watch->shown) {
             watch->shown = second;
-            second_passed(watch, at);
+            if (second != 0) { /* nothing has happened yet */
+                second_passed(watch, at);
+            }
         }
         if (hangs(watch, at)) {
             lp_engines_kill(&watch->engines);
@@ -506,7 +511,7 @@ conclude(watch_t *watch, double at)
     struct tm    tm;
     time_t       started;
 
-    started = (time_t) ((watch->start_ns + watch->wall_offset) / NS);
+    started = (time_t) ((watch->start_ns + watch->wall_offset + NS / 2) / NS);
     if (gmtime_r(&started, &tm) != NULL) {
         strftime(result->started, sizeof(result->started),
                  "%Y-%m-%dT%H:%M:%SZ", &tm);

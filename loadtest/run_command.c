@@ -30,6 +30,7 @@
 #define MAX_SECONDS   14400 /* four hours */
 #define AHEAD_MAX     86400 /* seconds to --start-at */
 #define SHARDS_MAX    1000
+#define READY_NS      (NS / 2) /* until engines are there */
 #define HOLD_RATE     1800  /* connections a second, with some slack */
 #define FACTOR_MAX    10    /* by +, however far the plan is from --max-rate */
 #define FILES_BESIDE  80    /* open files of an engine beside connections */
@@ -435,37 +436,39 @@ announce(const job_t *job)
     fflush(stdout);
 }
 
-/* The sentence first, then each threshold. */
 static void
-print_result(const lp_result_t *result)
+say_result(const lp_result_t *result)
 {
-    const lp_conclusion_t *conclusion = &result->conclusion;
-    unsigned               i;
-
-    printf("\n%s\n\n", conclusion->sentence);
-    for (i = 0; i < conclusion->n_checks; i++) {
-        printf("  %-20s %12.6g of %.6g%s\n", conclusion->checks[i].name,
-               conclusion->checks[i].value, conclusion->checks[i].limit,
-               conclusion->checks[i].broken ? "  broken" : "");
-    }
+    putchar('\n');
+    lp_result_print(result, stdout);
 }
 
-/* Judges, writes all of it, says it. Returns the exit code. */
+static int
+write_all(const job_t *job)
+{
+    int rc = lp_result_hgrm(job->result, job->out);
+
+    rc |= lp_page_write(job->result, job->out);
+    return rc | lp_result_write(job->result, job->out);
+}
+
+/* Judges, writes all of it, says it. Returns the exit code. A result that is
+   not on disk whole is no verdict. */
 static int
 conclude(job_t *job)
 {
     lp_result_t *result = job->result;
-    int          written;
 
     lp_result_conclude(result);
-    written = lp_result_write(result, job->out) == 0;
-    written = lp_result_hgrm(result, job->out) == 0 && written;
-    written = lp_page_write(result, job->out) == 0 && written;
-    print_result(result);
-    if (!written) {
-        lp_say("the result is not whole in %s", job->out);
+    if (write_all(job) != 0) {
+        snprintf(result->trouble, sizeof(result->trouble),
+                 "the result could not be written whole");
+        lp_result_conclude(result);
+        lp_result_write(result, job->out);
+        say_result(result);
         return LP_INVALID;
     }
+    say_result(result);
     printf("%s/report.html\n", job->out);
     return (int) result->conclusion.pass;
 }
@@ -479,7 +482,7 @@ ahead(const job_t *job)
     int64_t given;
 
     if (job->start_at == 0) {
-        return NS + held;
+        return READY_NS + held;
     }
     given = job->start_at * NS - lp_run_wall();
     if (given < held) {

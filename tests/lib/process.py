@@ -86,6 +86,11 @@ class Process:
             return False
         return True
 
+    @property
+    def code(self):
+        """The exit code; None while it runs."""
+        return self._child.poll()
+
     def destroy(self):
         """Ends whatever is left of the group."""
         try:

@@ -1,9 +1,11 @@
 """The documents name all that there is, and nothing that there isn't."""
 
 import re
+import subprocess
 
 import pytest
 
+from lib.nginx import BUILD
 from lib.process import REPOSITORY
 
 DOCS = REPOSITORY / "docs"
@@ -167,6 +169,50 @@ def test_operations_document_knows_every_bad_day():
     text = doc("operations.md").lower()
     for word in ("redis", "jwks", "pepper", "reload", "zone", "stale"):
         assert word in text, word
+
+
+def load(*args):
+    return subprocess.run([BUILD / "leerpoort-load", *args], check=True,
+                          capture_output=True, text=True, timeout=30).stdout
+
+
+def commands_of_load():
+    return re.findall(r"^  ([a-z-]+(?: [a-z]+)?)  ", load("--help"), re.M)
+
+
+def test_load_document_names_every_command_and_option_and_none_else():
+    parts = re.split(r"^## `([^`]+)`$", doc("load.md"), flags=re.M)
+    sections = dict(zip(parts[1::2], parts[2::2]))
+    assert sorted(sections) == sorted(commands_of_load())
+    assert len(sections) == 10
+    for command, section in sections.items():
+        has = dict(re.findall(r"^  --([a-z-]+) ?([^ ]\S*)?  ",
+                              load(*command.split(), "--help"), re.M))
+        del has["help"]
+        items = "".join(re.findall(r"^- ((?:`--[^`]+`(?:, )?)+):", section,
+                                   re.M))
+        assert dict(re.findall(r"`--([a-z-]+) ?([^`]*)`", items)) == has, \
+            command
+        shown = re.search(r"^`leerpoort-load ([^`]+)`$", section, re.M)[1]
+        assert shown.startswith(command)
+        assert set(re.findall(r"--([a-z-]+)", section)) <= set(has), command
+
+
+def test_load_document_says_the_defaults_that_help_says():
+    parts = re.split(r"^## `([^`]+)`$", doc("load.md"), flags=re.M)
+    for command, section in zip(parts[1::2], parts[2::2]):
+        help_ = load(*command.split(), "--help")
+        for name, default in re.findall(
+                r"^  --([a-z-]+) .*\((\d[\d.]*|/\S+)\)$", help_, re.M):
+            item = re.search(rf"^- .*`--{name}[ `].*?(?=^- |^$|\Z)", section,
+                             re.M | re.S)[0]
+            assert default in item or "as for" in item, (command, name)
+
+
+def test_help_of_load_fits_a_terminal():
+    for command in commands_of_load():
+        for line in load(*command.split(), "--help").splitlines():
+            assert len(line) <= 80, line
 
 
 def test_links_between_documents_lead_somewhere():

@@ -142,6 +142,7 @@ lp_holdings_open(const lp_holdings_t *holdings, lp_record_t *record,
     pack(record->entitlement, uuid);
     len = lp_population_school_id(holdings->population, id, school);
     (void) lp_field_set(&record->school, (lp_span_t) {id, len});
+    (void) lp_field_set(&record->order, (lp_span_t) {id, len});
     (void) lp_field_set(&record->party, holdings->party);
     set_product(record, holdings, product, 0);
     record->type = LP_TYPE_OPEN;

@@ -207,7 +207,8 @@ remember(lp_seed_t *seed)
     snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, seed->args->operand);
     (void) unlink(path); /* of what verify --before noted, nothing is left */
     seed->rehearsed.whole = seed->refused == 0;
-    rc = lp_usage_now(&usage, seed->store, population, 0);
+    rc = lp_usage_now(&usage, seed->store, lp_lanes_store(seed->lanes),
+                      population, 0);
     if (rc == 0) {
         rc = lp_usage_before_write(&usage, seed->args->operand, population);
     }

@@ -28,6 +28,7 @@
 #include "../workers/usage_keys.h"
 
 #define WEEKS_MAX 120
+#define TRIES     20
 #define WEEK_DAYS 7
 #define TOGETHER  256 /* questions at a time */
 #define CLOCKS_S  3600
@@ -41,6 +42,10 @@ typedef struct {
     unsigned           n_weeks;
 } count_t;
 
+static int64_t count_tallied(lp_store_t *store);
+static int add_up(lp_usage_before_t *usage, lp_store_t *store,
+                  const lp_population_t *population, uint32_t since);
+static int read_clock(count_t *count);
 static int list_weeks(count_t *count, uint32_t until);
 static int list_products(count_t *count, const lp_population_t *population);
 static int count_clicks(count_t *count, const lp_population_t *population);
@@ -60,27 +65,80 @@ out_of_memory(void)
     return -1;
 }
 
+/* Totals and streams belong together only where nothing was tallied between
+   reading the ones and the others. */
 int
-lp_usage_now(lp_usage_before_t *usage, lp_store_t *store,
+lp_usage_now(lp_usage_before_t *usage, lp_store_t *store, lp_store_t *aside,
              const lp_population_t *population, uint32_t since)
 {
-    count_t *count = calloc(1, sizeof(*count));
-    int      rc = -1;
+    unsigned tries;
+    int64_t  tallied;
 
     memset(usage, 0, sizeof(*usage));
-    usage->at = (int64_t) time(NULL);
-    usage->since = since != 0 ? since
-                              : lp_day_amsterdam(usage->at - CLOCKS_S, NULL);
     usage->products = lp_population_census(population)->products;
     usage->clicks = calloc(usage->products, sizeof(uint64_t));
-    if (count == NULL || usage->clicks == NULL) {
-        free(count);
+    if (usage->clicks == NULL) {
         return out_of_memory();
     }
 
+    for (tries = 0; tries < TRIES; tries++) {
+        tallied = count_tallied(store);
+        memset(usage->clicks, 0, usage->products * sizeof(uint64_t));
+        if (tallied < 0 || add_up(usage, store, population, since) != 0
+            || lp_usage_streams(usage, store, aside, population) != 0) {
+            return -1;
+        }
+        if (count_tallied(store) == tallied) {
+            return 0;
+        }
+    }
+
+    lp_say("the tally goes on counting: somebody clicks; try again when the "
+           "run is over");
+
+    return -1;
+}
+
+/* Lines that were ever tallied; -1 after lp_say(). */
+static int64_t
+count_tallied(lp_store_t *store)
+{
+    const redisReply *reply;
+    int64_t           n;
+
+    reply = lp_store_ask(store, LP_WORDS(lp_span("HGET"),
+                                         lp_span("tally:state"),
+                                         lp_span("lines")));
+    if (reply == NULL) {
+        lp_store_say(store);
+        return -1;
+    }
+
+    n = lp_number_read(lp_store_text(reply));
+
+    return n < 0 ? 0 : n;
+}
+
+/* What is tallied, and the journals. */
+static int
+add_up(lp_usage_before_t *usage, lp_store_t *store,
+       const lp_population_t *population, uint32_t since)
+{
+    count_t *count = calloc(1, sizeof(*count));
+    int64_t  now = (int64_t) time(NULL);
+    int      rc = -1;
+
+    if (count == NULL) {
+        return out_of_memory();
+    }
+
+    usage->journal = 0;
+    usage->since = since != 0 ? since
+                              : lp_day_amsterdam(now - CLOCKS_S, NULL);
     count->usage = usage;
     count->store = store;
-    if (list_weeks(count, lp_day_amsterdam(usage->at + CLOCKS_S, NULL)) == 0
+    if (read_clock(count) == 0
+        && list_weeks(count, lp_day_amsterdam(now + CLOCKS_S, NULL)) == 0
         && list_products(count, population) == 0
         && count_clicks(count, population) == 0
         && count_journal(count) == 0) {
@@ -91,6 +149,27 @@ lp_usage_now(lp_usage_before_t *usage, lp_store_t *store,
     free(count);
 
     return rc;
+}
+
+/* That by which journals are numbered. */
+static int
+read_clock(count_t *count)
+{
+    const redisReply *reply;
+    int64_t           seconds, us;
+
+    reply = lp_store_ask(count->store, LP_WORDS(lp_span("TIME")));
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY
+        || reply->elements != 2) {
+        lp_store_say(count->store);
+        return -1;
+    }
+
+    seconds = lp_number_read(lp_store_text(reply->element[0]));
+    us = lp_number_read(lp_store_text(reply->element[1]));
+    count->usage->at_ms = seconds * 1000 + us / 1000;
+
+    return 0;
 }
 
 void
@@ -320,7 +399,7 @@ usage_json(const lp_usage_before_t *usage, const lp_population_t *population)
     }
 
     json = json_pack("{s:I, s:i, s:I, s:i, s:o}", "at",
-                     (json_int_t) usage->at, "since", (int) usage->since,
+                     (json_int_t) usage->at_ms, "since", (int) usage->since,
                      "journal", (json_int_t) usage->journal, "products",
                      (int) usage->products, "clicks", clicks);
 
@@ -335,7 +414,7 @@ read_json(lp_usage_before_t *usage, const json_t *json,
     char          id[LP_NAME_MAX];
     uint32_t      i;
 
-    usage->at = json_integer_value(json_object_get(json, "at"));
+    usage->at_ms = json_integer_value(json_object_get(json, "at"));
     usage->journal =
         (uint64_t) json_integer_value(json_object_get(json, "journal"));
     usage->since =

@@ -12,17 +12,24 @@
 #define LP_USAGE_FILE "usage-before.json"
 
 typedef struct {
-    int64_t   at;       /* Unix time */
+    int64_t   at_ms;    /* Unix time, of Redis */
     uint64_t  journal;  /* entries that were ever added to all journals */
     uint64_t *clicks;   /* of each product, in the weeks that follow */
+    uint64_t  waiting;  /* of all of them, in streams: not tallied yet */
     uint32_t  products;
     uint32_t  since;    /* YYYYMMDD: weeks from this day's on count */
 } lp_usage_before_t;
 
-/* Adds up what Redis has now, from the week of since (0: this one) on. 0; -1
+/* Adds up what Redis has now, tallied or waiting, from the week of since (0: this one) on. 0; -1
    after lp_say(). lp_usage_before_free() must follow either way. */
 int lp_usage_now(lp_usage_before_t *usage, lp_store_t *store,
-                 const lp_population_t *population, uint32_t since);
+                 lp_store_t *aside, const lp_population_t *population,
+                 uint32_t since);
+
+/* Adds to the clicks those that wait in streams. aside: for questions about a
+   reply in hand. 0; -1 after lp_say(). */
+int lp_usage_streams(lp_usage_before_t *usage, lp_store_t *store,
+                     lp_store_t *aside, const lp_population_t *population);
 void lp_usage_before_free(lp_usage_before_t *usage);
 
 /* Both 0; -1 after lp_say(). */

@@ -108,8 +108,8 @@ remember(lp_verify_t *verify)
     verify->told = verify->note = lp_told_create(dir, population);
 
     return verify->note != NULL && lp_verify_people(verify) == 0
-                   && lp_usage_now(&verify->now, verify->store, population, 0)
-                          == 0
+                   && lp_usage_now(&verify->now, verify->store, verify->aside,
+                                   population, 0) == 0
                    && lp_usage_before_write(&verify->now, dir, population) == 0
                ? LP_YES : LP_NO;
 }

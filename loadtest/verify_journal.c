@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "../workers/names.h"
+#include "../workers/number.h"
 #include "../workers/outbox.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
@@ -33,7 +34,10 @@ static void count(lp_verify_t *verify);
 static int read_waiting(lp_verify_t *verify);
 static int read_boxes(letters_t *letters, const char *kind);
 static int read_stream(letters_t *letters, lp_span_t key);
-static int see_letter(letters_t *letters, const redisReply *fields);
+static int see_letter(letters_t *letters, const redisReply *fields,
+                      lp_span_t id);
+static int is_older(const letters_t *letters, const redisReply *fields,
+                    lp_span_t id);
 static lp_span_t value_of(const redisReply *fields, const char *name);
 
 int
@@ -154,7 +158,7 @@ read_stream(letters_t *letters, lp_span_t key)
             }
             id = lp_store_text(one->element[0]);
             snprintf(from, sizeof(from), "(%.*s", (int) id.len, id.data);
-            if (see_letter(letters, one->element[1]) != 0) {
+            if (see_letter(letters, one->element[1], id) != 0) {
                 return -1;
             }
         }
@@ -164,13 +168,14 @@ read_stream(letters_t *letters, lp_span_t key)
 }
 
 static int
-see_letter(letters_t *letters, const redisReply *fields)
+see_letter(letters_t *letters, const redisReply *fields, lp_span_t id)
 {
     lp_span_t entitlement = value_of(fields, "entitlement");
     uint32_t  known = letters->seen.n, number;
 
     if (!lp_span_equal(value_of(fields, "kind"), lp_span("activation"))
-        || lp_span_equal(value_of(fields, "type"), lp_span("school-open"))) {
+        || lp_span_equal(value_of(fields, "type"), lp_span("school-open"))
+        || is_older(letters, fields, id)) {
         return 0;
     }
 
@@ -189,6 +194,23 @@ see_letter(letters_t *letters, const redisReply *fields)
     }
 
     return 0;
+}
+
+/* Of an earlier run, and not delivered yet. A journal's id is when the record
+   was written; outboxes keep that in "since". */
+static int
+is_older(const letters_t *letters, const redisReply *fields, lp_span_t id)
+{
+    lp_span_t   at = value_of(fields, "since");
+    const char *dash;
+
+    if (at.len == 0) {
+        dash = id.len > 0 ? memchr(id.data, '-', id.len) : NULL;
+        at = id;
+        at.len = dash == NULL ? id.len : (size_t) (dash - id.data);
+    }
+
+    return lp_number_read(at) < letters->verify->before.at_ms;
 }
 
 static lp_span_t

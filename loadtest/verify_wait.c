@@ -15,6 +15,7 @@
 #include "meter.h"
 
 #define LOOK_MS  250
+#define LOOK_MAX 200    /* entries */
 #define QUIET_MS 6000   /* nothing moves: longer than an edge keeps usage */
 #define MOST_MS  600000
 
@@ -36,7 +37,7 @@ lp_verify_totals(lp_verify_t *verify)
 {
     lp_usage_before_free(&verify->now);
 
-    return lp_usage_now(&verify->now, verify->store,
+    return lp_usage_now(&verify->now, verify->store, verify->aside,
                         verify->holdings.population, verify->before.since);
 }
 
@@ -80,8 +81,8 @@ look(lp_verify_t *verify, state_t *state)
         return -1;
     }
 
-    /* while a stream is full they are not asked for what they add up to */
-    if (state->usage > 0) {
+    /* what much adds up to is not asked four times a second */
+    if (state->usage > LOOK_MAX) {
         return 0;
     }
     if (lp_verify_totals(verify) != 0) {

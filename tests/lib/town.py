@@ -90,11 +90,11 @@ class Town:
     """workers: how many; nginx_workers likewise. retry: the relay's pauses.
     redis_folder: where Redis keeps its data. options: of the workers,
     {"over_quantity": "refuse"}. allow: what the workers may say; allow_nginx:
-    what its error log may. server: further lines of that block. daemons:
-    which of the two run."""
+    what its error log may. server, http: further lines of those blocks.
+    daemons: which of the two run."""
 
     def __init__(self, workers=2, nginx_workers=1, retry="1,1,1,1", allow=(),
-                 allow_nginx=(), usage="on", edge=None, server="",
+                 allow_nginx=(), usage="on", edge=None, server="", http="",
                  daemons=("relay", "tally"), redis_folder=None, **options):
         self._stack = contextlib.ExitStack()
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-town-"))
@@ -106,7 +106,7 @@ class Town:
         try:
             self._make_files()
             self._raise(workers, nginx_workers, allow, allow_nginx, usage,
-                        edge or {}, server, options)
+                        edge or {}, server, http, options)
         except BaseException:
             self._stack.close()
             raise
@@ -151,7 +151,7 @@ class Town:
                  "clients": [self.rival.entry()]}]}))
 
     def _raise(self, n, nginx_workers, allow, allow_nginx, usage, edge,
-               more, options):
+               more, more_http, options):
         self.workers = Workers(
             self.folder, self.redis.address, n,
             self.pepper, self.seal, allow=allow, parties=self.parties,
@@ -178,7 +178,8 @@ class Town:
     leerpoort_issuer api {{
         issuer {ISSUER}; jwks {self.keys}/jwks.json; audience {AUDIENCE};
         algorithms PS256 RS256 ES256;
-    }}"""
+    }}
+    {more_http}"""
         self._stack.callback(self.redis.destroy)
         self.redis.start()
         self.edge = Edge(

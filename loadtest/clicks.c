@@ -217,16 +217,13 @@ lp_clicks_abandon(lp_rig_t *rig)
 }
 
 
-/* timed: at its limit, not because the run was broken off. A click that has a
-   connection, though still being opened, is the target's to answer for. */
+/* timed: at its limit, not because the run was broken off. */
 static void
 give_up(lp_rig_t *rig, lp_flight_t *flight, int timed)
 {
     lp_ending_t ending = {.timed = timed, .now_ns = lp_rig_now()};
 
-    ending.end = flight->sent_ns == 0 && flight->connection == NULL
-                 ? LP_END_MISSED
-                 : LP_END_LATE;
+    ending.end = flight->sent_ns == 0 ? LP_END_MISSED : LP_END_LATE;
     ending.first_use = timed && first_use(rig, flight);
     if (ending.end == LP_END_MISSED && by_tool(rig, flight)) {
         rig->score->missed_by_tool++;

@@ -166,6 +166,20 @@ check_sums(const lp_plan_t *plan, lp_plan_fault_t *fault)
     return 0;
 }
 
+/* Spikes come on top: each may be allowed and their sum not. */
+static int
+check_peak(const lp_plan_t *plan, lp_plan_fault_t *fault)
+{
+    double peak = lp_plan_peak(plan);
+
+    if (peak > LP_RATE_MAX * (1 + SLACK)) {
+        snprintf(fault->path, sizeof(fault->path), "spikes");
+        return wrong(fault, "make a peak of %.10g; allowed: %d clicks a second "
+                            "at most", peak, LP_RATE_MAX);
+    }
+    return 0;
+}
+
 int
 lp_plan_check(const lp_plan_t *plan, lp_plan_fault_t *fault)
 {
@@ -189,6 +203,7 @@ lp_plan_check(const lp_plan_t *plan, lp_plan_fault_t *fault)
     }
     if (check_spikes(plan, fault, end) != 0
         || check_faults(plan, fault, end) != 0
+        || check_peak(plan, fault) != 0
         || check_groups(plan, fault) != 0) {
         return -1;
     }

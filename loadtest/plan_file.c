@@ -122,10 +122,13 @@ name_in(const char *list, const char *name)
     size_t      len = strlen(name);
     const char *at;
 
+    if (len == 0) {
+        return 0;
+    }
     for (at = list; (at = strstr(at, name)) != NULL; at += len) {
         if ((at == list || at[-1] == ' ')
             && (at[len] == '\0' || at[len] == ',')) {
-            return len > 0;
+            return 1;
         }
     }
     return 0;

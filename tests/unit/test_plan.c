@@ -170,6 +170,8 @@ test_unknown_members_are_refused(void **state)
                   "\"seconds\":4"),
             "stages[0].rate: there is no such member; allowed here: shape, "
             "seconds, from, to");
+    refuses(WITH("\"api\":{\"\":3}"),
+            "api.: there is no such member; allowed here: rate, bulk");
     refuses(WITH("\"tokens\":{\"reus\":3}"),
             "tokens.reus: there is no such member; allowed here: reuse, "
             "think_s, in");
@@ -252,6 +254,10 @@ test_fields_fit_each_other(void **state)
             "stages[0].at: is 101; the stage takes 100 s");
     refuses(WITH("\"spikes\":[{\"at\":8,\"seconds\":2,\"rate\":1}]"),
             "spikes[0].at: is 8, for 2 s; the stages take 9 s");
+    refuses(WITH("\"spikes\":[{\"at\":1,\"seconds\":2,\"rate\":6e5},"
+                 "{\"at\":2,\"seconds\":2,\"rate\":6e5}]"),
+            "spikes: make a peak of 1200005; allowed: 1000000 clicks a second "
+            "at most");
     refuses(WITH("\"faults\":[{\"at\":10,\"name\":\"x\",\"hook\":\"x\"}]"),
             "faults[0].at: is 10; the stages take 9 s");
     refuses(WITH("\"clicks\":{\"expired\":0.6,\"forged\":0.6}"),

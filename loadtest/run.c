@@ -39,6 +39,8 @@
 #define PATIENCE    30      /* seconds beyond which an engine hangs */
 #define SELLERS_PATIENCE 65 /* seconds; theirs for a bulk is 60 */
 
+#define SELLERS_TROUBLE "the sellers' traffic did not come to its end"
+
 typedef struct {
     const lp_run_t *run;
     lp_result_t    *result;
@@ -48,6 +50,7 @@ typedef struct {
     lp_seconds_t    seconds;
     int             writing; /* seconds.csv can be written, so far */
     lp_sellers_t    sellers;
+    int             sellers_failed;
 
     int64_t  start_ns, wall_offset;
     int64_t  shown;          /* the second that was shown last */
@@ -435,6 +438,11 @@ loop(watch_t *watch)
             trouble(watch, watch->engines.trouble);
             stop(watch, 1);
         }
+        if (lp_sellers_ended(&watch->sellers, &watch->sellers_failed)
+            && watch->sellers_failed) {
+            trouble(watch, SELLERS_TROUBLE);
+            stop(watch, 1);
+        }
         lp_hooks_turn(watch->hooks, at, watch->stopping == 0);
         if (second >= 0) {
             watch->factors[second % FACTORS] = (float) watch->factor;
@@ -461,18 +469,18 @@ end_sellers(watch_t *watch)
 {
     int64_t until = lp_run_now()
                     + (watch->stopping == 2 ? 1 : SELLERS_PATIENCE) * NS;
-    int     failed = 0;
 
     if (watch->sellers.score == NULL) {
         return;
     }
     lp_sellers_stop(&watch->sellers);
-    while (!lp_sellers_ended(&watch->sellers, &failed)
+    while (!lp_sellers_ended(&watch->sellers, &watch->sellers_failed)
            && lp_run_now() < until) {
         poll(NULL, 0, 20);
     }
-    if (failed || (watch->sellers.pid != 0 && watch->stopping < 2)) {
-        trouble(watch, "the sellers' traffic did not come to its end");
+    if (watch->sellers_failed
+        || (watch->sellers.pid != 0 && watch->stopping < 2)) {
+        trouble(watch, SELLERS_TROUBLE);
     }
     lp_sellers_kill(&watch->sellers);
     watch->result->api = watch->sellers.score->api;

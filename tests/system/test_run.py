@@ -186,6 +186,10 @@ class Going:
             or self._process.ended()), 60)
         assert not self._process.ended(), self.said
 
+    @property
+    def ended(self):
+        return self._process.ended()
+
     def signal(self, number=signal.SIGINT):
         self._process.signal(number)
 
@@ -219,6 +223,24 @@ def test_an_edge_that_is_right_passes(tmp_path, country, edge):
     assert len((out / "seconds.csv").read_text().splitlines()) == 3
 
 
+def test_sellers_that_get_no_token_end_the_run(tmp_path, country, edge):
+    """This edge has no token endpoint: nobody should wait for the evening's
+    end to hear of it."""
+    key = tmp_path / "key"
+    key.touch(0o600)
+    key.write_bytes(subprocess.run(
+        [BUILD / "leerpoort", "key", "new", "--alg", "ES256"], check=True,
+        capture_output=True).stdout)
+    own = plan(tmp_path, seconds=100, api={"rate": 20})
+    answer = rehearse(own, country, edge, tmp_path / "out", "--client",
+                      "seller", "--key", key)
+    assert answer.code == 3, answer.said
+    assert answer.result["run"]["seconds"] < 90
+    assert "token endpoint answered 404" in answer.err
+    assert "the sellers' traffic did not come to its end" in answer.out
+    assert answer.counts["right"] == answer.counts["scheduled"]
+
+
 def test_a_result_holds_no_token_and_no_person(tmp_path, country, edge):
     out = tmp_path / "out"
     answer = rehearse(plan(tmp_path), country, edge, out)
@@ -235,8 +257,9 @@ def test_one_wrong_place_is_a_fail(tmp_path, country, liar):
     assert "FAIL" in answer.out
 
 
+@pytest.mark.once
 def test_an_engine_that_stood_still_makes_it_invalid(tmp_path, country, edge):
-    own = plan(tmp_path, seconds=4, honesty={"slip_p99_ms": 400})
+    own = plan(tmp_path, seconds=8, honesty={"slip_p99_ms": 400})
     with Going(tmp_path, own, country, edge, tmp_path / "out") as run:
         run.at(1)
         engine, = children(run.pid)
@@ -312,12 +335,11 @@ def test_asked_three_times_it_is_gone(tmp_path, country, mute):
         run.at(1)
         engine, = children(run.pid)
         os.kill(engine, signal.SIGSTOP)  # it will not end when it is asked
-        for asked in ("x", "xx"):
-            run.signal()
-            eventually("it was heard", lambda: (
-                " ending " in run.said))
-            time.sleep(0.05)  # signals that wait together are one
         run.signal()
+        eventually("it was heard", lambda: " ending " in run.said, 30)
+        assert not run.ended
+        # signals that wait together are one: until it had the third
+        eventually("it is gone", lambda: run.ended or run.signal(), 30, 0.05)
         assert run.code(10) == 3
         eventually("the engine is gone", lambda: not alive(engine))
 
@@ -421,6 +443,7 @@ def test_keys_change_the_rate_and_q_ends(tmp_path, country, edge):
         assert "\x1b[K" in terminal.text  # a line that is drawn anew
 
 
+@pytest.mark.once
 def test_plus_stops_at_the_greatest_rate(tmp_path, country, edge):
     own = plan(tmp_path, seconds=60)
     with Terminal(own, country, edge, tmp_path / "out", "--max-rate",
@@ -448,6 +471,7 @@ def test_the_terminal_is_given_back(tmp_path, country, edge, number):
         assert terminal.settings() == terminal.before
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("options, env", [
     (["--plain"], {}), ([], {"TERM": "dumb"})])
 def test_plain_is_a_line_a_second(tmp_path, country, edge, options, env):
@@ -459,6 +483,7 @@ def test_plain_is_a_line_a_second(tmp_path, country, edge, options, env):
         assert "\n0:01/0:02  " in terminal.text
 
 
+@pytest.mark.once
 def test_no_color_is_obeyed(tmp_path, country, liar):
     for env, red in (({}, True), ({"NO_COLOR": "1"}, False)):
         out = tmp_path / f"out{red}"
@@ -543,6 +568,7 @@ def test_an_interrupted_run_starts_no_more_hooks(tmp_path, country, edge):
         assert run.result["marks"] == []
 
 
+@pytest.mark.once
 # --- many ---------------------------------------------------------------------
 
 def test_shards_and_cores_are_the_whole_click_for_click(tmp_path, country,
@@ -567,6 +593,7 @@ def test_shards_and_cores_are_the_whole_click_for_click(tmp_path, country,
     assert counts_of(sum_)["right"] == whole.counts["right"] == n
 
 
+@pytest.mark.once
 def test_it_starts_when_it_is_told(tmp_path, country, edge):
     at = int(time.time()) + 3
     utc = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at))
@@ -578,6 +605,7 @@ def test_it_starts_when_it_is_told(tmp_path, country, edge):
     assert time.time() >= at + 1
 
 
+@pytest.mark.once
 # --- bad days ----------------------------------------------------------------
 
 @pytest.mark.parametrize("free", [8192, 24000])
@@ -650,6 +678,7 @@ def test_more_connections_than_ports_names_the_range(tmp_path, country):
     assert "connections.addresses 2" in run.stderr
 
 
+@pytest.mark.once
 def test_a_clock_that_steps_is_told(tmp_path, country, edge):
     if faketime_library() is None:
         pytest.skip("no libfaketime")
@@ -667,6 +696,7 @@ def test_a_clock_that_steps_is_told(tmp_path, country, edge):
         assert counts["sent"] == counts["right"] > 0
 
 
+@pytest.mark.once
 # --- what is refused before anything begins -----------------------------------
 
 @pytest.mark.parametrize("options, word", [
@@ -713,6 +743,7 @@ def test_a_plan_with_sellers_needs_one(tmp_path, country, liar):
         assert "--key" in answer.err
 
 
+@pytest.mark.once
 def test_a_result_is_never_written_over_another(tmp_path, country, edge):
     out = tmp_path / "out"
     out.mkdir()
@@ -741,6 +772,7 @@ def test_nobody_listens(tmp_path, country):
     assert "start the edge first" in answer.err
 
 
+@pytest.mark.once
 def test_people_without_tokens_that_live_are_refused(tmp_path, country, liar):
     people = tmp_path / "old"
     subprocess.run([PROGRAM, "population", people, "--pupils", "30",
@@ -767,6 +799,7 @@ def test_a_broken_plan_is_named(tmp_path, country, liar):
     assert answer.code == 2 and answer.err
 
 
+@pytest.mark.once
 def test_without_a_name_the_result_is_named_by_the_time(tmp_path, country,
                                                         edge):
     run = subprocess.run(

@@ -105,7 +105,7 @@ typedef struct {
 
     struct {
         double reuse;    /* clicks of one pupil in a row, mean (1: no more) */
-        double think_s;  /* between them, mean, exponential */
+        double think_s;  /* between them, mean; each up to twice it */
         int    cookie;   /* in the cookie leerpoort, not in Authorization */
     } tokens;
 

@@ -264,12 +264,15 @@ denied(const lp_counts_t *counts)
     return n;
 }
 
-/* In us; clicks that were never answered count. */
+/* In us; clicks that were never answered count. -1: there were none. */
 static int64_t
 quantile(const lp_second_t *second, double share)
 {
     double ms = lp_second_quantile_ms(second, share);
 
+    if (second->counts.scheduled == 0) {
+        return -1;
+    }
     return isinf(ms) ? LP_LIVE_NEVER : (int64_t) (ms * 1000);
 }
 

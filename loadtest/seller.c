@@ -84,7 +84,9 @@ static void set_schedule(schedule_t *schedule, const lp_plan_t *plan,
                          double rate, uint64_t stream);
 static void go_on(schedule_t *schedule, const lp_plan_t *plan);
 static void work(seller_t *seller);
+static void miss_due(seller_t *seller, schedule_t *schedule, int64_t now);
 static int is_over(const seller_t *seller, int64_t now);
+static int64_t due_of(const seller_t *seller, const schedule_t *schedule);
 static int64_t next_due(const seller_t *seller);
 static int send_due(seller_t *seller, schedule_t *schedule, unsigned lines,
                     int64_t now);
@@ -210,8 +212,20 @@ work(seller_t *seller)
         now = now_ns();
     }
 
+    miss_due(seller, &seller->put, now);
+    miss_due(seller, &seller->bulk, now);
     while (lp_session_running(seller->session) > 0) {
         lp_session_run(seller->session, WAIT_MS);
+    }
+}
+
+/* What was due when the run was stopped, and still waited. */
+static void
+miss_due(seller_t *seller, schedule_t *schedule, int64_t now)
+{
+    while (due_of(seller, schedule) <= now) {
+        seller->score->api.missed++;
+        go_on(schedule, seller->plan);
     }
 }
 

@@ -4,7 +4,11 @@
  * First comes the tool itself. Where it could not keep its own schedule, what
  * it measured is its own slowness, and no figure of it is a PASS or a FAIL:
  * INVALID, with the thresholds worked out all the same. Then each threshold of
- * the plan, all of them, the wrong redirects first.
+ * the plan, all of them, the wrong redirects first: one of those is a FAIL also
+ * by a tool that was slow, for no slowness makes it.
+ *
+ * A run that was interrupted may FAIL, but never PASS: what comes after the
+ * rehearsal must not begin because somebody pressed Ctrl-C.
  *
  * Shares are of the clicks that ended, in whatever way: those that were missed
  * count. Quantiles are of all of them too (see result.c).
@@ -19,6 +23,8 @@
 
 /* Of the clicks that were scheduled; the header says the same of errors. */
 #define TOOL_MISSED_MOST 0.001
+
+#define REDIRECTS "wrong_redirects"
 
 /* Room for the luck of a Poisson process: five standard deviations. */
 #define LUCK 5
@@ -58,13 +64,15 @@ lp_result_conclude(lp_result_t *result)
     memset(conclusion, 0, sizeof(*conclusion));
     check_all(result);
 
-    conclusion->pass = LP_PASS;
+    conclusion->pass = result->interrupted ? LP_INVALID : LP_PASS;
     for (i = 0; i < conclusion->n_checks; i++) {
         if (conclusion->checks[i].broken) {
             conclusion->pass = LP_FAIL;
         }
     }
-    if (lp_doubt_of(result) != LP_DOUBT_NONE) {
+    if (lp_doubt_of(result) != LP_DOUBT_NONE
+        && !lp_redirects_broken(conclusion))
+    {
         conclusion->pass = LP_INVALID;
     }
 
@@ -101,6 +109,21 @@ lp_doubt_of(const lp_result_t *result)
 }
 
 
+int
+lp_redirects_broken(const lp_conclusion_t *conclusion)
+{
+    unsigned i;
+
+    for (i = 0; i < conclusion->n_checks; i++) {
+        if (strcmp(conclusion->checks[i].name, REDIRECTS) == 0) {
+            return conclusion->checks[i].broken;
+        }
+    }
+
+    return 0;
+}
+
+
 double
 lp_slip_ms(const lp_result_t *result)
 {
@@ -117,7 +140,7 @@ check_all(lp_result_t *result)
     double                 all = (double) lp_counts_ended(counts);
     unsigned               i;
 
-    check(conclusion, "wrong_redirects", limits->wrong_redirects,
+    check(conclusion, REDIRECTS, limits->wrong_redirects,
           (double) counts->ended[LP_END_WRONG_REDIRECT]);
     check(conclusion, "errors", limits->errors,
           share_of((double) lp_counts_errors(counts), all));

@@ -43,6 +43,7 @@ static void add_check(text_t *text, const lp_result_t *result,
                       const lp_check_t *check);
 static void add_errors(text_t *text, const lp_result_t *result,
                        const lp_check_t *check);
+static void add_fail(text_t *text, const lp_result_t *result);
 static void add_wrong(text_t *text, uint64_t n, double allowed);
 static void add_end(text_t *text, const lp_result_t *result);
 static const char *who_of(const char *name);
@@ -66,7 +67,7 @@ lp_conclusion_sentence(lp_result_t *result)
     } else {
         add(&text, "FAIL: ");
         add_scope(&text, result);
-        add_broken(&text, result);
+        add_fail(&text, result);
     }
 
     add(&text, ".");
@@ -106,7 +107,6 @@ add_doubt(text_t *text, const lp_result_t *result)
 {
     const lp_counts_t *counts = &result->counts;
     char               n[LP_THOUSANDS_MAX], of[LP_THOUSANDS_MAX];
-    uint64_t           wrong = counts->ended[LP_END_WRONG_REDIRECT];
 
     switch (lp_doubt_of(result)) {
     case LP_DOUBT_TROUBLE:
@@ -127,7 +127,12 @@ add_doubt(text_t *text, const lp_result_t *result)
             lp_grouped(n, result->missed_by_tool),
             lp_grouped(of, counts->scheduled));
         break;
-    default:
+    case LP_DOUBT_NONE:
+        add(text, "it was interrupted, so that it says nothing of the rest; "
+            "until then, of %s clicks, ", lp_grouped(of, counts->scheduled));
+        add_right(text, result);
+        break;
+    case LP_DOUBT_LOST:
         add(text, "of %s clicks %s have no end, which is a fault of this tool",
             lp_grouped(of, counts->scheduled),
             lp_grouped(n, counts->scheduled > lp_counts_ended(counts)
@@ -135,11 +140,6 @@ add_doubt(text_t *text, const lp_result_t *result)
                                 : lp_counts_ended(counts)
                                       - counts->scheduled));
         break;
-    }
-
-    if (wrong > 0) {
-        add(text, "; and all the same: ");
-        add_wrong(text, wrong, result->plan.thresholds.wrong_redirects);
     }
 }
 
@@ -273,6 +273,22 @@ add_errors(text_t *text, const lp_result_t *result, const lp_check_t *check)
     add(text, "%s of the clicks went wrong (allowed: %s), most of them with %s",
         lp_check_amount(value, check->name, check->value),
         lp_check_amount(limit, check->name, check->limit), words[most]);
+}
+
+
+/* Of a run that is in doubt only the wrong redirects are said. */
+static void
+add_fail(text_t *text, const lp_result_t *result)
+{
+    if (lp_doubt_of(result) == LP_DOUBT_NONE) {
+        add_broken(text, result);
+        return;
+    }
+
+    add_wrong(text, result->counts.ended[LP_END_WRONG_REDIRECT],
+              result->plan.thresholds.wrong_redirects);
+    add(text, ". All else says nothing: ");
+    add_doubt(text, result);
 }
 
 

@@ -177,10 +177,11 @@ test_a_late_tool_is_invalid(void **state)
                 "the schedule: 1 of 100 clicks was sent 400 ms late");
     assert_non_null(strstr(run->conclusion.sentence, "--cores 2"));
 
-    /* what is wrong is said all the same */
+    /* no slowness sends a pupil elsewhere */
     run->counts.ended[LP_END_RIGHT]--;
     run->counts.ended[LP_END_WRONG_REDIRECT]++;
-    assert_says(run, LP_INVALID, "1 pupil was sent to somebody else's book");
+    assert_says(run, LP_FAIL, "1 pupil was sent to somebody else's book");
+    assert_non_null(strstr(run->conclusion.sentence, "too slow to keep"));
     assert_int_equal(check_of(run, "wrong_redirects")->broken, 1);
 }
 
@@ -208,7 +209,12 @@ test_lacking_results_are_invalid(void **state)
 
     run->interrupted = 1;
     run->seconds = 4;
-    assert_says(run, LP_PASS, "Interrupted after 4 of 10 s");
+    assert_says(run, LP_INVALID, "Interrupted after 4 of 10 s");
+    run->counts.ended[LP_END_RIGHT]--;
+    run->counts.ended[LP_END_WRONG_REDIRECT]++;
+    assert_says(run, LP_FAIL, "Interrupted after 4 of 10 s");
+    run->counts.ended[LP_END_RIGHT]++;
+    run->counts.ended[LP_END_WRONG_REDIRECT]--;
 
     snprintf(run->trouble, sizeof(run->trouble), "an engine ended");
     assert_says(run, LP_INVALID, "INVALID: an engine ended.");

@@ -396,27 +396,29 @@ def rehearse(stack, signals, args):
 
 def conclude(system, out, code):
     """Reconciles, and says how it went."""
-    load = system.load
+    agrees = True
     say("\nWhat clients were told, and what Redis holds:")
     try:
-        load("verify", load.population, "--run", out, *system.store)
+        system.load("verify", system.load.population, "--run", out,
+                    *system.store)
     except Failure as failure:
         say(str(failure))
-        code = code or 1
+        agrees = False
     for name in system.restarted:
         say(f"{name} ended meanwhile"
             + (", and was started again." if name == "redis" else "."))
-    if code != 0:
+    if code != 0 or not agrees:
         log = (system.folder / "edge.log").read_text(errors="replace")
         for line in log.splitlines()[-5:]:
             say(f"edge: {line}")
     report = out / "report.html"
     with contextlib.suppress(ValueError):
         report = report.relative_to(pathlib.Path.cwd())
-    say()
-    subprocess.run([load.program, "report", str(out)], check=False)
+    say(f"\n{sentence(out)}")
+    if not agrees:
+        say("FAIL: Redis does not hold what clients were told.")
     say(f"Report: {report}")
-    return code
+    return code if agrees else code or 1
 
 
 def arguments():

@@ -66,7 +66,7 @@ def rehearse(country, folder):
     """Against an edge of its own: (run, its result)."""
     with Edge(issuers=[Country(country)], login=False,
               click={"content_hosts": "*.load.example"},
-              level="notice") as edge:
+              timeout="10s", level="notice") as edge:
         seeded = load("seed", country, "--redis", edge.redis.address,
                       "--pepper", edge.folder / "pepper")
         assert seeded.returncode == 0, seeded.stderr

@@ -323,7 +323,8 @@ class Reader:
         return [str(BUILD / words[0]), *words[1:]]
 
     def start(self, line):
-        return subprocess.Popen(self.words(line), stdout=subprocess.PIPE,
+        return subprocess.Popen(self.words(line), cwd=self.folder,
+                                stdout=subprocess.PIPE,
                                 stderr=subprocess.PIPE, text=True)
 
     def type(self, line, codes=(0,)):

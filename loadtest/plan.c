@@ -77,6 +77,10 @@ grow(lp_plan_t *plan, lp_field_grows_t grows, double factor, const char *how)
     for (group = lp_plan_groups; group->name != NULL; group++) {
         grow_fields(group->fields, &copy, grows, factor);
     }
+    if (copy.classes.share == 0) {
+        /* how long no class takes is nobody's concern, nor out of bounds */
+        copy.classes.seconds = plan->classes.seconds;
+    }
     if (lp_plan_check(&copy, &fault) != 0) {
         lp_say("plan %s, %s %.10g: %s: %s", plan->name, how, factor,
                fault.path, fault.why);

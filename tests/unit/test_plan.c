@@ -377,6 +377,11 @@ test_fit_stretches_times_alone(void **state)
     assert_int_equal(lp_plan_fit(&plan, 0), -1);
     assert_int_equal(lp_plan_fit(&plan, 86401), -1);
     assert_int_equal(lp_plan_fit(&plan, 0.0 / 0.0), -1);
+
+    accepts(PLAN(STAGES));
+    plan.classes.share = 0;
+    assert_int_equal(lp_plan_fit(&plan, 3600), 0);
+    assert_true(lp_plan_seconds(&plan) == 3600);
 }
 
 int

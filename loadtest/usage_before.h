@@ -20,8 +20,9 @@ typedef struct {
     uint32_t  since;    /* YYYYMMDD: weeks from this day's on count */
 } lp_usage_before_t;
 
-/* Adds up what Redis has now, tallied or waiting, from the week of since (0: this one) on. 0; -1
-   after lp_say(). lp_usage_before_free() must follow either way. */
+/* Adds up what Redis has now, tallied or waiting, from the week of since (0:
+   this one) on. 0; -1 after lp_say(). lp_usage_before_free() must follow
+   either way. */
 int lp_usage_now(lp_usage_before_t *usage, lp_store_t *store,
                  lp_store_t *aside, const lp_population_t *population,
                  uint32_t since);

@@ -219,16 +219,22 @@ class Bed:
         return path
 
     def signature(self, alg):
-        """The files that verify wants: scheme, key, text and signature."""
-        key = self.issuer.keys[alg]
-        text = self.pupils[0].token(alg).rpartition(".")[0].encode()
-        scheme = {"RS": "pkcs1", "ES": "ecdsa", "Ed": "raw"}[alg[:2]]
-        sign = key.sign_der if scheme == "ecdsa" else key.sign
-        pem = key.private.public_key().public_bytes(
-            serialization.Encoding.PEM,
-            serialization.PublicFormat.SubjectPublicKeyInfo)
-        paths = [self.folder / f"{alg}.{end}" for end in (
-            "pem", "text", "signature")]
-        for path, data in zip(paths, (pem, text, sign(text, alg))):
-            path.write_bytes(data)
-        return [scheme, *map(str, paths)]
+        """The files that verify wants."""
+        return signature(self.folder, self.issuer, alg,
+                         self.pupils[0].token(alg))
+
+
+def signature(folder, issuer, alg, token):
+    """The files that verify wants: scheme, key, text and signature."""
+    key = issuer.keys[alg]
+    text = token.rpartition(".")[0].encode()
+    scheme = {"RS": "pkcs1", "ES": "ecdsa", "Ed": "raw"}[alg[:2]]
+    sign = key.sign_der if scheme == "ecdsa" else key.sign
+    pem = key.private.public_key().public_bytes(
+        serialization.Encoding.PEM,
+        serialization.PublicFormat.SubjectPublicKeyInfo)
+    paths = [folder / f"{alg}.{end}" for end in (
+        "pem", "text", "signature")]
+    for path, data in zip(paths, (pem, text, sign(text, alg))):
+        path.write_bytes(data)
+    return [scheme, *map(str, paths)]

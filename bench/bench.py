@@ -29,7 +29,9 @@ sys.path.insert(0, str(REPOSITORY / "tests"))
 import activation                                       # noqa: E402
 import legs                                             # noqa: E402
 import provision                                        # noqa: E402
+import rehearsing                                       # noqa: E402
 import store                                            # noqa: E402
+import varied                                           # noqa: E402
 from bed import Bed                                     # noqa: E402
 from lib.nginx import BINARY, BUILD                     # noqa: E402
 from lib.redis import SERVER                            # noqa: E402
@@ -37,7 +39,7 @@ from lib.redis import SERVER                            # noqa: E402
 # Those that need the bed of clicks, and those that bring their own.
 CLICKS = ["hit", "new", "miss", "usage", "revocation"]
 PARTS = [*CLICKS, "memory", "activation", "import", "bulk", "tally",
-         "records"]
+         "records", "load", "country"]
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 OUT = REPOSITORY / "build" / "bench"
 
@@ -55,11 +57,21 @@ class Plan:
     activations: int    # in a round
     entitlements: int   # in a round
     clicks: int         # tallied in a round
+    country: int        # pupils of load and country
+    legs: int           # of each side of country
+    knee_seconds: float  # that a rate is tried
+    knee_tries: int     # at most, for a knee
+    load_seconds: int   # a third of the run whose memory is watched
+    load_rate: int      # its clicks a second
+    connections: int    # held open
 
 
-FULL = Plan(7, 2, 1, 0.4, 4000, 1000, 200_000, 5, 2000, 100_000, 500_000)
-QUICK = Plan(3, 1, 1, 0.2, 1000, 250, 50_000, 3, 500, 20_000, 100_000)
-TINY = Plan(1, 0.2, 0.1, 0.1, 50, 20, 1000, 1, 20, 1000, 2000)
+FULL = Plan(7, 2, 1, 0.4, 4000, 1000, 200_000, 5, 2000, 100_000, 500_000,
+            200_000, 5, 3, 30, 20, 5000, 50_000)
+QUICK = Plan(3, 1, 1, 0.2, 1000, 250, 50_000, 3, 500, 20_000, 100_000,
+             50_000, 3, 1.5, 20, 5, 5000, 10_000)
+TINY = Plan(1, 0.2, 0.1, 0.1, 50, 20, 1000, 1, 20, 1000, 2000,
+            300, 1, 0.4, 2, 1, 200, 200)
 
 
 @dataclasses.dataclass
@@ -288,6 +300,85 @@ class Bench:
                             + ", ".join(f"{k} {v}" for k, v in
                                         raw["encodings"].items()))
 
+    def load(self):
+        raw = rehearsing.measure(self.core, self.load_core, self.plan,
+                                 self.every_core)
+        self.raw["load"] = raw
+        for name, what, target in (
+                ("same", "leerpoort-load, of wrk's", 0.9),
+                ("varied", f"leerpoort-load, {self.plan.country} pupils, of "
+                           "wrk's", None)):
+            ours, wrk = raw[name]["ours"], raw[name]["wrk"]
+            self.add(f"{what} requests/s", raw[name]["ratio"], target=target,
+                     note=f"{ours['rps']['median']:.0f} of "
+                          f"{wrk['rps']['median']:.0f}/s; CPU "
+                          f"{ours['client_cpu_us']['median']:.1f} and "
+                          f"{wrk['client_cpu_us']['median']:.1f} us")
+        grown, held = raw["memory"], raw["held"]
+        first, last = grown["at"][0], grown["at"][-1]
+        self.add("leerpoort-load's memory, of that before", grown["ratio"],
+                 target=1.05, at_least=False,
+                 note=f"{first['bytes'] / 1e6:.1f} MB after "
+                      f"{first['seconds']:.0f} s, {last['bytes'] / 1e6:.1f} "
+                      f"after {last['seconds']:.0f}")
+        self.add("connections held open", held["connections"],
+                 target=self.plan.connections,
+                 note=f"by {held['engines']} processes in "
+                      f"{held['bytes'] / 1e6:.1f} MB; nginx "
+                      f"{held['nginx_bytes'] / 1e6:.0f} MB")
+
+    def country(self):
+        raw = varied.edge(self.core, self.load_core, self.plan,
+                          OUT / "verify", self.every_core)
+        self.raw["country"] = raw
+        self.at_most(raw)
+        self.knees(raw)
+        with self.every_core():
+            found = varied.activations(self.plan)
+        raw["activations"] = found
+        best = found["best"] or {"p50_ms": 0, "p99_ms": 0}
+        self.add("country, first uses through all: knee", found["rate"], "/s",
+                 note=f"p50 {best['p50_ms']:.1f}, p99 {best['p99_ms']:.1f} "
+                      f"ms; {found['share']:.0%} of them were the first")
+
+    def at_most(self, raw):
+        """What a worker does of each kind of click."""
+        plain = raw["ratios"]["plain"]
+        for side, what, target in (
+                ("hit", "mirrored", 0.95), ("new", "new token", 0.85),
+                ("first", "first click of each", None),
+                ("miss", "miss", 0.60)):
+            found = raw["ratios"][side]
+            rate = ("rps_ratio_checked" if side == "new" else "rps_ratio")
+            self.add(f"country, {what}: requests/s", found[rate],
+                     target=target if side in ("hit", "new") else None,
+                     note=f"{found['rps']:.0f} of {plain['rps']:.0f}/s; "
+                          f"{found['new_tokens']:.1%} new tokens, "
+                          f"{found['misses']:.1%} misses")
+            check = (f" + {statistics.median(raw['verify_us']):.1f}"
+                     if side in ("new", "first") else "")
+            self.add(f"country, {what}: nginx CPU per click",
+                     found["cpu_ratio"], target=target,
+                     note=f"{plain['cpu_us']:.1f}{check} of "
+                          f"{found['cpu_us']:.1f} us")
+        self.add("country, mirror and token of a pupil",
+                 raw["zone_bytes_per_pupil"], " B",
+                 note=f"{raw['pupils']} pupils; {raw['evictions']:.0f} "
+                      "evictions")
+        self.add("country, Redis for a pupil", raw["redis_bytes_per_pupil"],
+                 " B", note=f"seeded in {raw['seeded_s']:.0f} s")
+
+    def knees(self, raw):
+        for name, (_, what, _) in varied.KNEES.items():
+            found = raw["knees"][name]
+            best = found["best"]
+            self.add(f"country, {what}: knee", found["rate"], "/s",
+                     note="none" if best is None else
+                     f"p99 {best['p99_ms']:.1f} ms; nginx "
+                     f"{found['cpu_us']:.1f} us a click, busy "
+                     f"{found['busy']:.0%}, the tool {best['tool_cpu']:.0%}"
+                     + (": the tool's" if found["by_tool"] else ""))
+
 
 def build():
     """The C programs, with the strictness of the rest."""
@@ -343,6 +434,8 @@ def arguments():
                         help="exit 1 when a target is missed")
     parser.add_argument("--only", default=",".join(PARTS),
                         help="some of " + ", ".join(PARTS))
+    parser.add_argument("--pupils", type=int,
+                        help="of the parts load and country")
     parser.add_argument("--json", type=pathlib.Path,
                         default=REPOSITORY / "build" / "bench.json")
     args = parser.parse_args()
@@ -365,7 +458,10 @@ def main():
     if core == load_core:
         print("One core for everything: requests/s say little here.\n")
     began = time.monotonic()
-    bench = Bench(TINY if args.tiny else QUICK if args.quick else FULL, cores)
+    plan = TINY if args.tiny else QUICK if args.quick else FULL
+    if args.pupils:
+        plan = dataclasses.replace(plan, country=args.pupils)
+    bench = Bench(plan, cores)
     bench.run(args.parts)
     waited = disturbed(bench.raw)
     missed = [row.what for row in bench.rows if row.verdict == "missed"]

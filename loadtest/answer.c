@@ -356,18 +356,20 @@ name_length(const line_t *line)
 static int
 take_location(lp_answer_t *answer, const line_t *value)
 {
+    size_t kept = value->len < LP_LOCATION_MAX ? value->len : LP_LOCATION_MAX;
+
     if (answer->seen & SEEN_LOCATION) {
         return -1;
     }
 
     answer->seen |= SEEN_LOCATION;
     answer->redirects = 1;
+    memcpy(answer->location, value->data, kept);
     answer->location_len = value->len;
     if (value->cut || value->len > LP_LOCATION_MAX) {
         answer->location_len = LP_LOCATION_MAX + 1;
-        return 0;
+        memset(answer->location + kept, 0, LP_LOCATION_MAX - kept);
     }
-    memcpy(answer->location, value->data, value->len);
     return 0;
 }
 
@@ -469,6 +471,7 @@ end_head(lp_answer_t *answer)
         return -1;
     }
 
+    answer->headed = 1;
     answer->keep = !answer->close && (!answer->http10 || answer->keep_alive);
 
     if (answer->status == 204 || answer->status == 304) {

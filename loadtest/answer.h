@@ -29,8 +29,10 @@ typedef struct {
     unsigned     status;
     lp_outcome_t outcome;      /* or LP_OUTCOME_NONE */
     int          redirects;    /* there is a Location */
-    size_t       location_len; /* above LP_LOCATION_MAX: too long to be
-                                  anything that is expected */
+    size_t       location_len; /* above LP_LOCATION_MAX: too long, and only
+                                  its first LP_LOCATION_MAX bytes are here */
+    int          headed;       /* the head is whole: a browser goes where it
+                                  says, whatever becomes of the body */
     int          keep;         /* the connection may be used again */
 
     /* The reader's own. */

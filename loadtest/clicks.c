@@ -233,6 +233,9 @@ give_up(lp_rig_t *rig, lp_flight_t *flight, int timed)
         lp_queue_remove(&rig->waiting, &flight->wait);
     }
     if (flight->connection != NULL) {
+        if (lp_clicks_astray(rig, flight, flight->connection->answer)) {
+            ending.end = LP_END_WRONG_REDIRECT;
+        }
         lp_exchange_close(rig, flight->connection);
     }
     unheard(rig, flight);
@@ -258,6 +261,24 @@ lp_clicks_retry(lp_rig_t *rig, lp_flight_t *flight)
     if (!start(rig, flight)) {
         wait_first(rig, flight);
     }
+}
+
+
+/* A browser does not wait for the body of a redirect. */
+int
+lp_clicks_astray(lp_rig_t *rig, const lp_flight_t *flight,
+                 const lp_answer_t *answer)
+{
+    const lp_wire_t *wire = &rig->engine->aim->wire;
+
+    if (answer == NULL || !answer->headed) {
+        return 0;
+    }
+
+    lp_expect(&rig->expected, wire, rig->engine->population,
+              &flight->arrival);
+    return lp_judge(&rig->expected, answer, wire->login)
+           == LP_END_WRONG_REDIRECT;
 }
 
 

@@ -27,6 +27,11 @@ void lp_clicks_abandon(lp_rig_t *rig);
    one. */
 void lp_clicks_retry(lp_rig_t *rig, lp_flight_t *flight);
 
+/* Whether an answer that never became whole has sent the pupil to a wrong
+   place all the same. NULL: there is none. */
+int lp_clicks_astray(lp_rig_t *rig, const lp_flight_t *flight,
+                     const lp_answer_t *answer);
+
 /* Without a whole answer. */
 void lp_clicks_fail(lp_rig_t *rig, lp_flight_t *flight, lp_end_t end);
 

@@ -371,6 +371,9 @@ fail(lp_rig_t *rig, lp_connection_t *connection, lp_end_t end)
 {
     lp_flight_t *flight = connection->flight;
 
+    if (lp_clicks_astray(rig, flight, connection->answer)) {
+        end = LP_END_WRONG_REDIRECT;
+    }
     lp_exchange_close(rig, connection);
     lp_clicks_fail(rig, flight, end);
 }

@@ -317,7 +317,25 @@ test_a_long_location_is_nothing_that_is_expected(void **state)
         assert_int_equal(answer.location_len, len <= LP_LOCATION_MAX
                                                   ? len
                                                   : LP_LOCATION_MAX + 1);
+        assert_memory_equal(answer.location, strstr(text, "00"),
+                            LP_LOCATION_MAX);
     }
+}
+
+/* Of a line that is cut behind blanks there is next to nothing. */
+static void
+test_what_is_not_there_of_a_location_is_nothing(void **state)
+{
+    static char text[8192], none[LP_LOCATION_MAX];
+
+    (void) state;
+    memset(answer.location, 'x', sizeof(answer.location));
+    snprintf(text, sizeof(text), H "Location:%*s/away\r\n" NOTHING,
+             LP_ANSWER_LINE_MAX, "");
+    assert_whole(text);
+    assert_true(answer.redirects);
+    assert_int_equal(answer.location_len, LP_LOCATION_MAX + 1);
+    assert_memory_equal(answer.location, none, sizeof(none));
 }
 
 /* text, and then so many bytes that belong to it. */
@@ -398,6 +416,7 @@ main(void)
         cmocka_unit_test(test_bare_line_feeds_are_taken),
         cmocka_unit_test(test_what_is_no_http),
         cmocka_unit_test(test_a_long_location_is_nothing_that_is_expected),
+        cmocka_unit_test(test_what_is_not_there_of_a_location_is_nothing),
         cmocka_unit_test(test_everything_is_bounded),
         cmocka_unit_test(test_one_answer_leaves_nothing_to_the_next),
     };

@@ -119,9 +119,11 @@ test_a_location_that_is_too_long_is_another(void **state)
                      LP_END_WRONG_REDIRECT);
     expect(LP_LOGIN, LOGIN);
     answer.outcome = LP_LOGIN;
-    memcpy(answer.location, LOGIN, strlen(LOGIN));
     assert_int_equal(lp_judge(&expected, &answer, LOGIN),
                      LP_END_WRONG_REDIRECT);
+    /* but a login's may be long: what it begins with is known */
+    memcpy(answer.location, LOGIN, strlen(LOGIN));
+    assert_int_equal(lp_judge(&expected, &answer, LOGIN), LP_END_RIGHT);
 }
 
 static void

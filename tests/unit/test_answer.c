@@ -317,7 +317,7 @@ test_a_long_location_is_nothing_that_is_expected(void **state)
         assert_int_equal(answer.location_len, len <= LP_LOCATION_MAX
                                                   ? len
                                                   : LP_LOCATION_MAX + 1);
-        assert_memory_equal(answer.location, strstr(text, "00"),
+        assert_memory_equal(answer.location, strstr(text, "0000"),
                             LP_LOCATION_MAX);
     }
 }

@@ -194,6 +194,13 @@ lp_connection_receive(lp_connection_t *connection, char *dst, size_t size)
 }
 
 
+int
+lp_connection_pending(const lp_connection_t *connection)
+{
+    return connection->ssl != NULL && SSL_has_pending(connection->ssl);
+}
+
+
 ssize_t
 lp_connection_send(lp_connection_t *connection, const char *data, size_t len)
 {

@@ -80,6 +80,10 @@ ssize_t lp_connection_receive(lp_connection_t *connection, char *dst,
 ssize_t lp_connection_send(lp_connection_t *connection, const char *data,
                            size_t len);
 
+/* Whether TLS holds bytes that were not asked for yet: they have come, and no
+   event will tell. */
+int lp_connection_pending(const lp_connection_t *connection);
+
 /* Closes, and frees what hangs on it but flight and answer. abort: by a reset,
    which leaves no port behind in TIME_WAIT. */
 void lp_connection_close(lp_connection_t *connection, int abort);

@@ -86,6 +86,9 @@ lp_exchange_event(lp_rig_t *rig, lp_connection_t *connection, uint32_t events)
     case LP_STAGE_CONNECTING:
     case LP_STAGE_HANDSHAKE:
         opening(rig, connection);
+        if (connection->stage == LP_STAGE_IDLE && (events & READABLE)) {
+            listen_idle(rig, connection); /* it spoke first */
+        }
         break;
 
     case LP_STAGE_BUSY:
@@ -287,6 +290,12 @@ receive(lp_rig_t *rig, lp_connection_t *connection, uint32_t events)
             return;
         }
         if (take(rig, connection, (size_t) n)) {
+            if (connection->stage == LP_STAGE_IDLE
+                && ((size_t) n == sizeof(rig->in)
+                    || lp_connection_pending(connection)))
+            {
+                listen_idle(rig, connection); /* of the rest comes no event */
+            }
             return;
         }
         /* less than there was room for: the next byte is a new edge */

@@ -3,6 +3,9 @@ them: what was redirected before an answer broke off, a login's long address,
 what comes without a question."""
 
 
+import ssl
+import subprocess
+
 import pytest
 
 from lib.bad_target import RIGHT, BadTarget
@@ -59,3 +62,70 @@ def test_a_login_may_be_as_long_as_single_sign_on_makes_it(tmp_path, people,
     with BadTarget(serve(answer)) as target:
         run(tmp_path, people, target.port, "--login", login,
             clicks={"no_token": 1}).all_ended("right")
+
+
+# --- bytes without a question ------------------------------------------------------
+
+class TlsVisit:
+    """A server's side of TLS that can put several records into one packet."""
+
+    def __init__(self, visit, context):
+        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(self._in, self._out, server_side=True)
+        self._socket = visit._connection
+        self._until(self._tls.do_handshake)
+
+    def _until(self, work):
+        while True:
+            try:
+                result = work()
+                self.flush()
+                return result
+            except ssl.SSLWantReadError:
+                self.flush()
+                more = self._socket.recv(65536)
+                if not more:
+                    raise OSError("closed") from None
+                self._in.write(more)
+
+    def request(self):
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += self._until(lambda: self._tls.read(65536))
+        return got
+
+    def record(self, answer):
+        self._tls.write(answer)
+
+    def flush(self):
+        self._socket.sendall(self._out.read())
+
+
+@pytest.fixture(scope="module")
+def tls(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificate")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-noenc", "-subj", "/CN=localhost",
+         "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"],
+        check=True, capture_output=True, timeout=60)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
+    return context
+
+
+def test_what_lies_behind_an_answer_is_not_the_next_ones(tmp_path, people,
+                                                         tls):
+    """Two answers in a packet, each in a record of its own."""
+    def script(visit):
+        visit = TlsVisit(visit, tls)
+        while visit.request():
+            visit.record(RIGHT)
+            visit.record(ELSEWHERE + bytes(100))
+            visit.flush()
+
+    with BadTarget(script) as target:
+        result = run(tmp_path, people, target.port, "--insecure",
+                     scheme="https")
+    result.all_ended("right")
+    assert result.counts["connected"] == result.counts["scheduled"]

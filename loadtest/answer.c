@@ -356,7 +356,7 @@ name_length(const line_t *line)
 static int
 take_location(lp_answer_t *answer, const line_t *value)
 {
-    size_t kept = value->len < LP_LOCATION_MAX ? value->len : LP_LOCATION_MAX;
+    size_t kept = value->len < LP_LOCATION_KEPT ? value->len : LP_LOCATION_KEPT;
 
     if (answer->seen & SEEN_LOCATION) {
         return -1;
@@ -366,9 +366,9 @@ take_location(lp_answer_t *answer, const line_t *value)
     answer->redirects = 1;
     memcpy(answer->location, value->data, kept);
     answer->location_len = value->len;
-    if (value->cut || value->len > LP_LOCATION_MAX) {
-        answer->location_len = LP_LOCATION_MAX + 1;
-        memset(answer->location + kept, 0, LP_LOCATION_MAX - kept);
+    if (value->cut || value->len > LP_LOCATION_KEPT) {
+        answer->location_len = LP_LOCATION_KEPT + 1;
+        memset(answer->location + kept, 0, LP_LOCATION_KEPT - kept);
     }
     return 0;
 }

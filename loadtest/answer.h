@@ -29,8 +29,8 @@ typedef struct {
     unsigned     status;
     lp_outcome_t outcome;      /* or LP_OUTCOME_NONE */
     int          redirects;    /* there is a Location */
-    size_t       location_len; /* above LP_LOCATION_MAX: too long, and only
-                                  its first LP_LOCATION_MAX bytes are here */
+    size_t       location_len; /* above LP_LOCATION_KEPT: too long, and only
+                                  its first LP_LOCATION_KEPT bytes are here */
     int          headed;       /* the head is whole: a browser goes where it
                                   says, whatever becomes of the body */
     int          keep;         /* the connection may be used again */
@@ -48,7 +48,7 @@ typedef struct {
     uint32_t left;  /* of the body, of the chunk */
     uint32_t line_len; /* of a line that came in pieces; it may be longer than
                           what is kept of it */
-    char     location[LP_LOCATION_MAX];
+    char     location[LP_LOCATION_KEPT];
     char     line[LP_ANSWER_LINE_MAX];
 } lp_answer_t;
 

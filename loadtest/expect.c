@@ -221,7 +221,7 @@ static void
 expect_redirect(lp_expected_t *expected, const lp_population_t *population,
                 const lp_arrival_t *arrival, uint32_t product)
 {
-    pen_t pen = {expected->location, expected->location + LP_LOCATION_MAX, 0};
+    pen_t pen = {expected->location, expected->location + LP_LOCATION_KEPT, 0};
 
     pen.p += lp_population_url(population, pen.p, product);
     if (has_path(population, arrival, product)) {

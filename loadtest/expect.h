@@ -10,8 +10,9 @@
 
 #include "arrivals.h"
 
-#define LP_REQUEST_MAX  8192
-#define LP_LOCATION_MAX 1024
+#define LP_REQUEST_MAX   8192
+#define LP_LOCATION_KEPT 1024 /* bytes of an address that are compared; none
+                                 of a population's is longer */
 
 typedef struct {
     lp_outcome_t outcome;
@@ -19,8 +20,8 @@ typedef struct {
     int          activates; /* a right that is used first; by whom, the slot
                                says */
     size_t       location_len; /* 0: none */
-    char         location[LP_LOCATION_MAX]; /* exact; of LP_LOGIN what it
-                                               begins with */
+    char         location[LP_LOCATION_KEPT]; /* exact; of LP_LOGIN what
+                                                it begins with */
 } lp_expected_t;
 
 /* What the run knows of the target besides its address. */

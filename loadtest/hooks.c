@@ -38,7 +38,7 @@ typedef struct {
     pid_t             pid;
     int               output; /* -1: none */
     double            at;     /* as it was started */
-    int               status; /* of lp_mark_t */
+    int               status; /* of lp_fault_mark_t */
 } hook_t;
 
 struct lp_hooks_s {
@@ -388,7 +388,7 @@ lp_hooks_end(lp_hooks_t *hooks, double at)
 }
 
 unsigned
-lp_hooks_marks(const lp_hooks_t *hooks, lp_mark_t *marks, unsigned max)
+lp_hooks_marks(const lp_hooks_t *hooks, lp_fault_mark_t *marks, unsigned max)
 {
     const hook_t *hook;
     unsigned      i, n = 0;

@@ -39,7 +39,7 @@ double lp_hooks_next(const lp_hooks_t *hooks);
 void lp_hooks_end(lp_hooks_t *hooks, double at);
 
 /* Writes what happened into marks; returns how many there are. */
-unsigned lp_hooks_marks(const lp_hooks_t *hooks, lp_mark_t *marks,
+unsigned lp_hooks_marks(const lp_hooks_t *hooks, lp_fault_mark_t *marks,
                         unsigned max);
 
 /* NULL is none. */

@@ -68,7 +68,7 @@ as_expected(const lp_expected_t *expected, const lp_answer_t *answer)
 }
 
 
-/* len: at most LP_LOCATION_MAX, of which longer ones have their beginning: a
+/* len: at most LP_LOCATION_KEPT, of which longer ones have their beginning: a
    login's address, with all that single sign-on hangs on it, may be long. */
 static int
 begins(const lp_answer_t *answer, const char *text, size_t len)

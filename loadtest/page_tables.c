@@ -284,7 +284,7 @@ lp_page_ends(FILE *out, const lp_result_t *result)
 }
 
 static void
-mark_row(FILE *out, const lp_mark_t *mark, unsigned number)
+mark_row(FILE *out, const lp_fault_mark_t *mark, unsigned number)
 {
     char figure[LP_FIGURE_MAX];
 

@@ -43,7 +43,7 @@ typedef struct {
     char   name[LP_PLAN_NAME_MAX];
     int    status;  /* the hook's exit code; -1: it could not run; -2: still
                        running at the end */
-} lp_mark_t;
+} lp_fault_mark_t;
 
 /* The sellers' traffic beside the clicks. */
 typedef struct {
@@ -76,7 +76,7 @@ typedef struct {
     lp_fine_t      schedule, service, activation, connect, slip;
     uint64_t       missed_by_tool, most_open;
     lp_api_score_t api;
-    lp_mark_t      marks[LP_FAULTS_MAX + 8];
+    lp_fault_mark_t marks[LP_FAULTS_MAX + 8];
     unsigned       n_marks;
 
     lp_conclusion_t conclusion;

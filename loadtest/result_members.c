@@ -64,9 +64,9 @@ const lp_result_times_t lp_result_times[] = {
 };
 
 const lp_result_row_t lp_mark_rows[] = {
-    {"at", LP_VALUE_REAL, offsetof(lp_mark_t, at), 0},
-    {"name", LP_VALUE_TEXT, offsetof(lp_mark_t, name), LP_PLAN_NAME_MAX},
-    {"status", LP_VALUE_WHOLE, offsetof(lp_mark_t, status), 0},
+    {"at", LP_VALUE_REAL, offsetof(lp_fault_mark_t, at), 0},
+    {"name", LP_VALUE_TEXT, offsetof(lp_fault_mark_t, name), LP_PLAN_NAME_MAX},
+    {"status", LP_VALUE_WHOLE, offsetof(lp_fault_mark_t, status), 0},
     END,
 };
 

@@ -193,7 +193,7 @@ static void
 mark(watch_t *watch, double at, const char *name)
 {
     lp_result_t *result = watch->result;
-    lp_mark_t   *own;
+    lp_fault_mark_t *own;
 
     if (result->n_marks < sizeof(result->marks) / sizeof(result->marks[0])
                               - LP_FAULTS_MAX) {
@@ -509,7 +509,8 @@ end_seconds(watch_t *watch)
 static int
 by_time(const void *a, const void *b)
 {
-    double x = ((const lp_mark_t *) a)->at, y = ((const lp_mark_t *) b)->at;
+    double x = ((const lp_fault_mark_t *) a)->at,
+           y = ((const lp_fault_mark_t *) b)->at;
 
     return (x > y) - (x < y);
 }

@@ -304,7 +304,7 @@ static void
 test_a_long_location_is_nothing_that_is_expected(void **state)
 {
     static char text[8192];
-    size_t      i, len, lengths[] = {LP_LOCATION_MAX, LP_LOCATION_MAX + 1,
+    size_t      i, len, lengths[] = {LP_LOCATION_KEPT, LP_LOCATION_KEPT + 1,
                                      LP_ANSWER_LINE_MAX, 4000};
 
     (void) state;
@@ -314,11 +314,11 @@ test_a_long_location_is_nothing_that_is_expected(void **state)
                  (int) len, 0);
         assert_whole(text);
         assert_true(answer.redirects);
-        assert_int_equal(answer.location_len, len <= LP_LOCATION_MAX
+        assert_int_equal(answer.location_len, len <= LP_LOCATION_KEPT
                                                   ? len
-                                                  : LP_LOCATION_MAX + 1);
+                                                  : LP_LOCATION_KEPT + 1);
         assert_memory_equal(answer.location, strstr(text, "0000"),
-                            LP_LOCATION_MAX);
+                            LP_LOCATION_KEPT);
     }
 }
 
@@ -326,7 +326,7 @@ test_a_long_location_is_nothing_that_is_expected(void **state)
 static void
 test_what_is_not_there_of_a_location_is_nothing(void **state)
 {
-    static char text[8192], none[LP_LOCATION_MAX];
+    static char text[8192], none[LP_LOCATION_KEPT];
 
     (void) state;
     memset(answer.location, 'x', sizeof(answer.location));
@@ -334,7 +334,7 @@ test_what_is_not_there_of_a_location_is_nothing(void **state)
              LP_ANSWER_LINE_MAX, "");
     assert_whole(text);
     assert_true(answer.redirects);
-    assert_int_equal(answer.location_len, LP_LOCATION_MAX + 1);
+    assert_int_equal(answer.location_len, LP_LOCATION_KEPT + 1);
     assert_memory_equal(answer.location, none, sizeof(none));
 }
 

@@ -17,10 +17,9 @@
 
 #include <cmocka.h>
 
-#include "../../loadtest/expect.h"
-#undef LP_LOCATION_MAX /* the edge's has a value of its own */
 #include "../../core/target.h"
 #include "../../core/token.h"
+#include "../../loadtest/expect.h"
 #include "../../loadtest/issuer.h"
 #include "../../loadtest/mint.h"
 #include "../../loadtest/mix.h"

@@ -86,7 +86,8 @@ lp_compare(lp_comparison_t *comparison, const lp_result_t *a,
 }
 
 
-/* The seed, limits and texts of a plan do not change its load. */
+/* The seed, limits and texts of a plan do not change its load; a rate that was
+   changed by hand does. */
 static int
 is_same_plan(const lp_result_t *a, const lp_result_t *b)
 {
@@ -102,7 +103,8 @@ is_same_plan(const lp_result_t *a, const lp_result_t *b)
     }
 
     same = one != NULL && two != NULL && json_equal(one, two)
-           && a->shards == b->shards;
+           && a->shards == b->shards && a->factor == 1 && b->factor == 1
+           && a->lowest >= 1 && b->lowest >= 1;
     json_decref(one);
     json_decref(two);
 
@@ -359,7 +361,7 @@ say_shifts(lp_comparison_t *comparison)
     } else if (!comparison->same_plan) {
         snprintf(comparison->sentence, sizeof(comparison->sentence),
                  "B is not worse by its counts; times are not judged, for the "
-                 "plans differ.");
+                 "plans differ, or a rate was changed by hand.");
     } else if (!comparison->shift[0].judged) {
         snprintf(comparison->sentence, sizeof(comparison->sentence),
                  "B is not worse by its counts; times are not judged, for "

@@ -228,6 +228,7 @@ add_part(merge_t *merge)
     if (fabs(part->factor - 1) > fabs(sum->factor - 1)) {
         sum->factor = part->factor;
     }
+    sum->lowest = fmin(sum->lowest, part->lowest);
 
     note_trouble(sum, part);
 }

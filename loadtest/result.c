@@ -21,6 +21,7 @@ lp_result_reset(lp_result_t *result)
     result->shards = 1;
     result->scale = 1;
     result->factor = 1;
+    result->lowest = 1;
     lp_histogram_reset(&result->schedule.h, LP_FINE);
     lp_histogram_reset(&result->service.h, LP_FINE);
     lp_histogram_reset(&result->activation.h, LP_FINE);

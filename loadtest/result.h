@@ -69,6 +69,7 @@ typedef struct {
     int       stopped_early; /* by a hopeless threshold */
     double    cpu;           /* busiest engine's share of a core, mean */
     double    factor;        /* last factor by + and - */
+    double    lowest;        /* the lowest one; 1: never below the plan */
     char      trouble[256];  /* why results are lacking; "" none */
 
     /* totals */

@@ -30,6 +30,7 @@ static const lp_result_row_t run_rows[] = {
     {"shards", LP_VALUE_UNSIGNED, OF_RESULT(shards), 0},
     {"scale", LP_VALUE_REAL, OF_RESULT(scale), 0},
     {"factor", LP_VALUE_REAL, OF_RESULT(factor), 0},
+    {"lowest_factor", LP_VALUE_REAL, OF_RESULT(lowest), 0},
     TEXT("machine", machine),
     {"cpu", LP_VALUE_REAL, OF_RESULT(cpu), 0},
     {"clock_step", LP_VALUE_REAL, OF_RESULT(clock_step), 0},

@@ -204,17 +204,20 @@ mark(watch_t *watch, double at, const char *name)
     }
 }
 
+/* In thousandths, as engines are told; so + and then - is 1 again. */
 static void
 change_rate(watch_t *watch, double factor)
 {
-    double at = since_start(watch);
+    double at = since_start(watch), most = watch->run->max_factor;
     char   name[32];
 
-    factor = fmin(fmax(factor, LEAST), watch->run->max_factor);
+    factor = round(fmax(factor, LEAST) * 1000) / 1000;
+    factor = fmin(factor, floor(most * 1000) / 1000);
     if (watch->stopping || at < 0 || factor == watch->factor) {
         return;
     }
     watch->factor = factor;
+    watch->result->lowest = fmin(watch->result->lowest, factor);
     lp_engines_factor(&watch->engines, (uint32_t) lround(factor * 1000));
     snprintf(name, sizeof(name), "rate x%.2f", factor);
     mark(watch, at, name);

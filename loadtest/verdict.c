@@ -8,7 +8,8 @@
  * by a tool that was slow, for no slowness makes it.
  *
  * A run that was interrupted may FAIL, but never PASS: what comes after the
- * rehearsal must not begin because somebody pressed Ctrl-C.
+ * rehearsal must not begin because somebody pressed Ctrl-C. Nor one whose rate
+ * was turned down by hand: the target has not borne the plan.
  *
  * Shares are of the clicks that ended, in whatever way: those that were missed
  * count. Quantiles are of all of them too (see result.c).
@@ -64,7 +65,8 @@ lp_result_conclude(lp_result_t *result)
     memset(conclusion, 0, sizeof(*conclusion));
     check_all(result);
 
-    conclusion->pass = result->interrupted ? LP_INVALID : LP_PASS;
+    conclusion->pass = result->interrupted || result->lowest < 1 ? LP_INVALID
+                                                                 : LP_PASS;
     for (i = 0; i < conclusion->n_checks; i++) {
         if (conclusion->checks[i].broken) {
             conclusion->pass = LP_FAIL;

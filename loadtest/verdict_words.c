@@ -128,8 +128,15 @@ add_doubt(text_t *text, const lp_result_t *result)
             lp_grouped(of, counts->scheduled));
         break;
     case LP_DOUBT_NONE:
-        add(text, "it was interrupted, so that it says nothing of the rest; "
-            "until then, of %s clicks, ", lp_grouped(of, counts->scheduled));
+        if (result->interrupted) {
+            add(text, "it was interrupted, so that it says nothing of the "
+                "rest; until then, ");
+        } else {
+            add(text, "its rate was turned down by hand, to %.2f times the "
+                "plan's, so that it says nothing of the plan; ",
+                result->lowest);
+        }
+        add(text, "of %s clicks, ", lp_grouped(of, counts->scheduled));
         add_right(text, result);
         break;
     case LP_DOUBT_LOST:

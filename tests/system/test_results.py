@@ -89,7 +89,8 @@ class Run:
             "run": {"target": "http://127.0.0.1:8080",
                     "started": "2026-08-20T06:15:00Z", "seconds": SECONDS,
                     "engines": 1, "shard": 0, "shards": 1, "scale": 1,
-                    "factor": 1, "machine": "2 cores", "cpu": 0.25,
+                    "factor": 1, "lowest_factor": 1,
+                    "machine": "2 cores", "cpu": 0.25,
                     "clock_step": 0, "interrupted": False,
                     "stopped_early": False, "trouble": "",
                     "missed_by_tool": 0, "most_open": 8, **run},
@@ -356,6 +357,15 @@ def test_wrong_answers_are_worse_without_times(tmp_path, run, rng):
     other.write()
     code, found = compare(run, other)
     assert code == FAIL and "2 % of clicks were not" in found["sentence"]
+
+
+@pytest.mark.parametrize("factors", [{"factor": 1.1},
+                                     {"lowest_factor": 0.909}])
+def test_times_of_a_rate_changed_by_hand_are_not_judged(tmp_path, run, rng,
+                                                        factors):
+    other = Run(tmp_path / "other", draw(rng, 3), **factors)
+    code, found = compare(run, other)
+    assert code == 0 and "changed by hand" in found["sentence"]
 
 
 def test_times_of_other_plans_and_short_runs_are_not_judged(tmp_path, run,

@@ -440,6 +440,7 @@ def test_keys_change_the_rate_and_q_ends(tmp_path, country, edge):
         result = json.loads((tmp_path / "out" / "run.json").read_text())
         names = [mark["name"] for mark in result["marks"]]
         assert names[:2] == ["rate x1.10", "rate x1.21"]
+        assert result["run"]["lowest_factor"] == 0.909
         assert "\x1b[K" in terminal.text  # a line that is drawn anew
 
 

@@ -224,6 +224,27 @@ test_lacking_results_are_invalid(void **state)
 }
 
 
+/* The plan was never borne, whatever the rate is at the end. */
+static void
+test_a_rate_turned_down_never_passes(void **state)
+{
+    lp_result_t *run = *state;
+
+    run->lowest = 0.91;
+    assert_says(run, LP_INVALID, "turned down by hand, to 0.91 times");
+
+    run->counts.ended[LP_END_RIGHT] -= 10;
+    run->counts.ended[LP_END_UNAVAILABLE] += 10;
+    assert_says(run, LP_FAIL, "went wrong");
+
+    run->counts.ended[LP_END_RIGHT] += 10;
+    run->counts.ended[LP_END_UNAVAILABLE] -= 10;
+    run->lowest = 1;
+    run->factor = 1.1;
+    assert_says(run, LP_PASS, "changed by hand (1.10 times at the end)");
+}
+
+
 static void
 test_a_part_says_that_it_is_one(void **state)
 {
@@ -347,6 +368,7 @@ main(void)
         RUN_TEST(test_a_late_tool_is_invalid),
         RUN_TEST(test_clicks_that_the_tool_missed_are_invalid),
         RUN_TEST(test_lacking_results_are_invalid),
+        RUN_TEST(test_a_rate_turned_down_never_passes),
         RUN_TEST(test_a_part_says_that_it_is_one),
         RUN_TEST(test_sellers_are_judged_where_there_are_any),
         RUN_TEST(test_all_broken_at_once_still_fit),

@@ -60,6 +60,12 @@ lp_figure_number(char dst[LP_FIGURE_MAX], double value, int digits)
     return dst;
 }
 
+const char *
+lp_figure_rate(char dst[LP_FIGURE_MAX], double value)
+{
+    return lp_figure_number(dst, value, value < 10 && value != floor(value));
+}
+
 /* Takes zeros away that end it behind the point. */
 static void
 trim(char *figure)

@@ -19,6 +19,9 @@ const char *lp_figure_count(char dst[LP_FIGURE_MAX], uint64_t count);
 const char *lp_figure_number(char dst[LP_FIGURE_MAX], double value,
                              int digits);
 
+/* "1,234", "0.5": a digit behind the point only of what is below ten. */
+const char *lp_figure_rate(char dst[LP_FIGURE_MAX], double value);
+
 /* "1,234", "50", "4.1", "0.25": three digits that say something, no zero at the
    end behind the point. */
 const char *lp_figure_short(char dst[LP_FIGURE_MAX], double value);

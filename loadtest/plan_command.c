@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "../workers/say.h"
+#include "figure.h"
 #include "load_commands.h"
-#include "plan_drawing.h"
 #include "plan_folder.h"
 #include "plan_words.h"
 
@@ -30,14 +30,14 @@ no_memory(void)
 static void
 list_line(const lp_plan_t *plan)
 {
-    char   clicks[LP_THOUSANDS_MAX], peak[LP_THOUSANDS_MAX];
-    char   length[LP_CLOCK_MAX];
+    char   clicks[LP_FIGURE_MAX], peak[LP_FIGURE_MAX];
+    char   length[LP_FIGURE_MAX];
     double end = lp_plan_seconds(plan);
 
     printf("%-14s %8s  %s clicks, at most %s a second\n", plan->name,
-           lp_clock(length, end),
-           lp_thousands(clicks, round(lp_plan_clicks(plan, end))),
-           lp_thousands(peak, lp_plan_peak(plan)));
+           lp_figure_clock(length, round(end)),
+           lp_figure_rate(clicks, round(lp_plan_clicks(plan, end))),
+           lp_figure_rate(peak, lp_plan_peak(plan)));
 }
 
 static int

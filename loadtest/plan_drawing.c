@@ -12,6 +12,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "figure.h"
+
 #define COLUMNS 64 /* of the curve; 8 more are for the axis */
 #define ROWS    10
 #define LOOKS   16 /* at the curve, in a column of dots */
@@ -35,39 +37,6 @@ lp_drawing_braille(void)
     utf8 = strcmp(nl_langinfo_l(CODESET, locale), "UTF-8") == 0;
     freelocale(locale);
     return utf8;
-}
-
-const char *
-lp_clock(char *dst, double seconds)
-{
-    long s = lround(seconds);
-
-    if (s >= 3600) {
-        snprintf(dst, LP_CLOCK_MAX, "%ld:%02ld:%02ld", s / 3600,
-                 s / 60 % 60, s % 60);
-    } else {
-        snprintf(dst, LP_CLOCK_MAX, "%ld:%02ld", s / 60, s % 60);
-    }
-    return dst;
-}
-
-const char *
-lp_thousands(char *dst, double number)
-{
-    char   digits[LP_THOUSANDS_MAX];
-    int    n = snprintf(digits, sizeof(digits), "%.*f",
-                        number < 10 && number != floor(number), number);
-    int    point = (int) strcspn(digits, "."), i;
-    size_t len = 0;
-
-    for (i = 0; i < n && len + 2 < LP_THOUSANDS_MAX; i++) {
-        if (i > 0 && i < point && (point - i) % 3 == 0) {
-            dst[len++] = ',';
-        }
-        dst[len++] = digits[i];
-    }
-    dst[len] = '\0';
-    return dst;
 }
 
 /* The highest rate from a until b. */
@@ -172,25 +141,26 @@ put_marks(FILE *out, const lp_plan_t *plan, double end)
 static void
 put_times(FILE *out, double end)
 {
-    char half[LP_CLOCK_MAX], whole[LP_CLOCK_MAX];
+    char half[LP_FIGURE_MAX], whole[LP_FIGURE_MAX];
 
     fprintf(out, "%8s0:00%*s%*s\n", "", COLUMNS / 2 - 2,
-            lp_clock(half, end / 2), COLUMNS / 2 - 2, lp_clock(whole, end));
+            lp_figure_clock(half, round(end / 2)), COLUMNS / 2 - 2,
+            lp_figure_clock(whole, round(end)));
 }
 
 void
 lp_plan_draw(const lp_plan_t *plan, FILE *out, int braille)
 {
     unsigned height[DOTS], row, i;
-    char     text[LP_THOUSANDS_MAX];
+    char     text[LP_FIGURE_MAX];
     double   top = lp_plan_peak(plan);
     cell_t   cell = braille ? (cell_t) {2, 4} : (cell_t) {1, 2};
 
     fill_heights(plan, cell, top > 0 ? top : 1, height);
     for (row = ROWS; row-- > 0;) {
-        fprintf(out, "%7s|", row + 1 == ROWS ? lp_thousands(text, top)
+        fprintf(out, "%7s|", row + 1 == ROWS ? lp_figure_rate(text, top)
                              : row == ROWS / 2 - 1
-                                 ? lp_thousands(text, top / 2) : "");
+                                 ? lp_figure_rate(text, top / 2) : "");
         put_row(out, braille, height, row);
     }
     fprintf(out, "%7s+", "0");

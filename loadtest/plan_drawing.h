@@ -15,12 +15,4 @@ int lp_drawing_braille(void);
 /* The curve with its axes, and marks where faults are. */
 void lp_plan_draw(const lp_plan_t *plan, FILE *out, int braille);
 
-/* "12:30", "1:05:00" into dst of LP_CLOCK_MAX bytes. Returns dst. */
-#define LP_CLOCK_MAX 32
-const char *lp_clock(char *dst, double seconds);
-
-/* "1,234,567" into dst of LP_THOUSANDS_MAX bytes. Returns dst. */
-#define LP_THOUSANDS_MAX 40
-const char *lp_thousands(char *dst, double number);
-
 #endif

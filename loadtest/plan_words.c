@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "figure.h"
 #include "plan_drawing.h"
 #include "plan_fields.h"
 
@@ -53,14 +54,15 @@ put_about(const lp_plan_t *plan, FILE *out)
 static void
 put_clicks(const lp_plan_t *plan, FILE *out)
 {
-    char   clicks[LP_THOUSANDS_MAX], peak[LP_THOUSANDS_MAX];
-    char   length[LP_CLOCK_MAX];
+    char   clicks[LP_FIGURE_MAX], peak[LP_FIGURE_MAX];
+    char   length[LP_FIGURE_MAX];
     double end = lp_plan_seconds(plan);
 
     put_label(out, "clicks");
     fprintf(out, "%s in %s, at most %s a second;\n",
-            lp_thousands(clicks, round(lp_plan_clicks(plan, end))),
-            lp_clock(length, end), lp_thousands(peak, lp_plan_peak(plan)));
+            lp_figure_rate(clicks, round(lp_plan_clicks(plan, end))),
+            lp_figure_clock(length, round(end)),
+            lp_figure_rate(peak, lp_plan_peak(plan)));
     put_label(out, "");
     fprintf(out, "gaps %s, seed %llu\n",
             plan->even ? "even" : "as chance makes them",
@@ -70,14 +72,15 @@ put_clicks(const lp_plan_t *plan, FILE *out)
 static void
 put_spikes(const lp_plan_t *plan, FILE *out)
 {
-    char     at[LP_CLOCK_MAX], rate[LP_THOUSANDS_MAX];
+    char     at[LP_FIGURE_MAX], rate[LP_FIGURE_MAX];
     unsigned i;
 
     for (i = 0; i < plan->n_spikes; i++) {
         put_label(out, "spike");
         fprintf(out, "at %s for %.4g s: %s a second more, single pupils\n",
-                lp_clock(at, plan->spikes[i].at), plan->spikes[i].seconds,
-                lp_thousands(rate, plan->spikes[i].rate));
+                lp_figure_clock(at, round(plan->spikes[i].at)),
+                plan->spikes[i].seconds,
+                lp_figure_rate(rate, plan->spikes[i].rate));
     }
 }
 
@@ -159,12 +162,12 @@ put_shares(const lp_plan_t *plan, FILE *out)
 static void
 put_tokens(const lp_plan_t *plan, FILE *out)
 {
-    char   tokens[LP_THOUSANDS_MAX];
+    char   tokens[LP_FIGURE_MAX];
     double clicks = lp_plan_clicks(plan, lp_plan_seconds(plan));
 
     put_label(out, "tokens");
     fprintf(out, "%s wanted, in %s; clicks by each: %.4g",
-            lp_thousands(tokens, ceil(clicks / plan->tokens.reuse)),
+            lp_figure_rate(tokens, ceil(clicks / plan->tokens.reuse)),
             plan->tokens.cookie ? "the cookie" : "Authorization",
             plan->tokens.reuse);
     if (plan->tokens.reuse > 1) {
@@ -190,8 +193,8 @@ busiest_minute(const lp_plan_t *plan)
 static void
 put_connections(const lp_plan_t *plan, FILE *out)
 {
-    char   fresh[LP_THOUSANDS_MAX], open[LP_THOUSANDS_MAX];
-    char   ports[LP_THOUSANDS_MAX], have[LP_THOUSANDS_MAX];
+    char   fresh[LP_FIGURE_MAX], open[LP_FIGURE_MAX];
+    char   ports[LP_FIGURE_MAX], have[LP_FIGURE_MAX];
     double peak = lp_plan_peak(plan), share = plan->connections.fresh;
     double answer = plan->thresholds.p99_ms > 0
                         ? plan->thresholds.p99_ms / 1e3 : 0.05;
@@ -200,45 +203,45 @@ put_connections(const lp_plan_t *plan, FILE *out)
 
     put_label(out, "connections");
     fprintf(out, "%.4g %% of clicks over a new one: up to %s a second,\n",
-            percent(share), lp_thousands(fresh, ceil(peak * share)));
+            percent(share), lp_figure_rate(fresh, ceil(peak * share)));
     put_label(out, "");
     fprintf(out, "%s open at once if answers take %.4g ms; at most %u\n",
-            lp_thousands(open, ceil(peak * answer)
+            lp_figure_rate(open, ceil(peak * answer)
                                    + plan->connections.hold),
             answer * 1e3, plan->connections.most);
     put_label(out, "");
     fprintf(out, "%s ports in the busiest minute; %u address%s %s%s\n",
-            lp_thousands(ports, needed), plan->connections.addresses,
+            lp_figure_rate(ports, needed), plan->connections.addresses,
             plan->connections.addresses == 1 ? " has" : "es have",
-            lp_thousands(have, there),
+            lp_figure_rate(have, there),
             needed > there ? ": too few" : "");
 }
 
 static void
 put_api(const lp_plan_t *plan, FILE *out)
 {
-    char rate[LP_THOUSANDS_MAX], bulk[LP_THOUSANDS_MAX];
+    char rate[LP_FIGURE_MAX], bulk[LP_FIGURE_MAX];
 
     if (plan->api.rate <= 0 && plan->api.bulk <= 0) {
         return;
     }
     put_label(out, "sellers");
     fprintf(out, "%s rights and %s lines of bulk a second beside the clicks\n",
-            lp_thousands(rate, plan->api.rate),
-            lp_thousands(bulk, plan->api.bulk));
+            lp_figure_rate(rate, plan->api.rate),
+            lp_figure_rate(bulk, plan->api.bulk));
 }
 
 static void
 put_faults(const lp_plan_t *plan, FILE *out)
 {
-    char     at[LP_CLOCK_MAX];
+    char     at[LP_FIGURE_MAX];
     unsigned i;
 
     for (i = 0; i < plan->n_faults; i++) {
         put_label(out, "fault");
         fprintf(out, "at %s: %s (hook %s)\n",
-                lp_clock(at, plan->faults[i].at), plan->faults[i].name,
-                plan->faults[i].hook);
+                lp_figure_clock(at, round(plan->faults[i].at)),
+                plan->faults[i].name, plan->faults[i].hook);
     }
 }
 

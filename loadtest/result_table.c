@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "figure.h"
 #include "verdict.h"
 
 #define ROW_NAME 26
@@ -52,22 +53,22 @@ print_load(const lp_result_t *result, FILE *out)
 {
     const lp_counts_t *counts = &result->counts;
     double             seconds = result->seconds > 0 ? result->seconds : 1;
-    char               n[LP_THOUSANDS_MAX], m[LP_THOUSANDS_MAX],
-        retried[LP_THOUSANDS_MAX];
+    char               n[LP_FIGURE_MAX], m[LP_FIGURE_MAX];
+    char               retried[LP_FIGURE_MAX];
 
     fprintf(out, "%-*s %s, %.0f s, to %s\n", ROW_NAME, "plan",
             result->plan.name, result->seconds, result->target);
     fprintf(out, "%-*s %s, %s\n", ROW_NAME, "when, and from where",
             result->started, result->machine);
     fprintf(out, "%-*s %s (%.1f/s)\n", ROW_NAME, "clicks scheduled",
-            lp_grouped(n, counts->scheduled),
+            lp_figure_count(n, counts->scheduled),
             (double) counts->scheduled / seconds);
     fprintf(out, "%-*s %s (%.1f/s)\n", ROW_NAME, "sent",
-            lp_grouped(n, counts->sent), (double) counts->sent / seconds);
+            lp_figure_count(n, counts->sent), (double) counts->sent / seconds);
     fprintf(out, "%-*s %s new, %s open at most, %s retried\n", ROW_NAME,
-            "connections", lp_grouped(n, counts->connected),
-            lp_grouped(m, result->most_open),
-            lp_grouped(retried, counts->retried));
+            "connections", lp_figure_count(n, counts->connected),
+            lp_figure_count(m, result->most_open),
+            lp_figure_count(retried, counts->retried));
 }
 
 
@@ -141,11 +142,11 @@ print_ends(const lp_result_t *result, FILE *out)
 static void
 print_count(FILE *out, const char *name, uint64_t n, uint64_t all)
 {
-    char text[LP_THOUSANDS_MAX];
+    char text[LP_FIGURE_MAX];
 
     if (n > 0) {
         fprintf(out, "  %-*s %14s %13.3f%%\n", ROW_NAME - 2, name,
-                lp_grouped(text, n),
+                lp_figure_count(text, n),
                 all > 0 ? (double) n / (double) all * 100 : 0);
     }
 }
@@ -174,7 +175,7 @@ static void
 print_rest(const lp_result_t *result, FILE *out)
 {
     const lp_api_score_t *api = &result->api;
-    char                  n[LP_THOUSANDS_MAX], m[LP_THOUSANDS_MAX];
+    char                  n[LP_FIGURE_MAX], m[LP_FIGURE_MAX];
     unsigned              i;
 
     fprintf(out, "\n%-*s p99 %.3f ms late (allowed: %g ms), busiest core "
@@ -187,8 +188,8 @@ print_rest(const lp_result_t *result, FILE *out)
     }
     if (api->requests + api->missed > 0) {
         fprintf(out, "%-*s %s requests, %s errors, p99 %.3f ms\n", ROW_NAME,
-                "sellers", lp_grouped(n, api->requests),
-                lp_grouped(m, api->errors),
+                "sellers", lp_figure_count(n, api->requests),
+                lp_figure_count(m, api->errors),
                 (double) lp_histogram_quantile(&api->latency.h, 0.99) / 1000);
     }
     for (i = 0; i < result->n_marks; i++) {

@@ -31,10 +31,6 @@ double lp_slip_ms(const lp_result_t *result);
    (verdict_words.c). */
 void lp_conclusion_sentence(lp_result_t *result);
 
-/* 1702 as "1,702" into dst (LP_THOUSANDS_MAX bytes). Returns dst. */
-#define LP_THOUSANDS_MAX 32
-const char *lp_grouped(char *dst, uint64_t n);
-
 /* A check's value or limit as people read it: "12 ms", "0.1 %", "3". Returns
    dst. */
 #define LP_AMOUNT_MAX 48

@@ -6,11 +6,12 @@
 
 #include "verdict.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "figure.h"
 
 typedef struct {
     char  *at;
@@ -106,7 +107,8 @@ static void
 add_doubt(text_t *text, const lp_result_t *result)
 {
     const lp_counts_t *counts = &result->counts;
-    char               n[LP_THOUSANDS_MAX], of[LP_THOUSANDS_MAX];
+    uint64_t           ended = lp_counts_ended(counts);
+    char               n[LP_FIGURE_MAX], of[LP_FIGURE_MAX];
 
     switch (lp_doubt_of(result)) {
     case LP_DOUBT_TROUBLE:
@@ -124,8 +126,8 @@ add_doubt(text_t *text, const lp_result_t *result)
     case LP_DOUBT_MISSED:
         add(text, "this machine was too slow to keep the schedule: %s of %s "
             "clicks could not be sent in time; use --cores 2, or more machines",
-            lp_grouped(n, result->missed_by_tool),
-            lp_grouped(of, counts->scheduled));
+            lp_figure_count(n, result->missed_by_tool),
+            lp_figure_count(of, counts->scheduled));
         break;
     case LP_DOUBT_NONE:
         if (result->interrupted) {
@@ -136,16 +138,15 @@ add_doubt(text_t *text, const lp_result_t *result)
                 "plan's, so that it says nothing of the plan; ",
                 result->lowest);
         }
-        add(text, "of %s clicks, ", lp_grouped(of, counts->scheduled));
+        add(text, "of %s clicks, ", lp_figure_count(of, counts->scheduled));
         add_right(text, result);
         break;
     case LP_DOUBT_LOST:
         add(text, "of %s clicks %s have no end, which is a fault of this tool",
-            lp_grouped(of, counts->scheduled),
-            lp_grouped(n, counts->scheduled > lp_counts_ended(counts)
-                                ? counts->scheduled - lp_counts_ended(counts)
-                                : lp_counts_ended(counts)
-                                      - counts->scheduled));
+            lp_figure_count(of, counts->scheduled),
+            lp_figure_count(n, ended < counts->scheduled
+                                   ? counts->scheduled - ended
+                                   : ended - counts->scheduled));
         break;
     }
 }
@@ -154,14 +155,15 @@ add_doubt(text_t *text, const lp_result_t *result)
 static void
 add_pass(text_t *text, const lp_result_t *result)
 {
-    char n[LP_THOUSANDS_MAX], peak[LP_THOUSANDS_MAX];
+    char n[LP_FIGURE_MAX], peak[LP_FIGURE_MAX];
 
     add(text, "%s clicks, planned peak %s/s: ",
-        lp_grouped(n, result->counts.scheduled),
-        lp_grouped(peak,
-                     (uint64_t) (lp_plan_peak(&result->plan)
-                                     / (result->shards > 0 ? result->shards : 1)
-                                 + 0.5)));
+        lp_figure_count(n, result->counts.scheduled),
+        lp_figure_count(peak,
+                        (uint64_t) (lp_plan_peak(&result->plan)
+                                        / (result->shards > 0 ? result->shards
+                                                              : 1)
+                                    + 0.5)));
     add_right(text, result);
     add_quantile(text, result);
 }
@@ -171,14 +173,15 @@ static void
 add_right(text_t *text, const lp_result_t *result)
 {
     const lp_counts_t *counts = &result->counts;
-    char               n[LP_THOUSANDS_MAX];
+    char               n[LP_FIGURE_MAX];
     uint64_t           others;
 
     others = lp_counts_ended(counts) - counts->ended[LP_END_RIGHT];
     if (others == 0) {
         add(text, "every pupil got the right answer");
     } else {
-        add(text, "all but %s got the right answer", lp_grouped(n, others));
+        add(text, "all but %s got the right answer",
+            lp_figure_count(n, others));
     }
 }
 
@@ -302,10 +305,10 @@ add_fail(text_t *text, const lp_result_t *result)
 static void
 add_wrong(text_t *text, uint64_t n, double allowed)
 {
-    char number[LP_THOUSANDS_MAX];
+    char number[LP_FIGURE_MAX];
 
-    add(text, "%s %s sent to somebody else's book", lp_grouped(number, n),
-        n == 1 ? "pupil was" : "pupils were");
+    add(text, "%s %s sent to somebody else's book",
+        lp_figure_count(number, n), n == 1 ? "pupil was" : "pupils were");
     if (allowed >= 0) {
         add(text, " (allowed: %.0f)", allowed);
     }
@@ -343,26 +346,6 @@ who_of(const char *name)
     }
 
     return NULL;
-}
-
-
-const char *
-lp_grouped(char *dst, uint64_t n)
-{
-    char   digits[24];
-    size_t len, i;
-    char  *p = dst;
-
-    len = (size_t) snprintf(digits, sizeof(digits), "%" PRIu64, n);
-    for (i = 0; i < len; i++) {
-        if (i > 0 && (len - i) % 3 == 0) {
-            *p++ = ',';
-        }
-        *p++ = digits[i];
-    }
-    *p = '\0';
-
-    return dst;
 }
 
 

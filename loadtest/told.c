@@ -46,6 +46,9 @@ struct lp_told_s {
 
 _Static_assert(2 * LP_SHELF <= 32, "a member's bits are one word");
 
+static lp_told_t *create(const char *folder, const head_t *head);
+static lp_told_t *open_as(const char *folder, const head_t *head);
+static int merge(lp_told_t *into, const lp_told_t *from);
 static void describe(head_t *head, const lp_population_t *population);
 static uint64_t print_of(const lp_census_t *census);
 static size_t size_of(const head_t *head);
@@ -54,66 +57,25 @@ static lp_told_t *map_file(int fd, const head_t *head, int prot,
                            const char *path);
 static int make_room(int fd, const head_t *head, const char *path);
 static int check_file(int fd, const head_t *head, const char *path);
-static lp_told_t *open_any(const char *folder);
-static lp_told_t *create_like(const char *folder, const head_t *head);
 
 lp_told_t *
 lp_told_create(const char *folder, const lp_population_t *population)
 {
-    lp_told_t *told;
-    head_t     head;
-    char       path[PATH_ROOM];
-    int        fd;
-
-    if (write_path(path, folder) != 0) {
-        return NULL;
-    }
-
-    /* who has an older one mapped keeps it */
-    (void) unlink(path);
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd == -1) {
-        lp_say("%s cannot be made: %s", path, strerror(errno));
-        return NULL;
-    }
+    head_t head;
 
     describe(&head, population);
-    told = make_room(fd, &head, path) == 0
-               ? map_file(fd, &head, PROT_READ | PROT_WRITE, path) : NULL;
-    if (told == NULL) {
-        (void) unlink(path);
-    } else {
-        *told->head = head;
-    }
-    close(fd);
 
-    return told;
+    return create(folder, &head);
 }
 
 lp_told_t *
 lp_told_open(const char *folder, const lp_population_t *population)
 {
-    lp_told_t *told;
-    head_t     head;
-    char       path[PATH_ROOM];
-    int        fd;
-
-    if (write_path(path, folder) != 0) {
-        return NULL;
-    }
-
-    fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd == -1) {
-        lp_say("%s cannot be opened: %s", path, strerror(errno));
-        return NULL;
-    }
+    head_t head;
 
     describe(&head, population);
-    told = check_file(fd, &head, path) == 0
-               ? map_file(fd, &head, PROT_READ, path) : NULL;
-    close(fd);
 
-    return told;
+    return open_as(folder, &head);
 }
 
 void
@@ -167,7 +129,27 @@ lp_told_product(const lp_told_t *told, uint32_t product)
 }
 
 int
-lp_told_merge(lp_told_t *into, const lp_told_t *from)
+lp_told_add_up(const char *folder, const char *const *runs, unsigned n)
+{
+    lp_told_t *into = NULL, *from;
+    unsigned   i;
+    int        rc = 0;
+
+    for (i = 0; i < n && rc == 0; i++) {
+        from = open_as(runs[i], NULL);
+        if (from != NULL && into == NULL) {
+            into = create(folder, from->head);
+        }
+        rc = from == NULL || into == NULL ? -1 : merge(into, from);
+        lp_told_close(from);
+    }
+    lp_told_close(into);
+
+    return rc;
+}
+
+static int
+merge(lp_told_t *into, const lp_told_t *from)
 {
     uint32_t i;
 
@@ -187,32 +169,43 @@ lp_told_merge(lp_told_t *into, const lp_told_t *from)
     return 0;
 }
 
-int
-lp_told_add_up(const char *folder, const char *const *runs, unsigned n)
+static lp_told_t *
+create(const char *folder, const head_t *head)
 {
-    lp_told_t *into = NULL, *from;
-    unsigned   i;
-    int        rc = 0;
+    lp_told_t *told;
+    char       path[PATH_ROOM];
+    int        fd;
 
-    for (i = 0; i < n && rc == 0; i++) {
-        from = open_any(runs[i]);
-        if (from != NULL && into == NULL) {
-            into = create_like(folder, from->head);
-        }
-        rc = from == NULL || into == NULL ? -1 : lp_told_merge(into, from);
-        lp_told_close(from);
+    if (write_path(path, folder) != 0) {
+        return NULL;
     }
-    lp_told_close(into);
 
-    return rc;
+    /* who has an older one mapped keeps it */
+    (void) unlink(path);
+    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+    if (fd == -1) {
+        lp_say("%s cannot be made: %s", path, strerror(errno));
+        return NULL;
+    }
+
+    told = make_room(fd, head, path) == 0
+               ? map_file(fd, head, PROT_READ | PROT_WRITE, path) : NULL;
+    if (told == NULL) {
+        (void) unlink(path);
+    } else {
+        *told->head = *head;
+    }
+    close(fd);
+
+    return told;
 }
 
-/* Of whatever population it says that it is. */
+/* head NULL: of whatever population the file says that it is. */
 static lp_told_t *
-open_any(const char *folder)
+open_as(const char *folder, const head_t *head)
 {
     lp_told_t *told = NULL;
-    head_t     head;
+    head_t     own;
     char       path[PATH_ROOM];
     int        fd;
 
@@ -226,41 +219,14 @@ open_any(const char *folder)
         return NULL;
     }
 
-    memset(&head, 0, sizeof(head));
-    (void) !pread(fd, &head, sizeof(head), 0);
-    memcpy(head.magic, MAGIC, sizeof(head.magic));
-    if (check_file(fd, &head, path) == 0) {
-        told = map_file(fd, &head, PROT_READ, path);
+    if (head == NULL) {
+        memset(&own, 0, sizeof(own));
+        (void) !pread(fd, &own, sizeof(own), 0);
+        memcpy(own.magic, MAGIC, sizeof(own.magic));
+        head = &own;
     }
-    close(fd);
-
-    return told;
-}
-
-static lp_told_t *
-create_like(const char *folder, const head_t *head)
-{
-    lp_told_t *told = NULL;
-    char       path[PATH_ROOM];
-    int        fd;
-
-    if (write_path(path, folder) != 0) {
-        return NULL;
-    }
-
-    fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-    if (fd == -1) {
-        lp_say("%s cannot be made: %s", path, strerror(errno));
-        return NULL;
-    }
-
-    if (make_room(fd, head, path) == 0) {
-        told = map_file(fd, head, PROT_READ | PROT_WRITE, path);
-    }
-    if (told == NULL) {
-        (void) unlink(path);
-    } else {
-        *told->head = *head;
+    if (check_file(fd, head, path) == 0) {
+        told = map_file(fd, head, PROT_READ, path);
     }
     close(fd);
 

@@ -41,9 +41,6 @@ int lp_told_answered(const lp_told_t *told, uint32_t member, unsigned slot);
 const lp_told_product_t *lp_told_product(const lp_told_t *told,
                                          uint32_t product);
 
-/* Adds another shard's. Returns -1 after lp_say(). */
-int lp_told_merge(lp_told_t *into, const lp_told_t *from);
-
 /* Makes folder/told.bin of those that the shards of one run left: of one
    population, whichever. Returns -1 after lp_say(). */
 int lp_told_add_up(const char *folder, const char *const *runs, unsigned n);

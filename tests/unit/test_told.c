@@ -222,33 +222,40 @@ test_a_full_disk_is_said_before_the_run(void **state)
 static void
 test_shards_add_up(void **state)
 {
-    bed_t       *bed = *state;
-    char         other[80], path[128];
-    lp_told_t   *a, *b;
+    static const char *const names[] = {"a", "b"};
+    bed_t      *bed = *state;
+    char        folder[2][80], path[256];
+    const char *runs[] = {folder[0], folder[1]};
+    lp_told_t  *told[2], *sum;
+    unsigned    i;
 
-    snprintf(other, sizeof(other), "%s/b", bed->folder);
-    assert_int_equal(mkdir(other, 0700), 0);
-    a = lp_told_create(bed->folder, bed->population);
-    b = lp_told_create(other, bed->population);
-    assert_non_null(a);
-    assert_non_null(b);
-    lp_told_answer(a, 1, 1, 1);
-    lp_told_answer(b, 1, 1, 1);
-    lp_told_ask(b, 1, 2);
-    lp_told_unheard(b, 5);
-    assert_int_equal(lp_told_merge(a, b), 0);
-    lp_told_close(b);
+    for (i = 0; i < 2; i++) {
+        snprintf(folder[i], sizeof(folder[i]), "%s/%s", bed->folder, names[i]);
+        assert_int_equal(mkdir(folder[i], 0700), 0);
+        told[i] = lp_told_create(folder[i], bed->population);
+        assert_non_null(told[i]);
+        lp_told_answer(told[i], 1, 1, 1);
+    }
+    lp_told_ask(told[1], 1, 2);
+    lp_told_unheard(told[1], 5);
+    lp_told_close(told[0]);
+    lp_told_close(told[1]);
 
-    assert_int_equal(lp_told_product(a, 1)->redirects, 2);
-    assert_int_equal(lp_told_product(a, 5)->unheard, 1);
-    assert_true(lp_told_answered(a, 1, 1));
-    assert_false(lp_told_asked(a, 1, 1));
-    assert_true(lp_told_asked(a, 1, 2));
-    lp_told_close(a);
+    assert_int_equal(lp_told_add_up(bed->folder, runs, 2), 0);
+    sum = lp_told_open(bed->folder, bed->population);
+    assert_non_null(sum);
+    assert_int_equal(lp_told_product(sum, 1)->redirects, 2);
+    assert_int_equal(lp_told_product(sum, 5)->unheard, 1);
+    assert_true(lp_told_answered(sum, 1, 1));
+    assert_false(lp_told_asked(sum, 1, 1));
+    assert_true(lp_told_asked(sum, 1, 2));
+    lp_told_close(sum);
 
-    snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, other);
-    assert_int_equal(unlink(path), 0);
-    assert_int_equal(rmdir(other), 0);
+    for (i = 0; i < 2; i++) {
+        snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, folder[i]);
+        assert_int_equal(unlink(path), 0);
+        assert_int_equal(rmdir(folder[i]), 0);
+    }
 }
 
 int

@@ -20,8 +20,10 @@
 #include "../workers/say.h"
 #include "machine.h"
 
-/* Ours: whoever stops a run tells us, and we tell the engines. */
-static const int left_to_us[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+/* Ours: whoever stops a run tells us, and we tell the engines. Ctrl-Z stops
+   what is shown, and not them: what they missed meanwhile they would send at
+   once. */
+static const int left_to_us[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
 
 pid_t
 lp_child_start(int (*work)(void *owner), void *owner)
@@ -196,32 +198,47 @@ all_finished(const lp_engines_t *engines)
     return least == INT64_MAX ? most : least;
 }
 
-const lp_second_t *
-lp_engines_second(lp_engines_t *engines)
+/* Takes the next second. Returns 0 where an engine that finished it had no room
+   for it, so long had nobody taken any. One that died on the way has only what
+   it has. */
+static int
+take_second(lp_engines_t *engines)
 {
     lp_second_t       *sum = engines->sum;
+    const lp_score_t  *score;
     const lp_second_t *own;
     unsigned           i;
+    int                whole = 1;
 
-    if (engines->taken >= all_finished(engines)) {
-        return NULL;
-    }
     memset(&sum->counts, 0, sizeof(sum->counts));
     lp_histogram_reset(&sum->latency.h, LP_COARSE);
-    sum->second = engines->taken;
+    sum->second = engines->taken++;
     for (i = 0; i < engines->n; i++) {
-        own = &engines->list[i].score
-                   ->second[sum->second % LP_SCORE_SECONDS];
+        score = engines->list[i].score;
+        own = &score->second[sum->second % LP_SCORE_SECONDS];
         if (own->second == sum->second) {
             lp_counts_add(&sum->counts, &own->counts);
             lp_histogram_add(&sum->latency.h, &own->latency.h);
+        } else if (sum->second < atomic_load(&score->finished)) {
+            whole = 0;
         }
     }
-    engines->taken++;
     for (i = 0; i < engines->n; i++) {
         atomic_store(&engines->list[i].score->taken, engines->taken);
     }
-    return sum;
+    return whole;
+}
+
+const lp_second_t *
+lp_engines_second(lp_engines_t *engines)
+{
+    while (engines->taken < all_finished(engines)) {
+        if (take_second(engines)) {
+            return engines->sum;
+        }
+        engines->lost++;
+    }
+    return NULL;
 }
 
 void

@@ -22,6 +22,8 @@ typedef struct {
     unsigned            n;
     lp_engine_process_t list[LP_ENGINES_MAX];
     int64_t             taken;        /* seconds before it were taken */
+    int64_t             lost;         /* of them, those that one of the engines
+                                         had no room for */
     char                trouble[200]; /* the first; "": none */
     lp_second_t        *sum;
 } lp_engines_t;
@@ -57,7 +59,8 @@ void lp_engines_stop(lp_engines_t *engines, int how);
 void lp_engines_kill(lp_engines_t *engines);
 
 /* The next second that all engines have finished, added up; NULL: none is. It
-   lasts until the next call. */
+   lasts until the next call. Those that are lost are passed over: a sum without
+   one engine's clicks would be none. */
 const lp_second_t *lp_engines_second(lp_engines_t *engines);
 
 /* Adds all engines' totals, as they stand. */

@@ -211,8 +211,8 @@ change_rate(watch_t *watch, double factor)
     double at = since_start(watch), most = watch->run->max_factor;
     char   name[32];
 
-    factor = round(fmax(factor, LEAST) * 1000) / 1000;
-    factor = fmin(factor, floor(most * 1000) / 1000);
+    factor = round(fmax(factor, LEAST) * 1000);
+    factor = fmin(factor, floor(most * 1000)) / 1000;
     if (watch->stopping || at < 0 || factor == watch->factor) {
         return;
     }
@@ -499,6 +499,11 @@ end_seconds(watch_t *watch)
     char what[200];
 
     keep_seconds(watch);
+    if (watch->engines.lost > 0) {
+        lp_live_clear();
+        lp_say("%" PRId64 " seconds are in the totals alone: this program "
+               "stood still", watch->engines.lost);
+    }
     errno = 0;
     failed = lp_seconds_close(&watch->seconds) != 0;
     if (failed && watch->writing) {

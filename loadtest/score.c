@@ -6,7 +6,8 @@
  * that and says so by `taken`; only then may the engine use the slot again, for
  * the second that comes LP_SCORE_SECONDS later. Both numbers only rise. A
  * watcher that was stopped (Ctrl-Z) costs seconds in seconds.csv, no click in
- * the totals.
+ * the totals. A second that began without a slot gets none later on: with a
+ * part of its clicks it would look like a quiet one.
  */
 
 #include "score.h"
@@ -61,6 +62,7 @@ lp_score_create(void)
         lp_histogram_reset(&score->second[i].latency.h, LP_COARSE);
     }
 
+    score->lost = -1;
     atomic_store(&score->control.factor, 1000);
 
     return score;
@@ -90,9 +92,11 @@ lp_score_second(lp_score_t *score, int64_t second)
         return slot;
     }
 
-    if (second - atomic_load_explicit(&score->taken, memory_order_acquire)
-        >= LP_SCORE_SECONDS)
+    if (second <= score->lost
+        || second - atomic_load_explicit(&score->taken, memory_order_acquire)
+               >= LP_SCORE_SECONDS)
     {
+        score->lost = second > score->lost ? second : score->lost;
         return NULL;
     }
 

@@ -67,6 +67,8 @@ typedef struct {
     uint64_t    most_open;  /* connections at once */
 
     lp_second_t second[LP_SCORE_SECONDS]; /* second s at s % ... */
+    int64_t lost;             /* the last that found its slot not taken; -1:
+                                 none did */
     _Atomic int64_t finished; /* all seconds before it are */
     _Atomic int64_t taken;    /* by whoever watches: all before it */
 

@@ -64,6 +64,24 @@ test_a_second_keeps_its_slot(void **state)
 }
 
 
+/* A second whose beginning found no room would look like a quiet one. */
+static void
+test_a_second_that_lacks_its_beginning_is_none(void **state)
+{
+    lp_score_t *score = *state;
+    int64_t     lost = LP_SCORE_SECONDS + 2;
+
+    assert_non_null(lp_score_second(score, 5));
+    assert_null(lp_score_second(score, lost));
+    assert_null(lp_score_second(score, lost + 1));
+    atomic_store(&score->taken, 10);
+    assert_null(lp_score_second(score, lost));
+    assert_null(lp_score_second(score, lost + 1));
+    assert_non_null(lp_score_second(score, lost + 2));
+    assert_non_null(lp_score_second(score, 5));
+}
+
+
 static void
 test_what_was_not_taken_is_not_overwritten(void **state)
 {
@@ -78,12 +96,12 @@ test_what_was_not_taken_is_not_overwritten(void **state)
     assert_null(lp_score_second(score, LP_SCORE_SECONDS));
     assert_int_equal(second->counts.sent, 5);
 
-    atomic_store(&score->taken, 1);
-    assert_ptr_equal(lp_score_second(score, LP_SCORE_SECONDS), second);
-    assert_int_equal(second->second, LP_SCORE_SECONDS);
+    atomic_store(&score->taken, LP_SCORE_SECONDS + 1);
+    assert_ptr_equal(lp_score_second(score, 2 * LP_SCORE_SECONDS), second);
+    assert_int_equal(second->second, 2 * LP_SCORE_SECONDS);
     assert_int_equal(second->counts.sent, 0);
     assert_int_equal(second->latency.h.total, 0);
-    assert_null(lp_score_second(score, LP_SCORE_SECONDS + 1));
+    assert_null(lp_score_second(score, 2 * LP_SCORE_SECONDS + 1));
 }
 
 
@@ -155,6 +173,9 @@ main(void)
                                         make_score, drop_score),
         cmocka_unit_test_setup_teardown(
             test_what_was_not_taken_is_not_overwritten, make_score,
+            drop_score),
+        cmocka_unit_test_setup_teardown(
+            test_a_second_that_lacks_its_beginning_is_none, make_score,
             drop_score),
         cmocka_unit_test_setup_teardown(test_a_finished_second_is_left_alone,
                                         make_score, drop_score),

@@ -369,6 +369,19 @@ take_aim(job_t *job)
     return lp_target_aim(&job->aim, &options) == LP_YES ? LP_YES : LP_USAGE;
 }
 
+/* What was ahead when it was read may be over: a name that took long, a
+   population that lies elsewhere. Clicks that are due would come all at once. */
+static int
+check_start(const job_t *job)
+{
+    if (job->start_at != 0 && job->start_at * NS <= lp_run_wall()) {
+        lp_say("--start-at was over before everything was ready; give a later "
+               "one");
+        return LP_USAGE;
+    }
+    return LP_YES;
+}
+
 /* Everything that can be wrong before the first click. */
 static int
 prepare(job_t *job)
@@ -392,7 +405,8 @@ prepare(job_t *job)
     if (lp_hooks_check(&job->plan, job->run.hooks) != 0
         || (rc = open_population(job)) != LP_YES
         || (rc = check_limits(job)) != LP_YES
-        || (rc = take_aim(job)) != LP_YES) {
+        || (rc = take_aim(job)) != LP_YES
+        || (rc = check_start(job)) != LP_YES) {
         return LP_USAGE;
     }
     return make_out(job);

@@ -8,7 +8,7 @@ import subprocess
 
 from lib.bad_target import BadTarget
 from lib.process import eventually
-from test_engine import command, people, plan, serve, RIGHT  # noqa: F401
+from test_engine import RIGHT, command, people, plan, serve  # noqa: F401
 
 
 def state_of(pid):

@@ -370,7 +370,7 @@ take_aim(job_t *job)
 }
 
 /* What was ahead when it was read may be over: a name that took long, a
-   population that lies elsewhere. Clicks that are due would come all at once. */
+   population on a slow disk. Clicks that are due would come all at once. */
 static int
 check_start(const job_t *job)
 {

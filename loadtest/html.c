@@ -76,7 +76,7 @@ lp_html_close(lp_html_t *html, const char *folder, const char *name)
         return lp_html_drop(html);
     }
 
-    rc = lp_new_file(folder, name, html->bytes, html->len);
+    rc = lp_new_file(folder, name, 0644, html->bytes, html->len);
     (void) lp_html_drop(html);
 
     return rc;

@@ -16,39 +16,45 @@
 #include "../core/base64url.h"
 #include "../workers/private_jwk.h"
 #include "../workers/say.h"
-#include "population_file.h"
+#include "json_file.h"
+#include "new_file.h"
 
-#define CONF_MAX (LP_FILE_MAX * 2 + 1024)
+#define CONF_MAX     (LP_FILE_MAX * 2 + 1024)
+#define KEY_NAME_MAX 32
+
+static void
+name_key(char name[KEY_NAME_MAX], lp_alg_t alg)
+{
+    snprintf(name, KEY_NAME_MAX, "keys/%s.jwk", lp_alg_name(alg));
+}
 
 static int
 key_path(char *path, const char *dir, lp_alg_t alg)
 {
-    char name[32];
+    char name[KEY_NAME_MAX];
 
-    snprintf(name, sizeof(name), "keys/%s.jwk", lp_alg_name(alg));
-    return lp_population_path(path, dir, name);
+    name_key(name, alg);
+    return lp_file_path(path, dir, name);
 }
 
 /* Making. */
 
 static int
-make_key(const char *path, lp_alg_t alg)
+make_key(const char *dir, lp_alg_t alg)
 {
     lp_private_key_t key;
-    json_t          *jwk = NULL;
+    json_t          *jwk;
+    char             name[KEY_NAME_MAX];
     int              rc = -1;
 
+    name_key(name, alg);
     /* a short kid: it stands in each of millions of tokens */
     if (lp_private_key_new(&key, alg, lp_alg_name(alg)) == 0) {
         jwk = lp_jwk_write(&key, 1);
-        if (jwk == NULL) {
-            lp_say("out of memory");
-        } else {
-            rc = lp_file_write_json(path, 0600, jwk);
-        }
+        rc = lp_json_file_write(dir, name, 0600, jwk, JSON_INDENT(2));
+        json_decref(jwk);
     }
     lp_private_key_free(&key);
-    json_decref(jwk);
     return rc;
 }
 
@@ -81,7 +87,7 @@ publish_key(json_t *keys, const char *dir, lp_alg_t alg)
         return -1;
     }
     if (access(path, F_OK) != 0 && errno == ENOENT
-        && make_key(path, alg) != 0) {
+        && make_key(dir, alg) != 0) {
         return -1;
     }
     memset(&key, 0, sizeof(key));
@@ -101,7 +107,7 @@ make_keys(const char *dir, const lp_token_algs_t *algs)
     unsigned i;
     int      rc;
 
-    rc = lp_population_path(path, dir, "keys");
+    rc = lp_file_path(path, dir, "keys");
     if (rc == 0 && mkdir(path, 0700) != 0 && errno != EEXIST) {
         lp_say("%s cannot be made: %s", path, strerror(errno));
         rc = -1;
@@ -111,10 +117,7 @@ make_keys(const char *dir, const lp_token_algs_t *algs)
     }
     jwks = json_pack("{s:o}", "keys", keys);
     if (rc == 0) {
-        rc = lp_population_path(path, dir, "jwks.json");
-    }
-    if (rc == 0) {
-        rc = lp_file_write_json(path, 0644, jwks);
+        rc = lp_json_file_write(dir, "jwks.json", 0644, jwks, JSON_INDENT(2));
     }
     json_decref(jwks);
     return rc;
@@ -144,7 +147,7 @@ quote(char *dst, size_t cap, const char *path)
 static int
 write_conf(const char *dir, const lp_token_algs_t *algs, const char *jwks)
 {
-    char     path[LP_FILE_MAX], names[128], conf[CONF_MAX];
+    char     names[128], conf[CONF_MAX];
     unsigned i;
     int      n = 0;
 
@@ -168,10 +171,7 @@ write_conf(const char *dir, const lp_token_algs_t *algs, const char *jwks)
                  "    school      brin OIE_CODE;\n"
                  "}\n",
                  jwks, names);
-    if (lp_population_path(path, dir, "issuer.conf") != 0) {
-        return -1;
-    }
-    return lp_file_write(path, 0644, conf, (size_t) n);
+    return lp_new_file(dir, "issuer.conf", 0644, conf, (size_t) n);
 }
 
 static int
@@ -180,7 +180,7 @@ make_conf(const char *dir, const lp_token_algs_t *algs)
     char  path[LP_FILE_MAX], quoted[LP_FILE_MAX * 2], *real;
     int   rc;
 
-    if (lp_population_path(path, dir, "jwks.json") != 0) {
+    if (lp_file_path(path, dir, "jwks.json") != 0) {
         return -1;
     }
     real = realpath(path, NULL);

@@ -13,7 +13,6 @@
 #include "merge.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include <sys/stat.h>
 
 #include "../workers/say.h"
+#include "new_file.h"
 #include "told.h"
 
 #define CLOCKS_APART 1 /* seconds beyond which it is said */
@@ -465,14 +465,14 @@ next_of(merge_t *merge, unsigned i)
 static int
 add_told(const char *folder, const char *const *runs, unsigned n)
 {
-    char     path[PATH_MAX];
+    char     path[LP_FILE_MAX];
     unsigned i;
 
     for (i = 0; i < n; i++) {
-        if (snprintf(path, sizeof(path), "%s/told.bin", runs[i])
-                < (int) sizeof(path)
-            && access(path, F_OK) != 0 && errno == ENOENT)
-        {
+        if (lp_file_path(path, runs[i], LP_TOLD_FILE) != 0) {
+            return -1;
+        }
+        if (access(path, F_OK) != 0 && errno == ENOENT) {
             lp_say("%s: is not there, so that the sum can't be verified",
                    path);
             return 0;

@@ -258,7 +258,7 @@ prepare(work_t *work, uint32_t kind)
     }
     head->slot_size = lp_token_slot_size(longest);
     if (lp_population_stamp(head->stamp, census, work->dir) != 0
-        || lp_population_path(work->path, work->dir, name) != 0) {
+        || lp_file_path(work->path, work->dir, name) != 0) {
         return -1;
     }
     if ((size_t) snprintf(work->part, sizeof(work->part), "%s.part",

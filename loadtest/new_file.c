@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,22 +23,33 @@ static void sync_folder(const char *folder);
 
 
 int
-lp_new_file(const char *folder, const char *name, const char *bytes,
-            size_t len)
+lp_file_path(char dst[LP_FILE_MAX], const char *folder, const char *name)
 {
-    char path[PATH_MAX], fresh[PATH_MAX];
-    int  fd, error;
+    int n = snprintf(dst, LP_FILE_MAX, "%s/%s", folder, name);
 
-    if (snprintf(path, sizeof(path), "%s/%s", folder, name)
-            >= (int) sizeof(path)
-        || snprintf(fresh, sizeof(fresh), "%s/%s.new", folder, name)
-               >= (int) sizeof(fresh))
-    {
-        lp_new_file_explain(folder, name, 0, ENAMETOOLONG);
+    if (n < 0 || n >= LP_FILE_MAX) {
+        lp_say("the path %.64s... is too long", folder);
         return -1;
     }
 
-    fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return 0;
+}
+
+
+int
+lp_new_file(const char *folder, const char *name, unsigned mode,
+            const char *bytes, size_t len)
+{
+    char path[LP_FILE_MAX], fresh[LP_FILE_MAX + 8];
+    int  fd, error;
+
+    if (lp_file_path(path, folder, name) != 0) {
+        return -1;
+    }
+
+    snprintf(fresh, sizeof(fresh), "%s.new", path);
+    unlink(fresh);
+    fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t) mode);
     if (fd == -1) {
         lp_new_file_explain(folder, name, len, errno);
         return -1;

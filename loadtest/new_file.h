@@ -1,5 +1,5 @@
 /*
- * A file of a result, written whole or not at all: into a new one beside it
+ * A file of a folder, written whole or not at all: into a new one beside it
  * that takes its place once it is on disk.
  */
 
@@ -8,13 +8,18 @@
 
 #include <stddef.h>
 
+#define LP_FILE_MAX 4096 /* room for a path */
+
+/* folder/name into dst. 0, -1 after lp_say(). */
+int lp_file_path(char dst[LP_FILE_MAX], const char *folder, const char *name);
+
 /*
  * Writes len bytes as folder/name. Returns 0; -1 after lp_say(), which of a
  * full disk names the file, what it needs and what is free; what was there
  * before then stays.
  */
-int lp_new_file(const char *folder, const char *name, const char *bytes,
-                size_t len);
+int lp_new_file(const char *folder, const char *name, unsigned mode,
+                const char *bytes, size_t len);
 
 /* Says why writing did not succeed, by error (an errno). bytes: what had to be
    written, as far as it is known; else 0. */

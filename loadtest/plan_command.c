@@ -10,6 +10,7 @@
 
 #include "../workers/say.h"
 #include "figure.h"
+#include "json_file.h"
 #include "load_commands.h"
 #include "plan_folder.h"
 #include "plan_words.h"
@@ -87,9 +88,7 @@ lp_load_plan_list(const lp_args_t *args)
         return LP_NO;
     }
     if (listing.json != NULL) {
-        json_dumpf(listing.json, stdout, JSON_INDENT(1));
-        putchar('\n');
-        json_decref(listing.json);
+        listing.failed |= lp_json_print(listing.json, 1) != 0;
     }
     return listing.failed ? LP_NO : LP_YES;
 }
@@ -127,8 +126,7 @@ adapt(const lp_args_t *args, lp_plan_t *plan)
 static int
 show(const lp_args_t *args, lp_plan_t *plan)
 {
-    json_t *json;
-    int     rc;
+    int rc;
 
     if (lp_plan_load(plan, args->operand) != 0) {
         return LP_NO;
@@ -141,14 +139,7 @@ show(const lp_args_t *args, lp_plan_t *plan)
         lp_plan_explain(plan, stdout);
         return LP_YES;
     }
-    json = lp_plan_json(plan);
-    if (json == NULL) {
-        return no_memory();
-    }
-    json_dumpf(json, stdout, JSON_INDENT(1));
-    putchar('\n');
-    json_decref(json);
-    return LP_YES;
+    return lp_json_print(lp_plan_json(plan), 1) == 0 ? LP_YES : LP_NO;
 }
 
 int

@@ -7,10 +7,8 @@
 #include "population_file.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <jansson.h>
-#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +18,7 @@
 #include "../core/day.h"
 #include "../workers/input.h"
 #include "../workers/say.h"
+#include "json_file.h"
 #include "mix.h"
 #include "population_inside.h"
 #include "token_algs.h"
@@ -27,18 +26,6 @@
 #define VERSION  1
 #define TEXT_MAX (256 * 1024) /* bytes of population.json, jwks.json */
 #define REALS    JSON_REAL_PRECISION(15) /* more than anybody typed */
-
-int
-lp_population_path(char *dst, const char *dir, const char *name)
-{
-    int n = snprintf(dst, LP_FILE_MAX, "%s/%s", dir, name);
-
-    if (n < 0 || n >= LP_FILE_MAX) {
-        lp_say("the path %.64s... is too long", dir);
-        return -1;
-    }
-    return 0;
-}
 
 /* The census as JSON. */
 
@@ -156,29 +143,10 @@ read_census(lp_census_t *census, const char *path, const json_t *object)
     return 0;
 }
 
-static json_t *
-load_object(const char *path)
-{
-    lp_input_t text;
-    json_t    *object;
-
-    if (lp_input_file(&text, path, TEXT_MAX) != 0) {
-        return NULL;
-    }
-    object = json_loadb(text.bytes, text.len, JSON_REJECT_DUPLICATES, NULL);
-    lp_input_free(&text);
-    if (!json_is_object(object)) {
-        lp_say("%s is not one JSON object", path);
-        json_decref(object);
-        return NULL;
-    }
-    return object;
-}
-
 static int
 read_file(lp_census_t *census, const char *path)
 {
-    json_t     *object = load_object(path);
+    json_t     *object = lp_json_file_read(path, TEXT_MAX);
     const char *fault;
     int         rc;
 
@@ -202,7 +170,7 @@ lp_census_read(lp_census_t *census, const char *dir)
 {
     char path[LP_FILE_MAX];
 
-    if (lp_population_path(path, dir, "population.json") != 0) {
+    if (lp_file_path(path, dir, "population.json") != 0) {
         return -1;
     }
     if (access(path, F_OK) != 0 && errno == ENOENT) {
@@ -269,50 +237,6 @@ lp_census_differs(const lp_census_t *a, const lp_census_t *b)
 
 /* Writing it. */
 
-static int
-write_all(int fd, const char *text, size_t len)
-{
-    ssize_t n;
-
-    while (len > 0) {
-        n = write(fd, text, len);
-        if (n == -1 && errno == EINTR) {
-            continue;
-        }
-        if (n == -1) {
-            return -1;
-        }
-        text += n;
-        len -= (size_t) n;
-    }
-    return 0;
-}
-
-int
-lp_file_write(const char *path, unsigned mode, const char *text, size_t len)
-{
-    char beside[LP_FILE_MAX + 8];
-    int  fd, rc;
-
-    snprintf(beside, sizeof(beside), "%s.new", path);
-    unlink(beside);
-    fd = open(beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t) mode);
-    rc = fd;
-    if (fd != -1) {
-        rc = write_all(fd, text, len) == 0 && fsync(fd) == 0 ? 0 : -1;
-        rc |= close(fd);
-    }
-    if (rc == 0) {
-        rc = rename(beside, path);
-    }
-    if (rc != 0) {
-        lp_say("%s cannot be written: %s", path, strerror(errno));
-        unlink(beside);
-        return -1;
-    }
-    return 0;
-}
-
 static json_t *
 population_json(const lp_population_t *population)
 {
@@ -333,41 +257,12 @@ population_json(const lp_population_t *population)
 }
 
 int
-lp_file_write_json(const char *path, unsigned mode, const json_t *object)
-{
-    char  *text = json_dumps(object, JSON_INDENT(2) | REALS), *longer;
-    size_t len = text == NULL ? 0 : strlen(text);
-    int    rc = -1;
-
-    longer = text == NULL ? NULL : realloc(text, len + 1);
-    if (longer == NULL) {
-        lp_say("out of memory");
-    } else {
-        text = longer;
-        text[len] = '\n';
-        rc = lp_file_write(path, mode, text, len + 1);
-        OPENSSL_cleanse(text, len + 1);
-    }
-    free(text);
-    return rc;
-}
-
-int
 lp_census_write(const lp_population_t *population, const char *dir)
 {
-    char    path[LP_FILE_MAX];
-    json_t *object;
-    int     rc;
+    json_t *object = population_json(population);
+    int     rc = lp_json_file_write(dir, "population.json", 0644, object,
+                                    JSON_INDENT(2) | REALS);
 
-    if (lp_population_path(path, dir, "population.json") != 0) {
-        return -1;
-    }
-    object = population_json(population);
-    if (object == NULL) {
-        lp_say("out of memory");
-        return -1;
-    }
-    rc = lp_file_write_json(path, 0644, object);
     json_decref(object);
     return rc;
 }
@@ -384,7 +279,7 @@ lp_population_stamp(unsigned char *stamp, const lp_census_t *census,
     char        path[LP_FILE_MAX], *text;
     int         ok;
 
-    if (lp_population_path(path, dir, "jwks.json") != 0
+    if (lp_file_path(path, dir, "jwks.json") != 0
         || lp_input_file(&jwks, path, TEXT_MAX) != 0) {
         return -1;
     }
@@ -418,10 +313,10 @@ check_counts(const lp_population_t *population, const char *dir)
     json_t       *object;
     int           same;
 
-    if (lp_population_path(path, dir, "population.json") != 0) {
+    if (lp_file_path(path, dir, "population.json") != 0) {
         return -1;
     }
-    object = load_object(path);
+    object = lp_json_file_read(path, TEXT_MAX);
     if (object == NULL) {
         return -1;
     }
@@ -471,7 +366,7 @@ open_tokens(lp_token_file_t *file, const char *dir, const char *name,
     char          path[LP_FILE_MAX];
     int           rc;
 
-    if (lp_population_path(path, dir, name) != 0) {
+    if (lp_file_path(path, dir, name) != 0) {
         return -1;
     }
     rc = lp_token_file_open(file, path, 0);

@@ -110,6 +110,8 @@ void lp_result_conclude(lp_result_t *result);
    better: for --stop-early. Returns 1 and the sentence, or 0. */
 int lp_result_hopeless(const lp_result_t *result, char *sentence, size_t size);
 
+#define LP_RUN_JSON_MAX (16 << 20) /* bytes; six full histograms take 3 MB */
+
 /* run.json. Writing goes to a new file that then takes its place. Both return
    0; -1 after lp_say(). Reading trusts nothing. path: the folder, or the
    file. */

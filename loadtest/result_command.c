@@ -11,6 +11,7 @@
 
 #include "../workers/say.h"
 #include "compare.h"
+#include "json_file.h"
 #include "load_commands.h"
 #include "merge.h"
 #include "result.h"
@@ -18,7 +19,6 @@
 
 static lp_result_t *make_result(void);
 static int show(const lp_args_t *args, const lp_result_t *result);
-static int show_json(json_t *object);
 static int write_all(const lp_result_t *result, const char *folder);
 static int is_folder(const char *path);
 static int compare(const lp_args_t *args, lp_result_t *a, lp_result_t *b);
@@ -115,7 +115,7 @@ compare(const lp_args_t *args, lp_result_t *a, lp_result_t *b)
     }
 
     if (args->value[LP_OPT_JSON] != NULL) {
-        if (show_json(lp_compare_json(&comparison, a, b)) != 0) {
+        if (lp_json_print(lp_compare_json(&comparison, a, b), 1) != 0) {
             return LP_USAGE;
         }
     } else {
@@ -149,27 +149,11 @@ show(const lp_args_t *args, const lp_result_t *result)
 {
     if (args->value[LP_OPT_JSON] == NULL) {
         lp_result_print(result, stdout);
-    } else if (show_json(lp_result_summary(result)) != 0) {
+    } else if (lp_json_print(lp_result_summary(result), 1) != 0) {
         return LP_USAGE;
     }
 
     return (int) result->conclusion.pass;
-}
-
-
-static int
-show_json(json_t *object)
-{
-    int rc = object == NULL ? -1 : json_dumpf(object, stdout, JSON_INDENT(1));
-
-    json_decref(object);
-    if (rc != 0) {
-        lp_say("the result cannot be written as JSON");
-        return -1;
-    }
-    putchar('\n');
-
-    return 0;
 }
 
 

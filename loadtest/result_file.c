@@ -14,10 +14,9 @@
 #include <sys/stat.h>
 
 #include "../workers/say.h"
+#include "json_file.h"
 #include "new_file.h"
 #include "result_members.h"
-
-#define FILE_MAX_BYTES (16 << 20) /* six full histograms take 3 MB */
 
 static int read_file(const char *path, char **text, size_t *len);
 static FILE *open_file(const char *path);
@@ -29,20 +28,10 @@ int
 lp_result_write(const lp_result_t *result, const char *folder)
 {
     json_t *object = lp_result_json(result);
-    char   *text;
-    int     rc;
+    int     rc = lp_json_file_write(folder, "run.json", 0644, object,
+                                    JSON_INDENT(1) | JSON_REAL_PRECISION(17));
 
-    text = object == NULL ? NULL
-                          : json_dumps(object, JSON_INDENT(1)
-                                                   | JSON_REAL_PRECISION(17));
     json_decref(object);
-    if (text == NULL) {
-        lp_say("%s/run.json: no memory left to write it", folder);
-        return -1;
-    }
-
-    rc = lp_new_file(folder, "run.json", text, strlen(text));
-    free(text);
 
     return rc;
 }
@@ -63,7 +52,7 @@ lp_result_hgrm(const lp_result_t *result, const char *folder)
     if (rc != 0) {
         lp_say("%s/latency.hgrm: no memory left to write it", folder);
     } else {
-        rc = lp_new_file(folder, "latency.hgrm", text, len);
+        rc = lp_new_file(folder, "latency.hgrm", 0644, text, len);
     }
     free(text);
 
@@ -110,19 +99,19 @@ read_file(const char *path, char **text, size_t *len)
         return -1;
     }
 
-    *text = malloc(FILE_MAX_BYTES + 1);
+    *text = malloc(LP_RUN_JSON_MAX + 1);
     if (*text == NULL) {
         lp_say("%s: no memory left to read it", path);
         fclose(stream);
         return -1;
     }
 
-    *len = fread(*text, 1, FILE_MAX_BYTES + 1, stream);
+    *len = fread(*text, 1, LP_RUN_JSON_MAX + 1, stream);
     if (ferror(stream)) {
         lp_say("%s: cannot be read: %s", path, strerror(errno));
-    } else if (*len > FILE_MAX_BYTES) {
+    } else if (*len > LP_RUN_JSON_MAX) {
         lp_say("%s: is longer than a result can be (%d MB)", path,
-               FILE_MAX_BYTES >> 20);
+               LP_RUN_JSON_MAX >> 20);
     } else {
         fclose(stream);
         return 0;

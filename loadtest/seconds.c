@@ -9,7 +9,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +30,7 @@ struct lp_seconds_reader_s {
     FILE         *stream;
     unsigned long number; /* of the line */
     int64_t       last;
-    char          path[PATH_MAX];
+    char          path[LP_FILE_MAX];
     char          line[LINE_MAX_BYTES];
 };
 
@@ -88,13 +87,10 @@ lp_seconds_create(lp_seconds_t *seconds, const char *folder)
 static FILE *
 create(const char *folder, const char *name)
 {
-    char  path[PATH_MAX];
+    char  path[LP_FILE_MAX];
     FILE *stream;
 
-    if (snprintf(path, sizeof(path), "%s/%s", folder, name)
-        >= (int) sizeof(path))
-    {
-        lp_new_file_explain(folder, name, 0, ENAMETOOLONG);
+    if (lp_file_path(path, folder, name) != 0) {
         return NULL;
     }
 
@@ -262,11 +258,9 @@ lp_seconds_open(const char *folder)
     reader->last = -1;
     reader->stream = NULL;
 
-    if (snprintf(reader->path, sizeof(reader->path), "%s/seconds.ndjson",
-                 folder) >= (int) sizeof(reader->path))
+    if (lp_file_path(reader->path, folder, "seconds.ndjson") == 0
+        && (reader->stream = fopen(reader->path, "re")) == NULL)
     {
-        lp_say("%s: %s", folder, strerror(ENAMETOOLONG));
-    } else if ((reader->stream = fopen(reader->path, "re")) == NULL) {
         lp_say("%s: cannot be read: %s", reader->path, strerror(errno));
     }
 

@@ -8,20 +8,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "../workers/holder.h"
 #include "../workers/outbox.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
+#include "json_file.h"
 #include "load_commands.h"
+#include "new_file.h"
 #include "seed.h"
 #include "told.h"
 #include "usage_before.h"
 
 #define TIMEOUT_MS 30000
-#define PATH_ROOM  4096
-#define SEEDED     "seeded.json"
 
 static int check(const lp_args_t *args);
 static int open_all(lp_seed_t *seed, const lp_args_t *args);
@@ -201,10 +199,12 @@ remember(lp_seed_t *seed)
 {
     const lp_population_t *population = seed->holdings.population;
     lp_usage_before_t      usage;
-    char                   path[PATH_ROOM];
+    char                   path[LP_FILE_MAX];
     int                    rc;
 
-    snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, seed->args->operand);
+    if (lp_file_path(path, seed->args->operand, LP_TOLD_FILE) != 0) {
+        return -1;
+    }
     (void) unlink(path); /* of what verify --before noted, nothing is left */
     seed->rehearsed.whole = seed->refused == 0;
     rc = lp_usage_now(&usage, seed->store, lp_lanes_store(seed->lanes),
@@ -224,7 +224,6 @@ static int
 write_seeded(const lp_seed_t *seed)
 {
     json_t *json;
-    char    path[PATH_ROOM];
     int     rc;
 
     json = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f}", "by",
@@ -233,12 +232,9 @@ write_seeded(const lp_seed_t *seed)
                      (json_int_t) seed->people, "rights",
                      (json_int_t) seed->rights, "refused",
                      (json_int_t) seed->refused, "seconds", seed->seconds);
-    snprintf(path, sizeof(path), "%s/" SEEDED, seed->args->operand);
-    rc = json == NULL ? -1 : json_dump_file(json, path, JSON_INDENT(1));
+    rc = lp_json_file_write(seed->args->operand, "seeded.json", 0644, json,
+                            JSON_INDENT(1));
     json_decref(json);
-    if (rc != 0) {
-        lp_say("%s cannot be written", path);
-    }
 
     return rc;
 }

@@ -21,11 +21,11 @@
 #include <unistd.h>
 
 #include "../workers/say.h"
+#include "new_file.h"
 
-#define MAGIC   "LPTOLD1" /* and its NUL: eight bytes */
-#define PATH_ROOM 4096
-#define ASKED     1u
-#define ANSWERED  2u
+#define MAGIC    "LPTOLD1" /* and its NUL: eight bytes */
+#define ASKED    1u
+#define ANSWERED 2u
 
 typedef struct {
     char     magic[8];
@@ -52,7 +52,6 @@ static int merge(lp_told_t *into, const lp_told_t *from);
 static void describe(head_t *head, const lp_population_t *population);
 static uint64_t print_of(const lp_census_t *census);
 static size_t size_of(const head_t *head);
-static int write_path(char *path, const char *folder);
 static lp_told_t *map_file(int fd, const head_t *head, int prot,
                            const char *path);
 static int make_room(int fd, const head_t *head, const char *path);
@@ -173,10 +172,10 @@ static lp_told_t *
 create(const char *folder, const head_t *head)
 {
     lp_told_t *told;
-    char       path[PATH_ROOM];
+    char       path[LP_FILE_MAX];
     int        fd;
 
-    if (write_path(path, folder) != 0) {
+    if (lp_file_path(path, folder, LP_TOLD_FILE) != 0) {
         return NULL;
     }
 
@@ -206,10 +205,10 @@ open_as(const char *folder, const head_t *head)
 {
     lp_told_t *told = NULL;
     head_t     own;
-    char       path[PATH_ROOM];
+    char       path[LP_FILE_MAX];
     int        fd;
 
-    if (write_path(path, folder) != 0) {
+    if (lp_file_path(path, folder, LP_TOLD_FILE) != 0) {
         return NULL;
     }
 
@@ -273,19 +272,6 @@ size_of(const head_t *head)
 {
     return sizeof(head_t) + head->products * sizeof(lp_told_product_t)
            + head->members * sizeof(uint32_t);
-}
-
-static int
-write_path(char *path, const char *folder)
-{
-    int n = snprintf(path, PATH_ROOM, "%s/" LP_TOLD_FILE, folder);
-
-    if (n < 0 || n >= PATH_ROOM) {
-        lp_say("the name of the run's folder is too long");
-        return -1;
-    }
-
-    return 0;
 }
 
 static lp_told_t *

@@ -9,13 +9,9 @@
 
 #include "usage_before.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <jansson.h>
 
 #include "../core/day.h"
 #include "../core/keys.h"
@@ -26,13 +22,15 @@
 #include "../workers/say.h"
 #include "../workers/store_args.h"
 #include "../workers/usage_keys.h"
+#include "json_file.h"
+#include "new_file.h"
 
 #define WEEKS_MAX 120
 #define TRIES     20
 #define WEEK_DAYS 7
 #define TOGETHER  256 /* questions at a time */
 #define CLOCKS_S  3600
-#define PATH_ROOM 4096
+#define FILE_BYTES (8 << 20) /* 100,000 products take 4 MB */
 
 typedef struct {
     lp_usage_before_t *usage;
@@ -184,24 +182,12 @@ lp_usage_before_write(const lp_usage_before_t *usage, const char *dir,
                       const lp_population_t *population)
 {
     json_t *json = usage_json(usage, population);
-    char    path[PATH_ROOM], new[PATH_ROOM + 4];
-    int     rc;
+    int     rc = lp_json_file_write(dir, LP_USAGE_FILE, 0644, json,
+                                    JSON_INDENT(1));
 
-    snprintf(path, sizeof(path), "%s/" LP_USAGE_FILE, dir);
-    snprintf(new, sizeof(new), "%s.new", path);
-    if (json == NULL) {
-        return out_of_memory();
-    }
-
-    rc = json_dump_file(json, new, JSON_INDENT(1));
     json_decref(json);
-    if (rc != 0 || rename(new, path) != 0) {
-        lp_say("%s cannot be written: %s", path, strerror(errno));
-        (void) unlink(new);
-        return -1;
-    }
 
-    return 0;
+    return rc;
 }
 
 int
@@ -209,14 +195,16 @@ lp_usage_before_read(lp_usage_before_t *usage, const char *dir,
                      const lp_population_t *population)
 {
     json_t *json;
-    char    path[PATH_ROOM];
+    char    path[LP_FILE_MAX];
     int     rc;
 
     memset(usage, 0, sizeof(*usage));
-    snprintf(path, sizeof(path), "%s/" LP_USAGE_FILE, dir);
-    json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    if (lp_file_path(path, dir, LP_USAGE_FILE) != 0) {
+        return -1;
+    }
+    json = lp_json_file_read(path, FILE_BYTES);
     if (json == NULL) {
-        lp_say("%s cannot be read: seed writes it, and verify --before", path);
+        lp_say("%s: seed writes it, and verify --before", path);
         return -1;
     }
 

@@ -7,16 +7,16 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include <jansson.h>
-
 #include "../workers/holder.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
+#include "json_file.h"
 #include "load_commands.h"
+#include "new_file.h"
+#include "result.h"
 #include "verify.h"
 
 #define TIMEOUT_MS 30000
-#define PATH_ROOM  4096
 
 static int check(const lp_args_t *args);
 static int open_all(lp_verify_t *verify, const lp_args_t *args);
@@ -119,10 +119,12 @@ static int
 open_earlier(lp_verify_t *verify)
 {
     const char *dir = verify->args->operand;
-    char        path[PATH_ROOM];
+    char        path[LP_FILE_MAX];
 
-    if (snprintf(path, sizeof(path), "%s/" LP_TOLD_FILE, dir) >= PATH_ROOM
-        || access(path, F_OK) != 0) {
+    if (lp_file_path(path, dir, LP_TOLD_FILE) != 0) {
+        return -1;
+    }
+    if (access(path, F_OK) != 0) {
         return 0;
     }
 
@@ -155,14 +157,19 @@ static int
 read_api(lp_verify_t *verify, const char *folder)
 {
     json_t *json;
-    char    path[PATH_ROOM];
+    char    path[LP_FILE_MAX];
 
-    if (snprintf(path, sizeof(path), "%s/run.json", folder) >= PATH_ROOM) {
-        lp_say("the name of the run's folder is too long");
+    if (lp_file_path(path, folder, "run.json") != 0) {
         return -1;
     }
+    if (access(path, F_OK) != 0) {
+        return 0;
+    }
 
-    json = json_load_file(path, JSON_REJECT_DUPLICATES, NULL);
+    json = lp_json_file_read(path, LP_RUN_JSON_MAX);
+    if (json == NULL) {
+        return -1;
+    }
     verify->api.requests = count_of(json, "requests");
     verify->api.errors = count_of(json, "errors");
     verify->api.lines = count_of(json, "lines");
@@ -188,7 +195,6 @@ conclude(const lp_verify_t *verify)
     sentence(text, sizeof(text), verify);
     if (verify->args->value[LP_OPT_JSON] != NULL) {
         if (print_json(verify, text) != 0) {
-            lp_say("out of memory");
             return LP_NO;
         }
     } else {
@@ -223,10 +229,7 @@ sentence(char *dst, size_t size, const lp_verify_t *verify)
 static int
 print_json(const lp_verify_t *verify, const char *text)
 {
-    json_t *json;
-    int     rc;
-
-    json = json_pack(
+    return lp_json_print(json_pack(
         "{s:b, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
         "same", verify->findings.all == 0, "sentence", text,
         "people", (json_int_t) verify->people,
@@ -239,14 +242,7 @@ print_json(const lp_verify_t *verify, const char *text)
         "unheard", (json_int_t) verify->unheard,
         "counted", (json_int_t) verify->counted,
         "untallied", (json_int_t) verify->untallied,
-        "differences", lp_findings_json(&verify->findings));
-    rc = json == NULL ? -1 : json_dumpf(json, stdout, JSON_INDENT(2));
-    if (rc == 0) {
-        fputc('\n', stdout);
-    }
-    json_decref(json);
-
-    return rc;
+        "differences", lp_findings_json(&verify->findings)), 2);
 }
 
 static void

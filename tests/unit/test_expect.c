@@ -341,7 +341,7 @@ read_keys(lp_issuer_t *issuer)
     size_t      len;
     lp_jwks_t  *keys;
 
-    assert_int_equal(lp_population_path(path, folder, "jwks.json"), 0);
+    assert_int_equal(lp_file_path(path, folder, "jwks.json"), 0);
     file = fopen(path, "r");
     assert_non_null(file);
     len = fread(text, 1, sizeof(text), file);

@@ -243,7 +243,8 @@ test_what_is_broken_is_refused_by_its_name(void **state)
 static void
 write_text(const char *text)
 {
-    assert_int_equal(lp_new_file(folder, "run.json", text, strlen(text)), 0);
+    assert_int_equal(lp_new_file(folder, "run.json", 0644, text,
+                                 strlen(text)), 0);
 }
 
 
@@ -293,13 +294,13 @@ test_a_file_that_does_not_fit_leaves_the_old_one(void **state)
 
     (void) state;
 
-    assert_int_equal(lp_new_file(folder, "f", "old", 3), 0);
+    assert_int_equal(lp_new_file(folder, "f", 0644, "old", 3), 0);
 
     getrlimit(RLIMIT_FSIZE, &before);
     signal(SIGXFSZ, SIG_IGN);
     listen();
     setrlimit(RLIMIT_FSIZE, &small);
-    rc = lp_new_file(folder, "f", "this is longer than 16 bytes", 28);
+    rc = lp_new_file(folder, "f", 0644, "this is longer than 16 bytes", 28);
     setrlimit(RLIMIT_FSIZE, &before);
     dup2(kept, STDERR_FILENO);
     close(kept);

@@ -33,7 +33,7 @@ int lp_clicks_astray(lp_rig_t *rig, const lp_flight_t *flight,
                      const lp_answer_t *answer);
 
 /* Without a whole answer. */
-void lp_clicks_fail(lp_rig_t *rig, lp_flight_t *flight, lp_end_t end);
+void lp_clicks_fail(lp_rig_t *rig, lp_flight_t *flight, lp_end_t how);
 
 /* With one. */
 void lp_clicks_answered(lp_rig_t *rig, lp_flight_t *flight,

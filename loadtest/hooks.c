@@ -370,7 +370,7 @@ void
 lp_hooks_end(lp_hooks_t *hooks, double at)
 {
     unsigned i;
-    int      late[LP_FAULTS_MAX];
+    int      late[LP_FAULTS_MAX] = {0};
 
     await(hooks, at, 0); /* sees who has ended */
     for (i = 0; i < hooks->n; i++) {

@@ -56,9 +56,9 @@ void lp_live_show(const lp_moment_t *moment);
    what is shown next comes below. */
 void lp_live_clear(void);
 
-/* The line itself. columns: cut there; 0: never. colour: of what is wrong.
+/* The line itself. columns: cut there; 0: never. red: for what is wrong.
    Returns its length. */
 size_t lp_live_text(char dst[LP_LIVE_MAX], const lp_moment_t *moment,
-                    size_t columns, int colour);
+                    size_t columns, int red);
 
 #endif

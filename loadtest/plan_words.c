@@ -181,9 +181,10 @@ put_tokens(const lp_plan_t *plan, FILE *out)
 static double
 busiest_minute(const lp_plan_t *plan)
 {
-    double t, most = 0, end = lp_plan_seconds(plan);
+    double   most = 0, end = lp_plan_seconds(plan);
+    unsigned t;
 
-    for (t = 0; t < end; t += 1) {
+    for (t = 0; t < end; t++) {
         most = fmax(most, lp_plan_clicks(plan, fmin(t + PORT_SECONDS, end))
                               - lp_plan_clicks(plan, t));
     }

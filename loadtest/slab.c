@@ -68,7 +68,7 @@ static int
 grow(lp_slab_t *slab)
 {
     lp_slab_block_t *block;
-    size_t           n = BLOCK_SIZE / slab->size;
+    size_t           n = slab->size < BLOCK_SIZE ? BLOCK_SIZE / slab->size : 1;
 
     block = malloc(sizeof(*block) + n * slab->size);
     if (block == NULL) {
@@ -77,9 +77,9 @@ grow(lp_slab_t *slab)
     block->next = slab->blocks;
     slab->blocks = block;
 
-    while (n > 0) {
+    do {
         n--;
         lp_slab_give(slab, block->room + n * slab->size);
-    }
+    } while (n > 0);
     return 0;
 }

@@ -52,7 +52,9 @@ read_host(place_t *place, const char *text)
     const char *end;
 
     place->six = *text == '[';
-    text += place->six;
+    if (place->six) {
+        text++;
+    }
     end = text + strcspn(text, place->six ? "]" : ":/");
     len = (size_t) (end - text);
     if (len == 0 || len > HOST_MAX || (place->six && *end != ']')) {

@@ -76,7 +76,7 @@ static void see_rest(pass_t *pass, const lp_person_t *person,
                      const redisReply *rights);
 static int end_school(pass_t *pass);
 static void see_school(pass_t *pass, uint32_t product, const redisReply *rights,
-                       const redisReply *record);
+                       const redisReply *reply);
 static void look_at(look_t *look, const redisReply *rights,
                     const char *entitlement, unsigned shard,
                     const redisReply *record);
@@ -507,18 +507,17 @@ see_school(pass_t *pass, uint32_t product, const redisReply *rights,
     lp_record_t          seeded, record;
     lp_right_t           right;
     look_t               look = {.person = NULL};
-    char                 text[LP_RIGHT_MAX];
+    char                 bytes[LP_RIGHT_MAX];
+    lp_span_t            text = {bytes, 0};
 
     lp_holdings_open(holdings, &seeded, pass->school, product, 0);
     (void) lp_record_right(&seeded, &right);
+    text.len = lp_right_format(bytes, &right);
     look.field = lp_field(&seeded.product);
     look_at(&look, rights, seeded.entitlement, seeded.shard, reply);
     record = look.record;
 
-    if (!look.has
-        || !lp_span_equal(look.text,
-                          (lp_span_t) {text,
-                                       lp_right_format(text, &right)})) {
+    if (!look.has || !lp_span_equal(look.text, text)) {
         lp_find(findings, LP_FOUND_CHANGED,
                 "school %s, product %.*s: the open right is gone, or another",
                 pass->school_id, (int) look.field.len, look.field.data);

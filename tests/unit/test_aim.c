@@ -113,7 +113,7 @@ test_this_machine_is_free(void **state)
 static void
 test_nobody_there_is_said_before_the_first_click(void **state)
 {
-    listener_t gone;
+    listener_t gone = {0};
     lp_aim_t   aim;
     char       url[64];
 

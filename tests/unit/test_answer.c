@@ -33,7 +33,7 @@ feed(const char *text, size_t len, size_t piece, size_t *used)
 
     while (*used < len && state == LP_ANSWER_MORE) {
         n = len - *used < piece ? len - *used : piece;
-        copy = malloc(n);
+        copy = malloc(n > 0 ? n : 1);
         assert_non_null(copy);
         memcpy(copy, text + *used, n);
         state = lp_answer_feed(&answer, copy, n, &taken);

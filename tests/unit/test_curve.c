@@ -73,7 +73,7 @@ integral(double (*rate)(const lp_plan_t *, double), double a, double b)
 static void
 test_clicks_are_the_integral_of_the_rate(void **state)
 {
-    unsigned i;
+    unsigned i, step;
     double   t;
 
     (void) state;
@@ -81,13 +81,15 @@ test_clicks_are_the_integral_of_the_rate(void **state)
         memset(&plan, 0, sizeof(plan));
         plan.stages[0] = stages[i];
         plan.n_stages = 1;
-        for (t = 0; t <= stages[i].seconds; t += stages[i].seconds / 7) {
+        for (step = 0; step <= 7; step++) {
+            t = step * stages[i].seconds / 7;
             near(lp_plan_clicks(&plan, t), integral(lp_plan_rate, 0, t),
                  0.2);
         }
     }
     all_in_a_row();
-    for (t = 0; t < 360; t += 7.3) {
+    for (step = 0; step < 50; step++) {
+        t = step * 7.3;
         near(lp_plan_clicks(&plan, t), integral(lp_plan_rate, 0, t), 2);
         near(lp_plan_clicks(&plan, t),
              lp_stages_clicks(&plan, t) + lp_spikes_clicks(&plan, t), 1e-9);
@@ -132,12 +134,13 @@ test_nothing_before_and_after(void **state)
 static void
 test_peak_is_the_highest_rate(void **state)
 {
-    double t, most = 0;
+    double   most = 0;
+    unsigned ms;
 
     (void) state;
     all_in_a_row();
-    for (t = 0; t < 342; t += 0.001) {
-        most = fmax(most, lp_plan_rate(&plan, t));
+    for (ms = 0; ms < 342000; ms++) {
+        most = fmax(most, lp_plan_rate(&plan, ms / 1e3));
     }
     near(lp_plan_peak(&plan), most, 0.01);
     assert_true(lp_plan_peak(&plan) >= most - 1e-6);
@@ -150,6 +153,7 @@ test_inverse_finds_the_moment(void **state)
     lp_segments_t       segments;
     lp_segments_place_t place;
     double              t, clicks, total, back;
+    unsigned            step;
 
     (void) state;
     all_in_a_row();
@@ -158,14 +162,16 @@ test_inverse_finds_the_moment(void **state)
     near(total, 0.4 * (lp_stages_clicks(&plan, 342) + 3 * 7 + 4 * 10)
                     + 1.5 * lp_spikes_clicks(&plan, 342), 1e-6);
     place = (lp_segments_place_t) {0, -3};
-    for (clicks = 0; clicks < total; clicks += 0.37) {
+    for (step = 0; step * 0.37 < total; step++) {
+        clicks = step * 0.37;
         t = lp_segments_moment(&segments, clicks, &place);
         near(lp_segments_clicks(&segments, t), clicks, 1e-7);
         back = lp_segments_moment(&segments, clicks, NULL);
         /* where the rate is all but nothing, many moments have that count */
         near(lp_segments_clicks(&segments, back), clicks, 1e-7);
     }
-    for (t = 0; t < 342; t += 1.7) {
+    for (step = 0; step * 1.7 < 342; step++) {
+        t = step * 1.7;
         near(lp_segments_clicks(&segments, t),
              0.4 * (lp_stages_clicks(&plan, t) + 3 * 7)
                  + 1.5 * lp_spikes_clicks(&plan, t), 1e-6);

@@ -92,6 +92,7 @@ lp_engines_start(lp_engines_t *engines, const lp_engine_t *model, unsigned n)
             engines->n++; /* its score is to be given back */
             return -1;
         }
+        engines->punctual = lp_machine_punctual(process->pid, n);
     }
     return 0;
 }

@@ -24,6 +24,7 @@ typedef struct {
     int64_t             taken;        /* seconds before it were taken */
     int64_t             lost;         /* of them, those that one of the engines
                                          had no room for */
+    int                 punctual;     /* they run before all else */
     char                trouble[200]; /* the first; "": none */
     lp_second_t        *sum;
 } lp_engines_t;

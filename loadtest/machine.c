@@ -32,7 +32,7 @@ lp_machine_cores(void)
 }
 
 void
-lp_machine_text(char *dst, size_t size)
+lp_machine_text(char *dst, size_t size, int punctual)
 {
     struct utsname name;
     unsigned       cores = lp_machine_cores();
@@ -40,9 +40,10 @@ lp_machine_text(char *dst, size_t size)
                            * (double) sysconf(_SC_PAGESIZE);
     int            known = uname(&name) == 0;
 
-    snprintf(dst, size, "%u core%s, %.32s %.48s, %.0f GiB", cores,
+    snprintf(dst, size, "%u core%s, %.32s %.48s, %.0f GiB%s", cores,
              cores == 1 ? "" : "s", known ? name.sysname : "an unknown system",
-             known ? name.release : "", bytes / GIB);
+             known ? name.release : "", bytes / GIB,
+             punctual ? ", real-time engines" : "");
 }
 
 long
@@ -75,6 +76,18 @@ lp_machine_files(unsigned long least, unsigned long wanted)
     }
     limit.rlim_cur = limit.rlim_max;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? (long) limit.rlim_cur : -1;
+}
+
+int
+lp_machine_punctual(pid_t engine, unsigned engines)
+{
+    struct sched_param lowest;
+
+    memset(&lowest, 0, sizeof(lowest));
+    lowest.sched_priority = sched_get_priority_min(SCHED_RR);
+    return engines < lp_machine_cores()
+           && sched_setscheduler(engine, SCHED_RR | SCHED_RESET_ON_FORK,
+                                 &lowest) == 0;
 }
 
 int

@@ -8,9 +8,10 @@
 #define LP_MACHINE_H
 
 #include <stddef.h>
+#include <sys/types.h>
 
-/* "2 cores, Linux 6.1.0, 24 GiB" */
-void lp_machine_text(char *dst, size_t size);
+/* "2 cores, Linux 6.1.0, 24 GiB, real-time engines" where they are punctual */
+void lp_machine_text(char *dst, size_t size, int punctual);
 
 /* How many cores this process may use; at least 1. */
 unsigned lp_machine_cores(void);
@@ -21,6 +22,15 @@ unsigned lp_machine_cores(void);
  * the limit, the value and the way. -1: fewer than least.
  */
 long lp_machine_files(unsigned long least, unsigned long wanted);
+
+/*
+ * Lets one of so many engines run as soon as it has something to do, before
+ * whatever else is ready: SCHED_RR, of the lowest priority, not inherited. On a
+ * machine that also has the target, a click is then not late because nginx was
+ * busy. Only as root (or with CAP_SYS_NICE), and where a core is left for the
+ * others. Returns 1 where it is so, 0 where not.
+ */
+int lp_machine_punctual(pid_t engine, unsigned engines);
 
 /*
  * Whether so many connections at once find a port: a port may be used once for

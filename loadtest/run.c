@@ -26,6 +26,7 @@
 #include "engines.h"
 #include "hooks.h"
 #include "live.h"
+#include "machine.h"
 #include "seller_process.h"
 
 #define NS          INT64_C(1000000000)
@@ -169,9 +170,12 @@ start(watch_t *watch)
                                      .plan = run->plan,
                                      .population = run->population,
                                      .start_ns = watch->start_ns};
-    return lp_engines_start(&watch->engines, &model, run->cores) == 0
-               ? lp_sellers_start(&watch->sellers)
-               : -1;
+    if (lp_engines_start(&watch->engines, &model, run->cores) != 0) {
+        return -1;
+    }
+    lp_machine_text(watch->result->machine, sizeof(watch->result->machine),
+                    watch->engines.punctual);
+    return lp_sellers_start(&watch->sellers);
 }
 
 /* --- what an operator wants ----------------------------------------------- */

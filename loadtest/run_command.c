@@ -429,7 +429,6 @@ name_result(job_t *job)
     result->scale = job->scale;
     snprintf(result->target, sizeof(result->target), "http%s://%s",
              job->aim.tls ? "s" : "", job->aim.wire.host);
-    lp_machine_text(result->machine, sizeof(result->machine));
 }
 
 /* Says what is about to happen, and to whom. */

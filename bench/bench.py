@@ -368,6 +368,10 @@ class Bench:
         self.add("country, Redis for a pupil", raw["redis_bytes_per_pupil"],
                  " B", note=f"seeded in {raw['seeded_s']:.0f} s")
 
+        idle = raw["idle_tls"]
+        self.add("country, an idle TLS connection of nginx", idle["bytes"],
+                 " B", note=f"{idle['connections']} of them")
+
     def knees(self, raw):
         for name, (_, what, _) in varied.KNEES.items():
             found = raw["knees"][name]

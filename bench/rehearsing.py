@@ -319,16 +319,16 @@ def compared(ours, wrk):
 # --- memory -------------------------------------------------------------------
 
 def own_memory(pids):
-    """Bytes of processes that are theirs: no page of a mapped file."""
+    """Bytes of processes together that are theirs: no page of a mapped file,
+    and what they share is counted once."""
     total = 0
     for pid in pids:
         try:
-            text = pathlib.Path(f"/proc/{pid}/status").read_text()
+            text = pathlib.Path(f"/proc/{pid}/smaps_rollup").read_text()
         except OSError:     # it has ended
             continue
-        total += 1024 * sum(
-            int(number) for number in re.findall(
-                r"Rss(?:Anon|Shmem):\s+(\d+)", text))
+        total += 1024 * sum(int(number) for number in re.findall(
+            r"Pss_(?:Anon|Shmem):\s+(\d+)", text))
     return total
 
 
@@ -346,10 +346,10 @@ def open_sockets(pids):
 class Running:
     """A run that goes on while its processes are looked at."""
 
-    def __init__(self, people, plan, port, *options):
+    def __init__(self, people, plan, port, *options, scheme="http"):
         self.out = people.out()
         self._run = subprocess.Popen(
-            people.command(plan, port, self.out, *options),
+            people.command(plan, port, self.out, *options, scheme=scheme),
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE, text=True)
         self.began = time.monotonic()

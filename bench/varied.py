@@ -28,7 +28,8 @@ from lib.redis import Redis
 from lib.tokens import Issuer
 from lib.town import Town
 from lib.workers import secret
-from rehearsing import People, Wide, locations
+from rehearsing import (People, Running, Wide, locations, open_sockets,
+                        own_memory)
 
 ALGORITHMS = {"ES256": 0.8, "RS256": 0.2}
 # Nobody activates here: there are no workers behind this edge.
@@ -45,6 +46,7 @@ TRIES = 4               # where the tool was disturbed and could not say
 WORKERS = 8
 ADDRESSES = 64          # to come from: each has its own ports
 CLICKS_METRIC = "leerpoort_clicks_total"
+TRUST = {"http": (), "https": ("--insecure",)}
 # name: (scheme, what it is, connections)
 KNEES = {
     "kept": ("http", "kept connections", {}),
@@ -363,7 +365,7 @@ def knees(bed, at_least):
         low = at_least * (0.1 if name.startswith("kept") else 0.01)
         one = knee(bed.people, port, low, at_least * 1.1, bed.plan,
                    scheme=scheme, look=lambda: legs.schedstat(bed.worker),
-                   options=("--insecure",) * (scheme == "https"),
+                   options=TRUST[scheme],
                    **connections)
         if one["best"]:
             (before, _), (after, _) = one["best"]["seen"]
@@ -371,6 +373,22 @@ def knees(bed, at_least):
             one["busy"] = (after - before) / one["best"]["took"] / 1e9
         found[name] = one
     return found
+
+
+def idle_tls(bed):
+    """Bytes of nginx for a connection that is open and waits."""
+    before = own_memory([bed.worker])
+    count = min(bed.plan.connections, files() // 2)
+    run = Running(bed.people, bed.people.plan(
+        100, count / 1000 + 3, GOOD, connections={
+            "most": count + 100, "hold": count, "idle_s": 3600,
+            "addresses": ADDRESSES}), bed.ports["tls"], *TRUST["https"],
+        scheme="https")
+    eventually(f"{count} connections are open", lambda: open_sockets(
+        [bed.worker]) >= count, count / 100 + 30, 0.2)
+    took = own_memory([bed.worker]) - before
+    run.end()
+    return {"connections": count, "bytes": took / count}
 
 
 def edge(core, load_core, plan, verify, every_core):
@@ -381,6 +399,8 @@ def edge(core, load_core, plan, verify, every_core):
         bed.restart(usage=True)
         bed.warm()
         found = knees(bed, by_turns.median("hit", "rps"))
+        bed.restart(usage=True)
+        idle = idle_tls(bed)
         people = bed.people
     return {
         "pupils": people.pupils, "members": people.members,
@@ -390,7 +410,7 @@ def edge(core, load_core, plan, verify, every_core):
         "zone_bytes_per_pupil": warm["leerpoort_zone_used_bytes"]
         / warm[MISSED_TOKEN] * people.members / people.pupils,
         "evictions": warm["leerpoort_evictions_total"],
-        "verify_us": verify, "knees": found,
+        "verify_us": verify, "knees": found, "idle_tls": idle,
         "sides": {side: [dataclasses.asdict(leg) for leg in leg_list]
                   for side, leg_list in by_turns.found.items()},
         "ratios": ratios(by_turns, statistics.median(verify))}

@@ -28,3 +28,28 @@ def test_every_part_with_a_town_of_its_own_runs(tmp_path):
             and row["target"]] == ["workers' activations, of redis-benchmark's"]
     assert found["raw"]["records"]["encodings"] == {
         "e": "listpack", "u": "listpack", "x": "listpack", "i": "quicklist"}
+
+
+@pytest.mark.once
+def test_the_rehearsal_tool_is_measured(tmp_path):
+    """All figures are there, and the tool judged what it measured."""
+    out = tmp_path / "bench.json"
+    run = subprocess.run(
+        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+         "--only", "load,country", "--json", out], capture_output=True,
+        text=True, timeout=500, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    found = json.loads(out.read_text())
+    load, country = found["raw"]["load"], found["raw"]["country"]
+    assert load["same"]["ratio"] > 0 and load["varied"]["ratio"] > 0
+    assert load["held"]["connections"] >= found["plan"]["connections"]
+    sides = country["ratios"]
+    assert all(sides[side]["cpu_ratio"] > 0
+               for side in ("hit", "new", "first", "miss"))
+    # the sides were what they are called
+    assert sides["hit"]["misses"] < 0.1 and sides["hit"]["new_tokens"] < 0.1
+    assert sides["new"]["new_tokens"] > 0.99 and sides["miss"]["misses"] > 0.99
+    assert set(country["knees"]) == {"kept", "kept_tls", "fresh", "fresh_full",
+                                     "fresh_resumed"}
+    assert all(knee["tried"] for knee in country["knees"].values())
+    assert country["activations"]["tried"]

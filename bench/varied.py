@@ -241,19 +241,25 @@ class Legs:
                                      seed=self._seed)
         after, now = legs.schedstat(bed.worker), bed.metrics()
         count = result["requests"]
-        self._rate[side] = max(rate if result["rps"] < rate else 0,
-                               result["rps"])
+        if result["rps"] > rate:
+            self._rate[side] = result["rps"]
         return Leg(result["rps"], (after[0] - before[0]) / count / 1000,
                    (now[MISSED_TOKEN] - counted[MISSED_TOKEN]) / count,
                    (now[MISSED] - counted[MISSED]) / count)
 
     def find_rate(self, side, seconds):
         """Until more is due than it answers."""
-        for _ in range(5):
-            due = self._rate.get(side, 20000)
-            if self.leg(side, seconds).rps < due:
+        for _ in range(6):
+            due = self._rate.setdefault(side, 20000)
+            rps = self.leg(side, seconds).rps
+            if rps < due:
+                self._rate[side] = rps
                 return
             self._rate[side] = 2.5 * due
+
+    def expect(self, side, other):
+        """It will answer about as many as the other one."""
+        self._rate[side] = self._rate[other]
 
     def keep(self, side, seconds):
         self.found.setdefault(side, []).append(self.leg(side, seconds))
@@ -273,6 +279,8 @@ def at_most(bed):
     plan, by_turns = bed.plan, Legs(bed)
     for side in ("plain", *SIDES):
         by_turns.find_rate(side, plan.warm_up)
+    by_turns.expect("again", "plain")
+    by_turns.expect("first", "new")
     verify = []
     for _ in range(plan.legs):
         for side in ("plain", *SIDES):

@@ -4,10 +4,11 @@
  * shard had for the second of this number.
  *
  * What the sum would hide is looked for first. A part that is missing took its
- * clicks with it: the target was never under the plan's load. A part whose
+ * clicks with it: the target was never under the plan's load. Nor was it where
+ * one part began long after another, each with its own peak. A part whose
  * machine could not keep the schedule is drowned in the lateness of the others.
- * Both make the whole INVALID, by its trouble; it is written nevertheless, for
- * whoever wants to look.
+ * All of these make the whole INVALID, by its trouble; it is written
+ * nevertheless, for whoever wants to look.
  */
 
 #include "merge.h"
@@ -25,7 +26,8 @@
 #include "new_file.h"
 #include "told.h"
 
-#define CLOCKS_APART 1 /* seconds beyond which it is said */
+#define CLOCKS_APART 1    /* seconds beyond which it is said */
+#define APART_SHARE  0.01 /* of the plan, beyond which it is no whole */
 
 typedef struct {
     lp_result_t         *sum;
@@ -48,6 +50,7 @@ static void add_api(lp_api_score_t *into, const lp_api_score_t *from);
 static void add_marks(lp_result_t *into, const lp_result_t *from);
 static void note_trouble(lp_result_t *sum, const lp_result_t *part);
 static void note_start(merge_t *merge, unsigned i);
+static void note_apart(merge_t *merge);
 static void note_missing(merge_t *merge, unsigned n);
 static int make_folder(const char *folder);
 static int add_seconds(merge_t *merge, const char *folder,
@@ -111,6 +114,7 @@ add_parts(merge_t *merge, const char *const *runs, unsigned n)
         add_part(merge);
     }
 
+    note_apart(merge);
     note_missing(merge, n);
     merge->sum->shard = 0;
     merge->sum->shards = 1;
@@ -311,6 +315,29 @@ note_start(merge_t *merge, unsigned i)
 }
 
 
+/* By the clocks of the machines, which --start-at goes by as well. */
+static void
+note_apart(merge_t *merge)
+{
+    lp_result_t *sum = merge->sum;
+    long long    apart = (long long) (merge->last - merge->first);
+
+    if (apart <= CLOCKS_APART) {
+        return;
+    }
+    lp_say("the parts began %lld s apart by their clocks: seconds are added "
+           "up by number, as if all had begun together", apart);
+
+    if ((double) apart > APART_SHARE * lp_plan_seconds(&sum->plan)
+        && sum->trouble[0] == '\0')
+    {
+        snprintf(sum->trouble, sizeof(sum->trouble), "its parts began %lld s "
+                 "apart, so that the target was never under all of the load",
+                 apart);
+    }
+}
+
+
 static void
 note_missing(merge_t *merge, unsigned n)
 {
@@ -323,11 +350,6 @@ note_missing(merge_t *merge, unsigned n)
     snprintf(sum->machine, sizeof(sum->machine), "%u machines; the first: "
              "%.120s", n, machine);
 
-    if (merge->last - merge->first > CLOCKS_APART) {
-        lp_say("the parts began %lld s apart by their clocks: seconds are "
-               "added up by number, as if all had begun together",
-               (long long) (merge->last - merge->first));
-    }
     if (n == sum->shards) {
         return;
     }

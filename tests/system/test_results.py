@@ -274,7 +274,9 @@ def test_merge_says_that_clocks_were_apart_and_overwrites_nothing(
         tmp_path, rng):
     _, shards = parts(tmp_path, rng)
     shards[2].json["run"]["started"] = "2026-08-20T06:15:09Z"
-    shards[2].write()
+    for shard in shards:
+        shard.json["plan"]["stages"][0]["seconds"] = 3600
+        shard.write()
     done = load("merge", tmp_path / "sum", *shards)
     assert done.returncode == PASS
     assert "began 9 s apart by their clocks" in done.stderr
@@ -283,6 +285,16 @@ def test_merge_says_that_clocks_were_apart_and_overwrites_nothing(
     done = load("merge", tmp_path / "sum", *shards)
     assert done.returncode == USAGE and "is there already" in done.stderr
     assert (tmp_path / "sum" / "run.json").read_bytes() == before
+
+
+def test_shards_one_after_the_other_are_no_whole(tmp_path, rng):
+    """Each had its peak, and the target never the plan's."""
+    _, shards = parts(tmp_path, rng)
+    shards[2].json["run"]["started"] = "2026-08-20T06:15:09Z"
+    shards[2].write()
+    done = load("merge", tmp_path / "sum", *shards)
+    assert done.returncode == INVALID
+    assert "INVALID: its parts began 9 s apart, so" in done.stdout
 
 
 def test_a_cut_off_second_is_refused_with_its_line(tmp_path, rng):

@@ -82,7 +82,9 @@ lp_engines_start(lp_engines_t *engines, const lp_engine_t *model, unsigned n)
                    strerror(errno));
             return -1;
         }
-        engine.shard = model->shard * n + engines->n;
+        /* Of every n-th click of the machine's own: whatever n is, so that
+           machines with few and with many cores share a schedule. */
+        engine.shard = model->shard + model->shards * engines->n;
         engine.shards = model->shards * n;
         engine.score = process->score;
         process->pid = lp_child_start(run_engine, &engine);

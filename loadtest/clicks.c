@@ -287,6 +287,7 @@ lp_clicks_fail(lp_rig_t *rig, lp_flight_t *flight, lp_end_t how)
 {
     lp_ending_t ending = {.end = how, .timed = how == LP_END_LATE};
 
+    ending.first_use = first_use(rig, flight);
     ending.now_ns = lp_rig_now();
     unheard(rig, flight);
     end(rig, flight, &ending);

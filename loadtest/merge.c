@@ -218,6 +218,7 @@ add_part(merge_t *merge)
     lp_histogram_add(&sum->slip.h, &part->slip.h);
     sum->missed_by_tool += part->missed_by_tool;
     sum->most_open += part->most_open;
+    sum->first_uses += part->first_uses;
     add_api(&sum->api, &part->api);
     add_marks(sum, part);
 

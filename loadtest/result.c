@@ -42,6 +42,7 @@ lp_result_take(lp_result_t *result, const lp_score_t *score)
     lp_histogram_add(&result->slip.h, &score->slip.h);
     result->missed_by_tool += score->missed_by_tool;
     result->most_open += score->most_open;
+    result->first_uses += score->first_uses;
 }
 
 

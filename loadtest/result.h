@@ -75,7 +75,7 @@ typedef struct {
     /* totals */
     lp_counts_t    counts;
     lp_fine_t      schedule, service, activation, connect, slip;
-    uint64_t       missed_by_tool, most_open;
+    uint64_t       missed_by_tool, most_open, first_uses;
     lp_api_score_t api;
     lp_fault_mark_t marks[LP_FAULTS_MAX + 8];
     unsigned       n_marks;

@@ -39,6 +39,7 @@ static const lp_result_row_t run_rows[] = {
     TEXT("trouble", trouble),
     {"missed_by_tool", LP_VALUE_COUNT, OF_RESULT(missed_by_tool), 0},
     {"most_open", LP_VALUE_COUNT, OF_RESULT(most_open), 0},
+    {"first_uses", LP_VALUE_COUNT, OF_RESULT(first_uses), 0},
     END,
 };
 

@@ -65,6 +65,7 @@ typedef struct {
     lp_fine_t   slip;       /* this tool's own lateness */
     uint64_t    missed_by_tool; /* of LP_END_MISSED: the tool was behind */
     uint64_t    most_open;  /* connections at once */
+    uint64_t    first_uses; /* that ended, those without a time too */
 
     lp_second_t second[LP_SCORE_SECONDS]; /* second s at s % ... */
     int64_t lost;             /* the last that found its slot not taken; -1:

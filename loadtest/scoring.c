@@ -111,6 +111,9 @@ lp_scoring_ended(lp_score_t *score, const lp_flight_t *flight,
             lp_histogram_record(&score->activation.h, us);
         }
     }
+    if (ending->first_use) {
+        score->first_uses++;
+    }
     if (ending->whole) {
         lp_histogram_record(&score->service.h,
                             (ending->now_ns - flight->sent_ns) / 1000);

@@ -74,6 +74,7 @@ class Result:
         self.ended = self.counts["ended"]
         self.times = result["times"]
         self.most_open = result["run"]["most_open"]
+        self.first_uses = result["run"]["first_uses"]
         self.by_tool = result["run"]["missed_by_tool"]
         # the promise of every run
         assert sum(self.ended.values()) == self.counts["scheduled"], said

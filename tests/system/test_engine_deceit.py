@@ -129,3 +129,16 @@ def test_what_lies_behind_an_answer_is_not_the_next_ones(tmp_path, people,
                      scheme="https")
     result.all_ended("right")
     assert result.counts["connected"] == result.counts["scheduled"]
+
+
+# --- first uses ----------------------------------------------------------------------
+
+def test_first_uses_that_break_off_are_counted(tmp_path, people):
+    def script(visit):
+        visit.request()
+
+    with BadTarget(script) as target:
+        result = run(tmp_path, people, target.port, seconds=1,
+                     clicks={"activations": 1})
+    result.all_ended("reset")
+    assert result.first_uses > 0, result.said

@@ -224,6 +224,24 @@ test_lacking_results_are_invalid(void **state)
 }
 
 
+static void
+test_first_uses_that_broke_off_are_slow_ones(void **state)
+{
+    lp_result_t *run = *state;
+    unsigned     i;
+
+    lp_histogram_reset(&run->activation.h, LP_FINE);
+    for (i = 0; i < 98; i++) {
+        lp_histogram_record(&run->activation.h, 1000);
+    }
+    run->plan.thresholds.activation_p99_ms = 500;
+    run->first_uses = 98;
+    assert_says(run, LP_PASS, "PASS");
+    run->first_uses = 100;
+    assert_says(run, LP_FAIL, "fewer than 99 of 100 first uses of a book");
+}
+
+
 /* The plan was never borne, whatever the rate is at the end. */
 static void
 test_a_rate_turned_down_never_passes(void **state)
@@ -368,6 +386,7 @@ main(void)
         RUN_TEST(test_a_late_tool_is_invalid),
         RUN_TEST(test_clicks_that_the_tool_missed_are_invalid),
         RUN_TEST(test_lacking_results_are_invalid),
+        RUN_TEST(test_first_uses_that_broke_off_are_slow_ones),
         RUN_TEST(test_a_rate_turned_down_never_passes),
         RUN_TEST(test_a_part_says_that_it_is_one),
         RUN_TEST(test_sellers_are_judged_where_there_are_any),

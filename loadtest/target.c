@@ -353,6 +353,21 @@ is_plain(const char *text, size_t size)
     return 1;
 }
 
+/* Whether whatever begins so is at one host: https://a would be at https://a.b
+   as well. */
+static int
+names_a_place(const char *beginning)
+{
+    static const char *const schemes[] = {"http://", "https://", ""};
+    unsigned                 i;
+
+    for (i = 0; strncmp(beginning, schemes[i], strlen(schemes[i])) != 0; i++) {
+    }
+    beginning += strlen(schemes[i]);
+    return i < 2 ? beginning[0] != '/' && strchr(beginning, '/') != NULL
+                 : beginning[0] == '/' && beginning[1] != '/';
+}
+
 static int
 set_wire(lp_aim_t *aim, const place_t *place,
          const lp_target_options_t *options)
@@ -373,11 +388,10 @@ set_wire(lp_aim_t *aim, const place_t *place,
         return LP_USAGE;
     }
     if (options->login != NULL
-        && ((strncmp(login, "http://", 7) != 0
-             && strncmp(login, "https://", 8) != 0 && login[0] != '/')
-            || !is_plain(login, sizeof(wire->login)))) {
-        lp_say("--login takes what the address begins with, http(s)://... or "
-               "/..., of at most %zu bytes", sizeof(wire->login) - 1);
+        && (!names_a_place(login) || !is_plain(login, sizeof(wire->login)))) {
+        lp_say("--login takes what the address begins with, the whole host "
+               "and a / behind it, https://login.example.nl/..., or /..., of "
+               "at most %zu bytes", sizeof(wire->login) - 1);
         return LP_USAGE;
     }
     snprintf(wire->prefix, sizeof(wire->prefix), "%s", prefix);

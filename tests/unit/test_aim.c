@@ -165,6 +165,9 @@ test_prefix_and_login_have_their_forms(void **state)
     assert_int_equal(aim_with(port, longest, NULL), LP_USAGE);
     assert_int_equal(aim_with(port, "/go/", ""), LP_USAGE);
     assert_int_equal(aim_with(port, "/go/", "login.example"), LP_USAGE);
+    assert_int_equal(aim_with(port, "/go/", "https://login.example"), LP_USAGE);
+    assert_int_equal(aim_with(port, "/go/", "https:///login"), LP_USAGE);
+    assert_int_equal(aim_with(port, "/go/", "//login.example/"), LP_USAGE);
     assert_int_equal(aim_with(port, "/go/", longest), LP_USAGE);
 }
 

@@ -114,7 +114,7 @@ start_fresh(lp_rig_t *rig, lp_flight_t *flight, unsigned group)
 {
     int error;
 
-    if (rig->shortage != 0 && lp_rig_now() < rig->shortage_until) {
+    if (rig->shortage != 0 && lp_now_ns() < rig->shortage_until) {
         return 0;
     }
     if (!make_room(rig, flight)) {
@@ -151,7 +151,7 @@ make_room(lp_rig_t *rig, const lp_flight_t *flight)
     }
 
     if (rig->capped) {
-        rig->shortage_seen = lp_rig_now();
+        rig->shortage_seen = lp_now_ns();
     }
     return 0;
 }
@@ -160,7 +160,7 @@ make_room(lp_rig_t *rig, const lp_flight_t *flight)
 static void
 note_shortage(lp_rig_t *rig, int error)
 {
-    int64_t now = lp_rig_now();
+    int64_t now = lp_now_ns();
 
     if (rig->shortage == 0) {
         rig->shortage_ns = now;
@@ -221,7 +221,7 @@ lp_clicks_abandon(lp_rig_t *rig)
 static void
 give_up(lp_rig_t *rig, lp_flight_t *flight, int timed)
 {
-    lp_ending_t ending = {.timed = timed, .now_ns = lp_rig_now()};
+    lp_ending_t ending = {.timed = timed, .now_ns = lp_now_ns()};
 
     ending.end = flight->sent_ns == 0 ? LP_END_MISSED : LP_END_LATE;
     ending.first_use = timed && first_use(rig, flight);
@@ -288,7 +288,7 @@ lp_clicks_fail(lp_rig_t *rig, lp_flight_t *flight, lp_end_t how)
     lp_ending_t ending = {.end = how, .timed = how == LP_END_LATE};
 
     ending.first_use = first_use(rig, flight);
-    ending.now_ns = lp_rig_now();
+    ending.now_ns = lp_now_ns();
     unheard(rig, flight);
     end(rig, flight, &ending);
 }
@@ -313,7 +313,7 @@ lp_clicks_answered(lp_rig_t *rig, lp_flight_t *flight,
     lp_expected_t   *expected = &rig->expected;
     lp_ending_t      ending = {.whole = 1, .timed = 1};
 
-    ending.now_ns = lp_rig_now();
+    ending.now_ns = lp_now_ns();
     ending.outcome = answer->outcome;
     lp_expect(expected, wire, rig->engine->population, &flight->arrival);
     ending.end = lp_judge(expected, answer, wire->login);

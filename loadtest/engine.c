@@ -87,7 +87,7 @@ lp_engine_run(const lp_engine_t *engine)
     failed = set_up(drive, engine) != 0 || run(drive) != 0;
     drive->has_next = 0;
     lp_clicks_abandon(&drive->rig);
-    finish(drive, lp_rig_now());
+    finish(drive, lp_now_ns());
     finish_until(engine->score, drive->last + 1);
     show(drive);
     show_cpu(engine->score);
@@ -141,7 +141,7 @@ run(drive_t *drive)
         }
         lp_clicks_launch(&drive->rig);
 
-        now = lp_rig_now();
+        now = lp_now_ns();
         lp_clicks_late(&drive->rig, now);
         lp_exchange_late(&drive->rig, now);
         lp_exchange_sweep(&drive->rig);
@@ -182,7 +182,7 @@ take_due(drive_t *drive)
     unsigned  i;
 
     for (i = 0; i < TAKE_AT_ONCE && drive->has_next; i++) {
-        now = lp_rig_now();
+        now = lp_now_ns();
         if (rig->engine->start_ns + drive->next.at_ns > now) {
             break;
         }
@@ -334,11 +334,7 @@ show(drive_t *drive)
 static void
 show_cpu(lp_score_t *score)
 {
-    struct timespec used;
-
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
-    atomic_store_explicit(&score->cpu_ns,
-                          used.tv_sec * LP_SECOND_NS + used.tv_nsec,
+    atomic_store_explicit(&score->cpu_ns, lp_clock_ns(CLOCK_PROCESS_CPUTIME_ID),
                           memory_order_relaxed);
 }
 

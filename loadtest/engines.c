@@ -13,48 +13,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "../workers/say.h"
+#include "child.h"
 #include "machine.h"
-
-/* Ours: whoever stops a run tells us, and we tell the engines. Ctrl-Z stops
-   what is shown, and not them: what they missed meanwhile they would send at
-   once. */
-static const int left_to_us[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGTSTP};
-
-pid_t
-lp_child_start(int (*work)(void *owner), void *owner)
-{
-    pid_t    parent = getpid(), pid;
-    unsigned i;
-
-    fflush(NULL);
-    pid = fork();
-    if (pid != 0) {
-        return pid;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) {
-        _exit(1); /* it went before we asked */
-    }
-    for (i = 0; i < sizeof(left_to_us) / sizeof(left_to_us[0]); i++) {
-        signal(left_to_us[i], SIG_IGN);
-    }
-    _exit(work(owner));
-}
-
-void
-lp_child_kill(pid_t *pid)
-{
-    if (*pid != 0) {
-        kill(*pid, SIGKILL);
-        waitpid(*pid, NULL, 0);
-        *pid = 0;
-    }
-}
 
 static int
 run_engine(void *owner)

@@ -30,16 +30,6 @@ typedef struct {
 } lp_engines_t;
 
 /*
- * A child that dies with us and leaves the keys of the terminal and the
- * signals of its user to us. work's value is its exit code. Returns its pid;
- * -1 with errno.
- */
-pid_t lp_child_start(int (*work)(void *owner), void *owner);
-
-/* Ends it; *pid becomes 0. A pid of 0 is none. */
-void lp_child_kill(pid_t *pid);
-
-/*
  * Starts n engines after model: shard (model->shard * n + k) of
  * (model->shards * n). Returns 0; -1 after lp_say(). lp_engines_free() must
  * follow either way.

@@ -43,7 +43,7 @@ lp_exchange_open(lp_rig_t *rig, lp_flight_t *flight, unsigned group)
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
     };
     lp_connection_t *connection = lp_slab_take(&rig->connections);
-    int64_t          began = lp_rig_now();
+    int64_t          began = lp_now_ns();
     int              error;
 
     if (connection == NULL) {
@@ -135,7 +135,7 @@ static void
 opened(lp_rig_t *rig, lp_connection_t *connection)
 {
     lp_flight_t *flight = connection->flight;
-    int64_t      now = lp_rig_now();
+    int64_t      now = lp_now_ns();
 
     lp_queue_remove(&rig->opening, &connection->order);
     lp_scoring_connected(rig->score,
@@ -189,7 +189,7 @@ lp_exchange_send(lp_rig_t *rig, lp_connection_t *connection,
     if (flight->sent_ns == 0) {
         lp_scoring_sent(rig->score, &flight->arrival);
     }
-    flight->sent_ns = lp_rig_now();
+    flight->sent_ns = lp_now_ns();
     flight->out = 1;
 
     if (put(rig, connection, len) != 0) {
@@ -344,7 +344,7 @@ whole(lp_rig_t *rig, lp_connection_t *connection, int more)
     lp_clicks_answered(rig, flight, answer);
     if (keep) {
         drop_answer(rig, connection);
-        lp_pool_put(&rig->pool, connection, lp_rig_now());
+        lp_pool_put(&rig->pool, connection, lp_now_ns());
     } else {
         lp_exchange_close(rig, connection);
     }

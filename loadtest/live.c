@@ -17,6 +17,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "figure.h"
+
 #define RED   "\x1b[31m"
 #define RESET "\x1b[0m"
 #define ERASE "\r\x1b[K"
@@ -150,20 +152,6 @@ write_time(char dst[24], int64_t us)
     return dst;
 }
 
-/* "2:05", "1:00:00". */
-static const char *
-write_clock(char dst[24], double seconds)
-{
-    long s = seconds < 0 ? 0 : seconds > 1e7 ? 10000000 : (long) seconds;
-
-    if (s >= 3600) {
-        snprintf(dst, 24, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    } else {
-        snprintf(dst, 24, "%ld:%02ld", s / 60, s % 60);
-    }
-    return dst;
-}
-
 /* The factor where it is not 1; else nothing. */
 static const char *
 write_factor(char dst[24], double factor)
@@ -178,11 +166,11 @@ write_factor(char dst[24], double factor)
 static int
 write_countdown(char *dst, const lp_moment_t *moment)
 {
-    char left[24];
+    char left[LP_FIGURE_MAX];
 
     /* 0.2 s are left in the last second, not in the one before it */
     return snprintf(dst, LP_LIVE_MAX, "starts in %s",
-                    write_clock(left, -moment->at + 0.999));
+                    lp_figure_clock(left, -moment->at + 0.999));
 }
 
 /* Adds "errors 5", red where there are any. columns: what is left; colours
@@ -209,7 +197,8 @@ size_t
 lp_live_text(char dst[LP_LIVE_MAX], const lp_moment_t *moment, size_t columns,
              int red)
 {
-    char   at[24], length[24], p50[24], p99[24], slip[24], factor[24];
+    char   at[LP_FIGURE_MAX], length[LP_FIGURE_MAX];
+    char   p50[24], p99[24], slip[24], factor[24];
     size_t width, room = columns == 0 ? LP_LIVE_MAX : columns, n;
 
     if (moment->at < 0) {
@@ -218,7 +207,8 @@ lp_live_text(char dst[LP_LIVE_MAX], const lp_moment_t *moment, size_t columns,
     }
     width = (size_t) snprintf(
         dst, LP_LIVE_MAX, "%s/%s%s  %.0f/%.0f per s%s  p50 %s p99 %s",
-        write_clock(at, moment->at), write_clock(length, moment->length),
+        lp_figure_clock(at, moment->at),
+        lp_figure_clock(length, moment->length),
         moment->ending ? " ending" : "", moment->reached, moment->target,
         write_factor(factor, moment->factor), write_time(p50, moment->p50),
         write_time(p99, moment->p99));

@@ -6,8 +6,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "clock.h"
 
 #define BAR_MS    200
 #define LINE_MS   10000
@@ -15,31 +16,23 @@
 
 static void draw(lp_meter_t *meter, uint64_t done, double seconds);
 
-int64_t
-lp_meter_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-
-    return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 void
-lp_meter_begin(lp_meter_t *meter, const char *what, uint64_t all)
+lp_meter_begin(lp_meter_t *meter, const char *what, uint64_t before,
+               uint64_t all)
 {
     meter->what = what;
+    meter->before = before;
     meter->all = all;
     meter->terminal = isatty(STDERR_FILENO);
     meter->drawn = 0;
-    meter->started = lp_meter_now();
+    meter->started = lp_now_ms();
     meter->next = meter->started + (meter->terminal ? BAR_MS : LINE_MS);
 }
 
 void
 lp_meter_show(lp_meter_t *meter, uint64_t done)
 {
-    int64_t now = lp_meter_now();
+    int64_t now = lp_now_ms();
 
     if (now >= meter->next) {
         draw(meter, done, (double) (now - meter->started) / 1000);
@@ -55,7 +48,7 @@ lp_meter_end(lp_meter_t *meter)
         meter->drawn = 0;
     }
 
-    return (double) (lp_meter_now() - meter->started) / 1000;
+    return (double) (lp_now_ms() - meter->started) / 1000;
 }
 
 static void
@@ -63,7 +56,7 @@ draw(lp_meter_t *meter, uint64_t done, double seconds)
 {
     char     bar[BAR_WIDTH + 1];
     unsigned i, part;
-    double   rate = seconds > 0 ? (double) done / seconds : 0;
+    double   rate = seconds > 0 ? (double) (done - meter->before) / seconds : 0;
 
     if (meter->all == 0) {
         fprintf(stderr, "%s%" PRIu64 " %s, %.0f/s%s",
@@ -80,9 +73,10 @@ draw(lp_meter_t *meter, uint64_t done, double seconds)
     }
     bar[BAR_WIDTH] = '\0';
 
-    fprintf(stderr, "%s[%s] %3.0f %%  %" PRIu64 " %s, %.0f/s%s",
+    fprintf(stderr, "%s[%s] %3.0f %%  %" PRIu64 " %s, %.0f/s, %.0f s left%s",
             meter->terminal ? "\r" : "", bar,
             100.0 * (double) done / (double) meter->all, done, meter->what,
-            rate, meter->terminal ? "\033[K" : "\n");
+            rate, rate > 0 ? ((double) meter->all - (double) done) / rate : 0,
+            meter->terminal ? "\033[K" : "\n");
     meter->drawn = 1;
 }

@@ -10,6 +10,7 @@
 
 typedef struct {
     const char *what; /* "rights" */
+    uint64_t    before;
     uint64_t    all;  /* 0: not known */
     int         terminal;
     int         drawn;
@@ -17,15 +18,14 @@ typedef struct {
     int64_t     next;    /* not to draw before */
 } lp_meter_t;
 
-void lp_meter_begin(lp_meter_t *meter, const char *what, uint64_t all);
+/* before: what was done already, of all. */
+void lp_meter_begin(lp_meter_t *meter, const char *what, uint64_t before,
+                    uint64_t all);
 
 /* Cheap enough to be called often. */
 void lp_meter_show(lp_meter_t *meter, uint64_t done);
 
 /* Clears the bar; seconds that it took. */
 double lp_meter_end(lp_meter_t *meter);
-
-/* Monotonic milliseconds. */
-int64_t lp_meter_now(void);
 
 #endif

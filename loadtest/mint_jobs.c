@@ -18,13 +18,12 @@
 #include <unistd.h>
 
 #include "../workers/say.h"
+#include "child.h"
 #include "issuer.h"
+#include "meter.h"
 
-#define TAKEN      64  /* slots at once: little to lose, and seldom asked for */
-#define LOOK_NS    200000000 /* between two looks at how far it is */
-#define PLAIN_NS   5000000000 /* between two lines in a log */
-#define BAR        30
-#define SECOND_NS  1000000000
+#define TAKEN   64  /* slots at once: little to lose, and seldom asked for */
+#define LOOK_NS 200000000 /* between two looks at how far it is */
 
 /* Between the processes. */
 typedef struct {
@@ -42,19 +41,7 @@ typedef struct {
     int       stopped; /* by a signal */
     int       failed;  /* a process ended as it should not */
     uint32_t  found;   /* slots that were full already */
-    int64_t   began;   /* ns */
-    int64_t   told;
-    int       terminal;
 } watch_t;
-
-static int64_t
-clock_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t) now.tv_sec * SECOND_NS + now.tv_nsec;
-}
 
 /* A child's. */
 
@@ -122,43 +109,6 @@ start_jobs(watch_t *watch)
 /* The parent's. */
 
 static void
-put_bar(char bar[BAR + 1], uint32_t done, uint32_t slots)
-{
-    unsigned full = (unsigned) ((uint64_t) done * BAR / slots);
-
-    memset(bar, '.', BAR);
-    memset(bar, '#', full);
-    bar[BAR] = '\0';
-}
-
-static void
-tell(watch_t *watch, int last)
-{
-    uint32_t slots = watch->jobs->file->head.slots;
-    uint32_t minted = atomic_load(&watch->share->minted);
-    uint32_t done = watch->found + minted;
-    int64_t  now = clock_ns();
-    double   seconds = (double) (now - watch->began) / SECOND_NS;
-    double   rate = seconds > 0 ? minted / seconds : 0;
-    double   left = rate > 0 ? (slots - done) / rate : 0;
-    char     bar[BAR + 1];
-
-    if (watch->terminal) {
-        put_bar(bar, done, slots);
-        fprintf(stderr, "\r[%s] %" PRIu32 "/%" PRIu32 " %s, %.0f/s, %.0f s "
-                "left   %s", bar, done, slots, watch->jobs->what, rate, left,
-                last ? "\n" : "");
-        return;
-    }
-    if (!last && now - watch->told < PLAIN_NS) {
-        return;
-    }
-    watch->told = now;
-    fprintf(stderr, "%" PRIu32 " of %" PRIu32 " %s, %.0f a second\n", done,
-            slots, watch->jobs->what, rate);
-}
-
-static void
 bury(watch_t *watch)
 {
     int status;
@@ -180,8 +130,11 @@ static void
 await(watch_t *watch)
 {
     const struct timespec look = {0, LOOK_NS};
+    lp_meter_t            meter;
     int                   number;
 
+    lp_meter_begin(&meter, watch->jobs->what, watch->found,
+                   watch->jobs->file->head.slots);
     while (watch->running > 0) {
         number = sigtimedwait(&watch->awaited, NULL, &look);
         if (number > 0 && number != SIGCHLD) {
@@ -189,8 +142,10 @@ await(watch_t *watch)
             atomic_store(&watch->share->stop, 1);
         }
         bury(watch);
-        tell(watch, watch->running == 0);
+        lp_meter_show(&meter, watch->found
+                                  + atomic_load(&watch->share->minted));
     }
+    (void) lp_meter_end(&meter);
 }
 
 /*
@@ -234,20 +189,17 @@ lp_mint_jobs(const lp_mint_jobs_t *jobs)
     watch_t watch = {.jobs = jobs};
     int     rc;
 
-    watch.share = mmap(NULL, sizeof(*watch.share), PROT_READ | PROT_WRITE,
-                       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (watch.share == MAP_FAILED) {
+    watch.share = lp_child_memory(sizeof(*watch.share));
+    if (watch.share == NULL) {
         lp_say("out of memory");
         return LP_NO;
     }
     watch.found = lp_token_file_count(jobs->file);
-    watch.terminal = isatty(STDERR_FILENO);
     if (watch.found > 0) {
         fprintf(stderr, "%" PRIu32 " %s are there already\n", watch.found,
                 jobs->what);
     }
     hold_signals(&watch);
-    watch.began = watch.told = clock_ns();
     start_jobs(&watch);
     await(&watch);
     sigprocmask(SIG_SETMASK, &watch.before, NULL);

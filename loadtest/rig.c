@@ -6,7 +6,6 @@
 #include "rig.h"
 
 #include <errno.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/epoll.h>
@@ -125,14 +124,4 @@ lp_rig_end(lp_rig_t *rig)
     if (rig->epoll >= 0) {
         close(rig->epoll);
     }
-}
-
-
-int64_t
-lp_rig_now(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * LP_SECOND_NS + now.tv_nsec;
 }

@@ -7,11 +7,10 @@
 #ifndef LP_LOAD_RIG_H
 #define LP_LOAD_RIG_H
 
+#include "clock.h"
 #include "engine.h"
 #include "pool.h"
 #include "slab.h"
-
-#define LP_SECOND_NS INT64_C(1000000000)
 
 /* A click from its moment to its end. */
 struct lp_flight_s {
@@ -69,8 +68,5 @@ int lp_rig_start(lp_rig_t *rig, const lp_engine_t *engine);
 
 /* When all connections are closed. */
 void lp_rig_end(lp_rig_t *rig);
-
-/* CLOCK_MONOTONIC */
-int64_t lp_rig_now(void);
 
 #endif

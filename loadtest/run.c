@@ -23,13 +23,14 @@
 #include <unistd.h>
 
 #include "../workers/say.h"
+#include "clock.h"
 #include "engines.h"
 #include "hooks.h"
 #include "live.h"
 #include "machine.h"
 #include "seller_process.h"
 
-#define NS          INT64_C(1000000000)
+#define NS          LP_SECOND_NS
 #define TURN_NS     (NS / 10)
 #define STOP_FILE_TURNS 3   /* turns from one look for the stop file to the
                                next */
@@ -68,28 +69,10 @@ typedef struct {
 
 static volatile sig_atomic_t asked; /* how often, to end */
 
-int64_t
-lp_run_now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t) t.tv_sec * NS + t.tv_nsec;
-}
-
-int64_t
-lp_run_wall(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_REALTIME, &t);
-    return (int64_t) t.tv_sec * NS + t.tv_nsec;
-}
-
 static double
 since_start(const watch_t *watch)
 {
-    return (double) (lp_run_now() - watch->start_ns) / (double) NS;
+    return (double) (lp_now_ns() - watch->start_ns) / (double) NS;
 }
 
 /* A signal's handler. */
@@ -164,7 +147,7 @@ start(watch_t *watch)
     handle_signals();
     watch->start_ns = run->start_ns;
     watch->shown_ns = watch->start_ns;
-    watch->wall_offset = lp_run_wall() - lp_run_now();
+    watch->wall_offset = lp_wall_ns() - lp_now_ns();
     model.start_ns = watch->start_ns;
     watch->sellers = (lp_sellers_t) {.options = run->seller,
                                      .plan = run->plan,
@@ -363,7 +346,7 @@ show(watch_t *watch, double at)
         moment.target = lp_plan_rate(watch->run->plan, at)
                         / watch->run->shards * watch->factor;
     }
-    fill_live(watch, &moment, lp_run_now());
+    fill_live(watch, &moment, lp_now_ns());
     lp_live_show(&moment);
 }
 
@@ -412,7 +395,7 @@ rest(const watch_t *watch)
 {
     struct pollfd list[LP_FAULTS_MAX + 1];
     unsigned      n = lp_hooks_poll(watch->hooks, list);
-    int64_t       ns = TURN_NS, left, now = lp_run_now();
+    int64_t       ns = TURN_NS, left, now = lp_now_ns();
     double        hook = lp_hooks_next(watch->hooks);
     int           ms;
 
@@ -477,7 +460,7 @@ loop(watch_t *watch)
 static void
 end_sellers(watch_t *watch)
 {
-    int64_t until = lp_run_now()
+    int64_t until = lp_now_ns()
                     + (watch->stopping == 2 ? 1 : SELLERS_PATIENCE) * NS;
 
     if (watch->sellers.score == NULL) {
@@ -485,7 +468,7 @@ end_sellers(watch_t *watch)
     }
     lp_sellers_stop(&watch->sellers);
     while (!lp_sellers_ended(&watch->sellers, &watch->sellers_failed)
-           && lp_run_now() < until) {
+           && lp_now_ns() < until) {
         poll(NULL, 0, 20);
     }
     if (watch->sellers_failed
@@ -543,7 +526,7 @@ conclude(watch_t *watch, double at)
     result->seconds = at < 0 ? 0 : at;
     result->engines = watch->run->cores;
     result->factor = watch->factor;
-    result->clock_step = (double) (lp_run_wall() - lp_run_now()
+    result->clock_step = (double) (lp_wall_ns() - lp_now_ns()
                                    - watch->wall_offset) / (double) NS;
     if (at > 0) {
         result->cpu = (double) lp_engines_busiest(&watch->engines)

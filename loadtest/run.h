@@ -36,8 +36,4 @@ typedef struct {
  */
 int lp_run(lp_result_t *result, const lp_run_t *run);
 
-/* CLOCK_MONOTONIC and CLOCK_REALTIME in ns. */
-int64_t lp_run_now(void);
-int64_t lp_run_wall(void);
-
 #endif

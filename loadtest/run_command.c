@@ -18,6 +18,7 @@
 
 #include "../workers/say.h"
 #include "../workers/written_time.h"
+#include "clock.h"
 #include "engines.h"
 #include "hooks.h"
 #include "load_commands.h"
@@ -25,7 +26,7 @@
 #include "run.h"
 #include "target.h"
 
-#define NS            INT64_C(1000000000)
+#define NS            LP_SECOND_NS
 #define MAX_RATE      50000
 #define MAX_SECONDS   14400 /* four hours */
 #define AHEAD_MAX     86400 /* seconds to --start-at */
@@ -109,7 +110,7 @@ static int
 read_start(job_t *job)
 {
     const char *text = job->args->value[LP_LOAD_START_AT];
-    int64_t     at = -1, now = lp_run_wall() / NS;
+    int64_t     at = -1, now = lp_wall_ns() / NS;
     char        when[LP_WHEN_MAX];
 
     if (text == NULL) {
@@ -221,7 +222,7 @@ static int
 open_population(job_t *job)
 {
     const char *folder = job->args->operands[1];
-    int64_t     until, now = lp_run_wall() / NS, end;
+    int64_t     until, now = lp_wall_ns() / NS, end;
     char        when[LP_WHEN_MAX];
 
     job->population = lp_population_open(folder);
@@ -374,7 +375,7 @@ take_aim(job_t *job)
 static int
 check_start(const job_t *job)
 {
-    if (job->start_at != 0 && job->start_at * NS <= lp_run_wall()) {
+    if (job->start_at != 0 && job->start_at * NS <= lp_wall_ns()) {
         lp_say("--start-at was over before everything was ready; give a later "
                "one");
         return LP_USAGE;
@@ -497,7 +498,7 @@ ahead(const job_t *job)
     if (job->start_at == 0) {
         return READY_NS + held;
     }
-    given = job->start_at * NS - lp_run_wall();
+    given = job->start_at * NS - lp_wall_ns();
     if (given < held) {
         lp_say("--start-at is too soon to open all connections that the plan "
                "holds before it begins; that takes %.0f s",
@@ -511,7 +512,7 @@ run(job_t *job)
 {
     name_result(job);
     announce(job);
-    job->run.start_ns = lp_run_now() + ahead(job);
+    job->run.start_ns = lp_now_ns() + ahead(job);
     if (lp_run(job->result, &job->run) != 0) {
         return LP_USAGE;
     }

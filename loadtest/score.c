@@ -17,6 +17,8 @@
 
 #include <sys/mman.h>
 
+#include "child.h"
+
 #define COUNTS (sizeof(lp_counts_t) / sizeof(uint64_t))
 
 _Static_assert(sizeof(lp_counts_t) % sizeof(uint64_t) == 0
@@ -42,12 +44,10 @@ static const char *const end_names[LP_ENDS] = {
 lp_score_t *
 lp_score_create(void)
 {
-    lp_score_t *score;
+    lp_score_t *score = lp_child_memory(sizeof(lp_score_t));
     unsigned    i;
 
-    score = mmap(NULL, sizeof(lp_score_t), PROT_READ | PROT_WRITE,
-                 MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (score == MAP_FAILED) {
+    if (score == NULL) {
         return NULL;
     }
 

@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "../workers/say.h"
+#include "clock.h"
 #include "load_commands.h"
 #include "meter.h"
 #include "seed.h"
@@ -131,7 +132,7 @@ set_up(sold_t *sold, lp_seller_options_t *options)
     (void) lp_args_number(sold->seed->args, LP_LOAD_BULK, BULK_MAX, &most);
     sold->most = most < LINES_EACH ? LINES_EACH : (unsigned) most;
     sold->room = (size_t) sold->most * LP_SALE_MAX;
-    lp_meter_begin(&sold->meter, "people",
+    lp_meter_begin(&sold->meter, "people", 0,
                    lp_population_members(sold->seed->holdings.population));
 
     for (i = 0; i < SIDE_BY_SIDE; i++) {
@@ -158,7 +159,7 @@ work(sold_t *sold)
 
     do {
         left = 0;
-        now = lp_meter_now();
+        now = lp_now_ms();
         for (i = 0; i < SIDE_BY_SIDE && !sold->failed; i++) {
             bulk = &sold->bulks[i];
             if (!bulk->busy && !bulk->full && fill(sold, bulk) != 0) {
@@ -393,7 +394,7 @@ again(bulk_t *bulk, const lp_http_reply_t *reply)
     }
 
     bulk->not_before =
-        lp_meter_now() + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS);
+        lp_now_ms() + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS);
 }
 
 static void

@@ -32,7 +32,7 @@ lp_seed_straight(lp_seed_t *seed)
     uint32_t    i, n = lp_population_members(population);
     uint32_t    school = UINT32_MAX;
 
-    lp_meter_begin(&meter, "people", n);
+    lp_meter_begin(&meter, "people", 0, n);
     for (i = 0; i < n; i++) {
         if (lp_holdings_person(&seed->holdings, &person, i) != 0) {
             lp_say("OpenSSL failed");

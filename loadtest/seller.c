@@ -26,6 +26,7 @@
 #include "../core/base64url.h"
 #include "../core/licence.h"
 #include "../workers/say.h"
+#include "clock.h"
 #include "histogram.h"
 #include "seller_line.h"
 #include "seller_session.h"
@@ -37,7 +38,6 @@
 #define STREAM_WHO   0x5e11e7c
 #define WAIT_MS      50   /* to look whether it is to stop */
 #define TOTAL_MS     60000
-#define NS_PER_S     1000000000
 #define NS_PER_MS    1000000
 #define YEAR_DAYS    365
 #define EACH         6    /* entitlements of a member */
@@ -100,16 +100,6 @@ static int judge(seller_t *seller, const flight_t *flight,
 static void refused(void *owner, uint64_t line, int status, const char *why);
 static void wait_until(seller_t *seller, int64_t due, int64_t now);
 
-static int64_t
-now_ns(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-
-    return (int64_t) now.tv_sec * NS_PER_S + now.tv_nsec;
-}
-
 int
 lp_seller_run(const lp_seller_options_t *options, const lp_plan_t *plan,
               const lp_population_t *population, int64_t start_ns,
@@ -161,7 +151,7 @@ set_up(seller_t *seller)
     }
 
     seller->seconds = lp_plan_seconds(plan);
-    seller->patience_ns = (int64_t) (plan->connections.answer_s * NS_PER_S);
+    seller->patience_ns = (int64_t) (plan->connections.answer_s * LP_SECOND_NS);
     seller->first = lp_day_add(day, -YEAR_DAYS);
     seller->last = lp_day_add(day, YEAR_DAYS);
     if (RAND_bytes((unsigned char *) &seller->run, sizeof(seller->run))
@@ -201,7 +191,7 @@ go_on(schedule_t *schedule, const lp_plan_t *plan)
 static void
 work(seller_t *seller)
 {
-    int64_t now = now_ns();
+    int64_t now = lp_now_ns();
 
     while (!is_over(seller, now)) {
         while (send_due(seller, &seller->put, 0, now)
@@ -209,7 +199,7 @@ work(seller_t *seller)
             continue;
         }
         wait_until(seller, next_due(seller), now);
-        now = now_ns();
+        now = lp_now_ns();
     }
 
     miss_due(seller, &seller->put, now);
@@ -235,7 +225,7 @@ is_over(const seller_t *seller, int64_t now)
     return atomic_load(&seller->score->stop)
            || (next_due(seller) == INT64_MAX
                && now >= seller->start_ns
-                             + (int64_t) (seller->seconds * NS_PER_S));
+                             + (int64_t) (seller->seconds * LP_SECOND_NS));
 }
 
 static int64_t
@@ -245,7 +235,7 @@ due_of(const seller_t *seller, const schedule_t *schedule)
         return INT64_MAX;
     }
 
-    return seller->start_ns + (int64_t) (schedule->at * NS_PER_S);
+    return seller->start_ns + (int64_t) (schedule->at * LP_SECOND_NS);
 }
 
 static int64_t
@@ -390,7 +380,7 @@ take(void *owner, const lp_http_reply_t *reply)
     }
     if (flight->lines == 0 || seller->put.rate <= 0) {
         lp_histogram_record(&score->api.latency.h,
-                            (now_ns() - flight->due_ns) / 1000);
+                            (lp_now_ns() - flight->due_ns) / 1000);
     }
 }
 

@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 
 #include "../workers/say.h"
-#include "engines.h"
+#include "child.h"
 
 static int
 work(void *owner)
@@ -26,19 +26,15 @@ work(void *owner)
 int
 lp_sellers_start(lp_sellers_t *sellers)
 {
-    void *memory;
-
     if (sellers->options == NULL) {
         return 0;
     }
-    memory = mmap(NULL, sizeof(*sellers->score), PROT_READ | PROT_WRITE,
-                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) {
+    sellers->score = lp_child_memory(sizeof(*sellers->score));
+    if (sellers->score == NULL) {
         lp_say("there is no memory for the sellers' score: %s",
                strerror(errno));
         return -1;
     }
-    sellers->score = memory;
     lp_histogram_reset(&sellers->score->api.latency.h, LP_FINE);
     sellers->pid = lp_child_start(work, sellers);
     if (sellers->pid == -1) {

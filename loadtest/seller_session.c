@@ -14,7 +14,7 @@
 
 #include "../workers/access_token.h"
 #include "../workers/say.h"
-#include "meter.h"
+#include "clock.h"
 
 #define URL_ROOM   1024
 #define BODY_MAX   (32 * 1024 * 1024) /* of a bulk's answer */
@@ -109,7 +109,7 @@ lp_session_send(lp_session_t *session, const char *method, const char *path,
 void
 lp_session_run(lp_session_t *session, int wait_ms)
 {
-    int64_t now = lp_meter_now();
+    int64_t now = lp_now_ms();
 
     if (!session->asking && now >= session->not_before
         && !lp_access_token_good(&session->token, now)) {
@@ -166,7 +166,7 @@ ask(lp_session_t *session)
     char             *form;
     int               rc;
 
-    session->asked = lp_meter_now();
+    session->asked = lp_now_ms();
     session->not_before = session->asked + AGAIN_MS;
     form = lp_access_token_ask(&session->self, (int64_t) time(NULL), &reason);
     if (form == NULL) {

@@ -101,7 +101,8 @@ lp_verify_people(lp_verify_t *verify)
     }
 
     pass->verify = verify;
-    lp_meter_begin(&meter, "people", lp_population_members(population));
+    lp_meter_begin(&meter, "people", 0,
+                   lp_population_members(population));
     for (i = 0; i < n && rc == 0; i++) {
         rc = do_class(pass, i);
         lp_meter_show(&meter, verify->people);

@@ -12,6 +12,7 @@
 
 #include "../workers/say.h"
 #include "../workers/store_args.h"
+#include "clock.h"
 #include "meter.h"
 
 #define LOOK_MS  250
@@ -46,14 +47,14 @@ lp_verify_wait(lp_verify_t *verify)
 {
     state_t    last = {0, 0, 0, 0}, state;
     lp_meter_t meter;
-    int64_t    begun = lp_meter_now(), moved = begun, now;
+    int64_t    begun = lp_now_ms(), moved = begun, now;
 
-    lp_meter_begin(&meter, "entries wait for tally and relay", 0);
+    lp_meter_begin(&meter, "entries wait for tally and relay", 0, 0);
     for ( ;; ) {
         if (look(verify, &state) != 0) {
             return -1;
         }
-        now = lp_meter_now();
+        now = lp_now_ms();
         if (state.usage != last.usage || state.journal != last.journal
             || state.clicks != last.clicks) {
             moved = now;

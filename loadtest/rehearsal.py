@@ -18,6 +18,7 @@ did not come to a run.
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import pathlib
@@ -346,12 +347,27 @@ def choose_scale(signals, args, files, load, plan):
     return float(f"{scale:.2g}")
 
 
-def result_folder(args):
+def remove_if_empty(folder):
+    with contextlib.suppress(OSError):
+        folder.rmdir()
+
+
+def result_folder(stack, args):
+    """Nobody else's: of two rehearsals in one second the later one gets
+    another name. It goes with the stack where nothing was put into it."""
     if args.out:
         return pathlib.Path(args.out).resolve()
-    folder = ROOT / "build" / "rehearsal" / time.strftime("%Y%m%d-%H%M%S")
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    return folder
+    first = ROOT / "build" / "rehearsal" / time.strftime("%Y%m%d-%H%M%S")
+    first.parent.mkdir(parents=True, exist_ok=True)
+    for name in itertools.chain([first.name], (
+            f"{first.name}-{n}" for n in itertools.count(2))):
+        folder = first.with_name(name)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        stack.callback(remove_if_empty, folder)
+        return folder
 
 
 def populate(stack, signals, args):
@@ -383,7 +399,7 @@ def rehearse(stack, signals, args):
     shape = (write_plan(system, plan), "--scale", scale, "--fit",
              args.seconds)
     load("plan", "show", *shape)
-    out = result_folder(args)
+    out = result_folder(stack, args)
     say()
     code = watch(system.run_command(
         shape[0], out, *shape[1:], "--cores", args.cores, "--hooks",

@@ -1,6 +1,8 @@
 """make rehearsal: all of it runs, ends with a verdict, and leaves nothing but
 the result; and docs/rehearsal.md leads where it says."""
 
+import argparse
+import contextlib
 import json
 import os
 import pathlib
@@ -173,6 +175,19 @@ def test_a_failed_start_leaves_nothing(tmp_path):
     assert "edge did not start" in run.stderr
     assert not out.exists()
     assert_nothing_left(tmp_path)
+
+
+def test_two_in_one_second_have_a_folder_each(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "loadtest"))
+    import rehearsal
+    monkeypatch.setattr(rehearsal, "ROOT", tmp_path)
+    monkeypatch.setattr(rehearsal.time, "strftime", lambda _: "now")
+    args = argparse.Namespace(out=None)
+    with contextlib.ExitStack() as stack:
+        folders = [rehearsal.result_folder(stack, args) for _ in range(3)]
+        assert [f.name for f in folders] == ["now", "now-2", "now-3"]
+        (folders[1] / "run.json").touch()
+    assert [f.exists() for f in folders] == [False, True, False]
 
 
 @pytest.mark.parametrize("options, environ, said", [

@@ -12,6 +12,8 @@
 
 #include "../core/base64url.h"
 #include "../core/licence.h"
+#include "../workers/holder.h"
+#include "../workers/say.h"
 
 #define UUID_BYTES  16
 #define YEAR_DAYS   365
@@ -29,19 +31,35 @@ static void set_state(const lp_holdings_t *holdings, lp_record_t *record,
                       lp_hold_t hold);
 static void pack(char *dst, const unsigned char *uuid);
 
-void
-lp_holdings_init(lp_holdings_t *holdings, const lp_population_t *population,
-                 lp_pepper_t *pepper)
+int
+lp_holdings_load(lp_holdings_t *holdings, const char *dir, const char *pepper)
 {
-    uint32_t day = lp_population_census(population)->day;
-    uint32_t year = day / 10000 - (day % 10000 < YEAR_BEGINS ? 1 : 0);
+    uint32_t day, year;
 
     memset(holdings, 0, sizeof(*holdings));
-    holdings->population = population;
-    holdings->pepper = pepper;
+    holdings->population = lp_population_open(dir);
+    if (holdings->population == NULL) {
+        return LP_NO;
+    }
+    holdings->pepper = lp_holder_pepper(pepper);
+    if (holdings->pepper == NULL) {
+        return LP_NO;
+    }
+
+    day = lp_population_census(holdings->population)->day;
+    year = day / 10000 - (day % 10000 < YEAR_BEGINS ? 1 : 0);
     holdings->first = year * 10000 + YEAR_BEGINS;
     holdings->last = lp_licence_until(lp_span("schoolyear"), day,
                                       lp_day_add(day, LEAST_DAYS));
+
+    return LP_YES;
+}
+
+void
+lp_holdings_free(lp_holdings_t *holdings)
+{
+    lp_population_close(holdings->population);
+    lp_pepper_destroy(holdings->pepper);
 }
 
 int

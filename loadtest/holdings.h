@@ -13,7 +13,7 @@
 /* Where the rights come from. A seller can't send a licence: there what the
    population calls licensed waits for its first click. */
 typedef struct {
-    const lp_population_t *population;
+    lp_population_t *population;
     lp_pepper_t           *pepper;
     lp_span_t              party; /* OIN; len 0: nobody is told */
     int                    sold;  /* through the API */
@@ -47,8 +47,11 @@ typedef struct {
     unsigned     n;
 } lp_person_t;
 
-void lp_holdings_init(lp_holdings_t *holdings,
-                      const lp_population_t *population, lp_pepper_t *pepper);
+/* Opens the population in dir and the file with the pepper. Returns LP_YES,
+   LP_NO after lp_say(); lp_holdings_free() must follow either way. */
+int lp_holdings_load(lp_holdings_t *holdings, const char *dir,
+                     const char *pepper);
+void lp_holdings_free(lp_holdings_t *holdings);
 
 /* Members are asked for in order: what they share is kept. 0; -1: OpenSSL
    failed. */

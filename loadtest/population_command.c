@@ -32,7 +32,7 @@ read_numbers(const lp_args_t *args, lp_census_t *census)
 
     rc = lp_args_number(args, LP_LOAD_PUPILS, LP_PUPILS_MAX, &pupils);
     if (rc == LP_YES) {
-        rc = lp_args_number(args, LP_LOAD_SEED, INT64_MAX / 16, &seed);
+        rc = lp_args_number(args, LP_LOAD_SEED, LP_SEED_MAX, &seed);
     }
     if (rc == LP_YES) {
         rc = lp_args_number(args, LP_LOAD_PRODUCTS, LP_PRODUCTS_MAX,

@@ -128,7 +128,7 @@ read_census(lp_census_t *census, const char *path, const json_t *object)
         lp_say("%s is of another version of leerpoort-load", path);
         return -1;
     }
-    if (read_whole(object, path, "seed", INT64_MAX, &seed) != 0
+    if (read_whole(object, path, "seed", LP_SEED_MAX, &seed) != 0
         || read_whole(object, path, "pupils", LP_PUPILS_MAX, &pupils) != 0
         || read_whole(object, path, "products", LP_PRODUCTS_MAX, &products)
                != 0

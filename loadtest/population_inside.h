@@ -11,6 +11,7 @@
 
 #define LP_CLASS_MEMBERS (LP_CLASS_PUPILS + 1)
 #define LP_PUPILS_MAX    20000000
+#define LP_SEED_MAX      (INT64_MAX / 16) /* 18 digits */
 #define LP_PRODUCTS_MAX  100000
 #define LP_PRODUCTS_MIN  20 /* more than a shelf, or all classes are alike */
 #define LP_ZIPF_MAX      3.0

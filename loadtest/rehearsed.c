@@ -11,9 +11,9 @@
 #include "rehearsed.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../workers/number.h"
+#include "../workers/pairs.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
 
@@ -32,7 +32,6 @@ static const char *const named[] = {
 static int look_through(lp_store_t *store, uint64_t most, int *empty);
 static int is_foreign(lp_span_t key);
 static int names_somebody(lp_span_t key, lp_span_t *name);
-static lp_span_t field_of(const redisReply *reply, const char *name);
 static int same_population(const redisReply *reply,
                            const lp_population_t *population);
 static uint64_t number_of(const redisReply *reply, const char *name);
@@ -196,30 +195,12 @@ names_somebody(lp_span_t key, lp_span_t *name)
     return 0;
 }
 
-static lp_span_t
-field_of(const redisReply *reply, const char *name)
-{
-    size_t i;
-
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        if (lp_span_equal(lp_store_text(reply->element[i]),
-                          lp_span_of(name))) {
-            return lp_store_text(reply->element[i + 1]);
-        }
-    }
-
-    return lp_span("");
-}
-
 static uint64_t
 number_of(const redisReply *reply, const char *name)
 {
-    lp_span_t text = field_of(reply, name);
-    char      digits[CURSOR_MAX];
+    int64_t number = lp_number_read(lp_pairs_find(reply, name));
 
-    snprintf(digits, sizeof(digits), "%.*s", (int) text.len, text.data);
-
-    return strtoull(digits, NULL, 10);
+    return number < 0 ? 0 : (uint64_t) number;
 }
 
 static int
@@ -236,11 +217,13 @@ same_population(const redisReply *reply, const lp_population_t *population)
 static void
 read_mark(lp_rehearsed_t *rehearsed, const redisReply *reply)
 {
-    lp_span_t party = field_of(reply, "party");
+    lp_span_t party = lp_pairs_find(reply, "party");
 
-    rehearsed->sold = lp_span_equal(field_of(reply, "by"), lp_span("api"));
-    rehearsed->whole = lp_span_equal(field_of(reply, "whole"), lp_span("1"));
+    rehearsed->sold = lp_span_equal(lp_pairs_find(reply, "by"),
+                                    lp_span("api"));
+    rehearsed->whole = lp_span_equal(lp_pairs_find(reply, "whole"),
+                                     lp_span("1"));
     rehearsed->at = (int64_t) number_of(reply, "at");
     snprintf(rehearsed->party, sizeof(rehearsed->party), "%.*s",
-             (int) party.len, party.data);
+             (int) party.len, party.len > 0 ? party.data : "");
 }

@@ -8,7 +8,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "../workers/holder.h"
 #include "../workers/outbox.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
@@ -99,21 +98,13 @@ check(const lp_args_t *args)
 static int
 open_all(lp_seed_t *seed, const lp_args_t *args)
 {
-    lp_population_t *population = lp_population_open(args->operand);
-    lp_pepper_t     *pepper;
-    int              rc;
+    int rc = lp_holdings_load(&seed->holdings, args->operand,
+                              args->value[LP_OPT_PEPPER]);
 
-    seed->holdings.population = population;
-    if (population == NULL) {
-        return LP_NO;
+    if (rc != LP_YES) {
+        return rc;
     }
 
-    pepper = lp_holder_pepper(args->value[LP_OPT_PEPPER]);
-    if (pepper == NULL) {
-        return LP_NO;
-    }
-
-    lp_holdings_init(&seed->holdings, population, pepper);
     seed->holdings.sold = args->value[LP_LOAD_API] != NULL;
     if (args->value[LP_OPT_PARTY] != NULL) {
         seed->holdings.party = lp_span_of(args->value[LP_OPT_PARTY]);
@@ -242,8 +233,7 @@ write_seeded(const lp_seed_t *seed)
 static void
 close_all(lp_seed_t *seed)
 {
-    lp_population_close((lp_population_t *) seed->holdings.population);
-    lp_pepper_destroy(seed->holdings.pepper);
+    lp_holdings_free(&seed->holdings);
     lp_lanes_close(seed->lanes);
     lp_store_destroy(seed->store);
 }

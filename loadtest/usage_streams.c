@@ -4,7 +4,6 @@
 
 #include "usage_before.h"
 
-#include <stdio.h>
 #include <time.h>
 
 #include "../workers/names.h"
@@ -13,25 +12,20 @@
 #include "../workers/say.h"
 #include "../workers/store_args.h"
 #include "../workers/usage_entry.h"
-
-#define PAGE    lp_span("100")
-#define ID_ROOM 64
+#include "entries.h"
 
 /* What waits, by product. */
 typedef struct {
-    lp_store_t       *store, *aside;
+    lp_store_t       *aside;
     uint32_t          products;
     lp_names_t        names; /* products first, in their order */
     uint64_t         *clicks;
     uint64_t          all;
     lp_usage_reader_t lines;
     unsigned          shard;
-    lp_span_t         key;
-    char              name[LP_KEY_MAX];
 } streams_t;
 
-static int read_stream(streams_t *streams);
-static int read_page(streams_t *streams, char *from, unsigned *n);
+static int see_entry(void *owner, lp_span_t id, const redisReply *fields);
 static int was_counted(streams_t *streams, const lp_usage_entry_t *entry);
 static void count_entry(streams_t *streams, const lp_usage_entry_t *entry);
 
@@ -39,10 +33,10 @@ int
 lp_usage_streams(lp_usage_before_t *usage, lp_store_t *store,
                  lp_store_t *aside, const lp_population_t *population)
 {
-    streams_t streams = {.store = store, .aside = aside,
-                         .products = usage->products,
+    streams_t streams = {.aside = aside, .products = usage->products,
                          .clicks = usage->clicks};
-    char      id[LP_NAME_MAX];
+    char      id[LP_NAME_MAX], name[LP_KEY_MAX];
+    lp_span_t key = {name, 0};
     size_t    len;
     uint32_t  i;
     int       rc = 0;
@@ -57,9 +51,8 @@ lp_usage_streams(lp_usage_before_t *usage, lp_store_t *store,
     }
     for (i = 0; i < LP_SHARDS && rc == 0; i++) {
         streams.shard = i;
-        streams.key = (lp_span_t) {streams.name,
-                                   lp_key_usage(streams.name, i)};
-        rc = read_stream(&streams);
+        key.len = lp_key_usage(name, i);
+        rc = lp_entries_each(store, key, see_entry, &streams);
     }
     lp_names_free(&streams.names);
     usage->waiting = streams.all;
@@ -67,61 +60,24 @@ lp_usage_streams(lp_usage_before_t *usage, lp_store_t *store,
     return rc;
 }
 
+/* Of lp_entries_each(). */
 static int
-read_stream(streams_t *streams)
+see_entry(void *owner, lp_span_t id, const redisReply *fields)
 {
-    char     from[ID_ROOM] = "-";
-    unsigned n;
+    streams_t       *streams = owner;
+    lp_usage_entry_t entry;
+    int              counted;
 
-    do {
-        if (read_page(streams, from, &n) != 0) {
-            return -1;
-        }
-    } while (n > 0);
-
-    return 0;
-}
-
-static int
-read_page(streams_t *streams, char *from, unsigned *n)
-{
-    lp_store_t       *store = streams->store;
-    const redisReply *page, *one;
-    lp_usage_entry_t  entry;
-    size_t            i;
-    int               counted;
-
-    *n = 0;
-    page = lp_store_ask(store, LP_WORDS(lp_span("XRANGE"), streams->key,
-                                        lp_span_of(from), lp_span("+"),
-                                        lp_span("COUNT"), PAGE));
-    if (page == NULL) {
-        lp_store_say(store);
-        return -1;
+    (void) id;
+    if (lp_usage_entry_read(&entry, fields) != 0) {
+        return 0;
+    }
+    counted = was_counted(streams, &entry);
+    if (counted == 0) {
+        count_entry(streams, &entry);
     }
 
-    for (i = 0; i < page->elements; i++) {
-        one = page->element[i];
-        if (one->type != REDIS_REPLY_ARRAY || one->elements != 2) {
-            continue;
-        }
-        snprintf(from, ID_ROOM, "(%.*s",
-                 (int) lp_store_text(one->element[0]).len,
-                 lp_store_text(one->element[0]).data);
-        (*n)++;
-        if (lp_usage_entry_read(&entry, one->element[1]) != 0) {
-            continue;
-        }
-        counted = was_counted(streams, &entry);
-        if (counted < 0) {
-            return -1;
-        }
-        if (!counted) {
-            count_entry(streams, &entry);
-        }
-    }
-
-    return 0;
+    return counted < 0 ? -1 : 0;
 }
 
 /* The tally marks what it has counted before it takes it out of the stream. */

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "../workers/holder.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
 #include "json_file.h"
@@ -76,25 +75,17 @@ check(const lp_args_t *args)
 static int
 open_all(lp_verify_t *verify, const lp_args_t *args)
 {
-    lp_population_t *population = lp_population_open(args->operand);
-    lp_pepper_t     *pepper;
-    int              rc;
+    int rc = lp_holdings_load(&verify->holdings, args->operand,
+                              args->value[LP_OPT_PEPPER]);
 
-    verify->holdings.population = population;
-    if (population == NULL) {
-        return LP_NO;
+    if (rc == LP_YES) {
+        rc = lp_store_of_args(&verify->store, args, TIMEOUT_MS);
+    }
+    if (rc == LP_YES) {
+        rc = lp_store_of_args(&verify->aside, args, TIMEOUT_MS);
     }
 
-    pepper = lp_holder_pepper(args->value[LP_OPT_PEPPER]);
-    if (pepper == NULL) {
-        return LP_NO;
-    }
-
-    lp_holdings_init(&verify->holdings, population, pepper);
-    rc = lp_store_of_args(&verify->store, args, TIMEOUT_MS);
-
-    return rc == LP_YES ? lp_store_of_args(&verify->aside, args, TIMEOUT_MS)
-                        : rc;
+    return rc;
 }
 
 /* The totals, and which rights were activated already. What else there is to
@@ -254,6 +245,5 @@ close_all(lp_verify_t *verify)
     lp_usage_before_free(&verify->now);
     lp_store_destroy(verify->store);
     lp_store_destroy(verify->aside);
-    lp_pepper_destroy(verify->holdings.pepper);
-    lp_population_close((lp_population_t *) verify->holdings.population);
+    lp_holdings_free(&verify->holdings);
 }

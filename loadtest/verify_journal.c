@@ -13,16 +13,14 @@
 
 #include "verify.h"
 
-#include <stdio.h>
-
 #include "../workers/names.h"
 #include "../workers/number.h"
 #include "../workers/outbox.h"
+#include "../workers/pairs.h"
 #include "../workers/say.h"
 #include "../workers/store_args.h"
+#include "entries.h"
 
-#define PAGE        lp_span("500")
-#define ID_ROOM     64
 #define PARTIES_MAX 1000
 
 typedef struct {
@@ -33,12 +31,9 @@ typedef struct {
 static void count(lp_verify_t *verify);
 static int read_waiting(lp_verify_t *verify);
 static int read_boxes(letters_t *letters, const char *kind);
-static int read_stream(letters_t *letters, lp_span_t key);
-static int see_letter(letters_t *letters, const redisReply *fields,
-                      lp_span_t id);
+static int see_letter(void *owner, lp_span_t id, const redisReply *fields);
 static int is_older(const letters_t *letters, const redisReply *fields,
                     lp_span_t id);
-static lp_span_t value_of(const redisReply *fields, const char *name);
 
 int
 lp_verify_journal(lp_verify_t *verify)
@@ -98,7 +93,7 @@ read_waiting(lp_verify_t *verify)
     }
     for (i = 0; i < LP_SHARDS && rc == 0; i++) {
         key.len = lp_key_journal(name, i);
-        rc = read_stream(&letters, key);
+        rc = lp_entries_each(verify->store, key, see_letter, &letters);
     }
     verify->waiting = letters.seen.n;
     lp_names_free(&letters.seen);
@@ -126,7 +121,9 @@ read_boxes(letters_t *letters, const char *kind)
     for (i = 0; i < parties->elements && i < PARTIES_MAX; i++) {
         oin = lp_store_text(parties->element[i]);
         if (lp_oin_valid(oin)
-            && read_stream(letters, lp_outbox_key(key, kind, oin)) != 0) {
+            && lp_entries_each(letters->verify->store,
+                               lp_outbox_key(key, kind, oin), see_letter,
+                               letters) != 0) {
             return -1;
         }
     }
@@ -134,47 +131,17 @@ read_boxes(letters_t *letters, const char *kind)
     return 0;
 }
 
+/* Of lp_entries_each(). */
 static int
-read_stream(letters_t *letters, lp_span_t key)
+see_letter(void *owner, lp_span_t id, const redisReply *fields)
 {
-    lp_store_t       *store = letters->verify->store;
-    const redisReply *page, *one;
-    lp_span_t         id;
-    char              from[ID_ROOM] = "-";
-    size_t            i;
+    letters_t *letters = owner;
+    lp_span_t  entitlement = lp_pairs_find(fields, "entitlement"), school;
+    lp_span_t  product;
+    uint32_t   known = letters->seen.n, number;
 
-    do {
-        page = lp_store_ask(store, LP_WORDS(lp_span("XRANGE"), key,
-                                            lp_span_of(from), lp_span("+"),
-                                            lp_span("COUNT"), PAGE));
-        if (page == NULL) {
-            lp_store_say(store);
-            return -1;
-        }
-        for (i = 0; i < page->elements; i++) {
-            one = page->element[i];
-            if (one->type != REDIS_REPLY_ARRAY || one->elements != 2) {
-                continue;
-            }
-            id = lp_store_text(one->element[0]);
-            snprintf(from, sizeof(from), "(%.*s", (int) id.len, id.data);
-            if (see_letter(letters, one->element[1], id) != 0) {
-                return -1;
-            }
-        }
-    } while (page->elements > 0);
-
-    return 0;
-}
-
-static int
-see_letter(letters_t *letters, const redisReply *fields, lp_span_t id)
-{
-    lp_span_t entitlement = value_of(fields, "entitlement");
-    uint32_t  known = letters->seen.n, number;
-
-    if (!lp_span_equal(value_of(fields, "kind"), lp_span("activation"))
-        || lp_span_equal(value_of(fields, "type"), lp_span("school-open"))
+    if (!lp_span_equal(lp_pairs_find(fields, "kind"), lp_span("activation"))
+        || lp_span_equal(lp_pairs_find(fields, "type"), lp_span("school-open"))
         || is_older(letters, fields, id)) {
         return 0;
     }
@@ -185,12 +152,12 @@ see_letter(letters_t *letters, const redisReply *fields, lp_span_t id)
         return -1;
     }
     if (number < known) {
+        school = lp_pairs_find(fields, "school");
+        product = lp_pairs_find(fields, "product");
         lp_find(&letters->verify->findings, LP_FOUND_JOURNAL,
                 "school %.*s, product %.*s: two records of one activation",
-                (int) value_of(fields, "school").len,
-                value_of(fields, "school").data,
-                (int) value_of(fields, "product").len,
-                value_of(fields, "product").data);
+                (int) school.len, school.data, (int) product.len,
+                product.data);
     }
 
     return 0;
@@ -201,7 +168,7 @@ see_letter(letters_t *letters, const redisReply *fields, lp_span_t id)
 static int
 is_older(const letters_t *letters, const redisReply *fields, lp_span_t id)
 {
-    lp_span_t   at = value_of(fields, "since");
+    lp_span_t   at = lp_pairs_find(fields, "since");
     const char *dash;
 
     if (at.len == 0) {
@@ -211,20 +178,4 @@ is_older(const letters_t *letters, const redisReply *fields, lp_span_t id)
     }
 
     return lp_number_read(at) < letters->verify->before.at_ms;
-}
-
-static lp_span_t
-value_of(const redisReply *fields, const char *name)
-{
-    size_t i;
-
-    for (i = 0; fields->type == REDIS_REPLY_ARRAY && i + 1 < fields->elements;
-         i += 2) {
-        if (lp_span_equal(lp_store_text(fields->element[i]),
-                          lp_span_of(name))) {
-            return lp_store_text(fields->element[i + 1]);
-        }
-    }
-
-    return lp_span("");
 }

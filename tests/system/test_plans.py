@@ -139,10 +139,11 @@ def test_broken_plans_are_refused(tmp_path):
 
 
 def test_installed_plans_are_found(tmp_path):
-    (tmp_path / "bin").mkdir()
-    folder = tmp_path / "share" / "leerpoort" / "plans"
+    prefix = tmp_path / "usr" / "local"
+    folder = prefix / "share" / "leerpoort" / "plans"
     folder.mkdir(parents=True)
-    program = tmp_path / "bin" / "leerpoort-load"
+    program = prefix / "bin" / "leerpoort-load"
+    program.parent.mkdir()
     program.write_bytes(PROGRAM.read_bytes())
     program.chmod(0o755)
     (folder / "own.json").write_text(

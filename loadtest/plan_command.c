@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "../workers/say.h"
+#include "decimal.h"
 #include "figure.h"
 #include "json_file.h"
 #include "load_commands.h"
@@ -97,20 +98,12 @@ lp_load_plan_list(const lp_args_t *args)
 static int
 adapt(const lp_args_t *args, lp_plan_t *plan)
 {
-    const char *text = args->value[LP_LOAD_SCALE];
-    char       *end;
-    double      scale = 1;
-    int64_t     seconds = 0;
+    double  scale = 1;
+    int64_t seconds = 0;
 
-    if (text != NULL) {
-        scale = strtod(text, &end);
-        if (end == text || *end != '\0' || !(scale > 0)
-            || !isfinite(scale)) {
-            return lp_args_refuse(args, "--scale takes a number above 0");
-        }
-    }
-    if (lp_args_number(args, LP_LOAD_FIT, LP_PLAN_SECONDS_MAX, &seconds)
-        != LP_YES) {
+    if (lp_decimal_option(args, LP_LOAD_SCALE, "scale", &scale) != LP_YES
+        || lp_args_number(args, LP_LOAD_FIT, LP_PLAN_SECONDS_MAX, &seconds)
+               != LP_YES) {
         return LP_USAGE;
     }
     if (args->value[LP_LOAD_FIT] != NULL && seconds == 0) {

@@ -19,6 +19,7 @@
 #include "../workers/say.h"
 #include "../workers/written_time.h"
 #include "clock.h"
+#include "decimal.h"
 #include "engines.h"
 #include "hooks.h"
 #include "load_commands.h"
@@ -58,28 +59,6 @@ static int
 is_given(const job_t *job, unsigned option)
 {
     return job->args->value[option] != NULL;
-}
-
-/* A number above 0, such as 0.083. */
-static int
-read_decimal(const job_t *job, unsigned option, const char *name,
-             double *number)
-{
-    const char *text = job->args->value[option];
-    char       *end;
-    double      value;
-
-    if (text == NULL) {
-        return LP_YES;
-    }
-    value = strtod(text, &end);
-    if (text[strspn(text, "0123456789.")] != '\0' || end == text
-        || *end != '\0' || !(value > 0) || value > 1e6) {
-        return lp_args_refuse(job->args, "--%s takes a number above 0: 0.1",
-                              name);
-    }
-    *number = value;
-    return LP_YES;
 }
 
 /* "2/5" */
@@ -151,7 +130,7 @@ read_numbers(job_t *job)
         || (rc = lp_args_number(args, LP_LOAD_MAX_SECONDS,
                                 LP_PLAN_SECONDS_MAX, &job->max_seconds))
                != LP_YES
-        || (rc = read_decimal(job, LP_LOAD_SCALE, "scale", &job->scale))
+        || (rc = lp_decimal_option(args, LP_LOAD_SCALE, "scale", &job->scale))
                != LP_YES
         || (rc = read_shard(job)) != LP_YES
         || (rc = read_start(job)) != LP_YES) {
@@ -192,7 +171,7 @@ read_plan(job_t *job)
     lp_plan_t *plan = &job->plan;
     double     fit = 0, peak;
 
-    if (read_decimal(job, LP_LOAD_FIT, "fit", &fit) != LP_YES
+    if (lp_decimal_option(job->args, LP_LOAD_FIT, "fit", &fit) != LP_YES
         || lp_plan_load(plan, job->args->operands[0]) != 0
         || (job->scale != 1 && lp_plan_scale(plan, job->scale) != 0)
         || (fit > 0 && lp_plan_fit(plan, fit) != 0)) {
@@ -404,10 +383,8 @@ prepare(job_t *job)
                               job->run.stop_file);
     }
     if (lp_hooks_check(&job->plan, job->run.hooks) != 0
-        || (rc = open_population(job)) != LP_YES
-        || (rc = check_limits(job)) != LP_YES
-        || (rc = take_aim(job)) != LP_YES
-        || (rc = check_start(job)) != LP_YES) {
+        || open_population(job) != LP_YES || check_limits(job) != LP_YES
+        || take_aim(job) != LP_YES || check_start(job) != LP_YES) {
         return LP_USAGE;
     }
     return make_out(job);

@@ -556,7 +556,8 @@ test_a_mix_says_what_is_wrong(void **state)
         "", ",", "set", "set:", "set:x", "set:-0.1", "set:1.5", "set:0.1,",
         "set:0.1,set:0.1", "licensed:0.5", "free:0.1", "nothing:0.1",
         "set:0.31", "open:0.4", "none:0.9,ended:0.2", "set:.1", "set:1e-2",
-        "set:0.1.1", "set:0.1 ", "none:0.00000000001234", "set:nan", "none:1.",
+        "set:0.1.1", "set:0.1 ", "set:nan", "none:1.",
+        "none:0.0000000000000000000001234",
     };
     double   share[LP_HOLDS];
     unsigned i;

@@ -40,12 +40,6 @@ lp_find(lp_findings_t *findings, lp_found_t kind, const char *format, ...)
     va_end(args);
 }
 
-const char *
-lp_found_name(lp_found_t kind)
-{
-    return kinds[kind].text;
-}
-
 void
 lp_findings_say(const lp_findings_t *findings)
 {

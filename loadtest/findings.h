@@ -34,9 +34,6 @@ typedef struct {
 void lp_find(lp_findings_t *findings, lp_found_t kind, const char *format,
              ...) __attribute__((format(printf, 3, 4)));
 
-/* "lost licences" */
-const char *lp_found_name(lp_found_t kind);
-
 /* To standard error. */
 void lp_findings_say(const lp_findings_t *findings);
 

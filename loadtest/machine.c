@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/utsname.h>
@@ -19,8 +20,9 @@
 #define PORT_RANGE "/proc/sys/net/ipv4/ip_local_port_range"
 #define GIB        (1024.0 * 1024.0 * 1024.0)
 
-unsigned
-lp_machine_cores(void)
+/* How many cores this process may use; at least 1. */
+static unsigned
+count_cores(void)
 {
     cpu_set_t set;
     int       n = 0;
@@ -35,7 +37,7 @@ void
 lp_machine_text(char *dst, size_t size, int punctual)
 {
     struct utsname name;
-    unsigned       cores = lp_machine_cores();
+    unsigned       cores = count_cores();
     double         bytes = (double) sysconf(_SC_PHYS_PAGES)
                            * (double) sysconf(_SC_PAGESIZE);
     int            known = uname(&name) == 0;
@@ -85,14 +87,14 @@ lp_machine_punctual(pid_t engine, unsigned engines)
 
     memset(&lowest, 0, sizeof(lowest));
     lowest.sched_priority = sched_get_priority_min(SCHED_RR);
-    return engines < lp_machine_cores()
+    return engines < count_cores()
            && sched_setscheduler(engine, SCHED_RR | SCHED_RESET_ON_FORK,
                                  &lowest) == 0;
 }
 
-int
-lp_ports_suffice(unsigned long connections, unsigned addresses, unsigned low,
-                 unsigned high)
+static int
+ports_suffice(unsigned long connections, unsigned addresses, unsigned low,
+              unsigned high)
 {
     unsigned long ports = high - low + 1;
 
@@ -112,19 +114,22 @@ lp_ports_suffice(unsigned long connections, unsigned addresses, unsigned low,
 int
 lp_machine_ports(unsigned long connections, unsigned addresses)
 {
-    FILE    *file = fopen(PORT_RANGE, "re");
-    unsigned low = 32768, high = 60999; /* Linux' own */
-    int      n = 2;
+    FILE         *file = fopen(PORT_RANGE, "re");
+    char          line[64] = "", *end;
+    unsigned long low, high;
 
     if (file != NULL) {
-        n = fscanf(file, "%u %u", &low, &high);
+        (void) !fgets(line, sizeof(line), file);
         fclose(file);
     }
-    if (n != 2 || low > high || high > 65535) {
-        low = 32768;
+    low = strtoul(line, &end, 10);
+    high = strtoul(end, NULL, 10);
+    if (low == 0 || low > high || high > 65535) {
+        low = 32768; /* Linux' own */
         high = 60999;
     }
-    return lp_ports_suffice(connections, addresses, low, high);
+    return ports_suffice(connections, addresses, (unsigned) low,
+                         (unsigned) high);
 }
 
 void

@@ -13,9 +13,6 @@
 /* "2 cores, Linux 6.1.0, 24 GiB, real-time engines" where they are punctual */
 void lp_machine_text(char *dst, size_t size, int punctual);
 
-/* How many cores this process may use; at least 1. */
-unsigned lp_machine_cores(void);
-
 /*
  * Raises the limit of open files where it is lower than wanted. Returns how
  * many there may be, at most wanted; where those are fewer, after lp_say() with
@@ -37,10 +34,6 @@ int lp_machine_punctual(pid_t engine, unsigned engines);
  * each address that they come from. Returns -1 after lp_say().
  */
 int lp_machine_ports(unsigned long connections, unsigned addresses);
-
-/* The same for a range of ports that is given. */
-int lp_ports_suffice(unsigned long connections, unsigned addresses,
-                     unsigned low, unsigned high);
 
 /* What an errno with which an engine ended means for whoever has to mend it:
    a sentence. */

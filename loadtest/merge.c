@@ -17,12 +17,12 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <sys/stat.h>
 
 #include "../workers/say.h"
+#include "../workers/written_time.h"
 #include "new_file.h"
 #include "told.h"
 
@@ -296,15 +296,12 @@ note_trouble(lp_result_t *sum, const lp_result_t *part)
 static void
 note_start(merge_t *merge, unsigned i)
 {
-    struct tm tm;
-    int64_t   at;
+    int64_t at = lp_date_time_read(merge->part->started);
 
-    memset(&tm, 0, sizeof(tm));
-    if (strptime(merge->part->started, "%Y-%m-%dT%H:%M:%S", &tm) == NULL) {
+    if (at == -1) {
         return;
     }
 
-    at = (int64_t) timegm(&tm);
     if (i == 0 || at < merge->first) {
         merge->first = at;
         memcpy(merge->sum->started, merge->part->started,

@@ -2,15 +2,14 @@
  * leerpoort-load mint: the same people, new tokens.
  */
 
-#include "load_commands.h"
-#include "mint.h"
-#include "population_file.h"
-
 #include <inttypes.h>
 #include <stdio.h>
 #include <time.h>
 
 #include "../workers/say.h"
+#include "load_commands.h"
+#include "mint.h"
+#include "population_file.h"
 
 static int
 tell(const char *dir)

@@ -7,7 +7,6 @@
 #include "plan.h"
 
 #include <math.h>
-#include <stdio.h>
 
 #include "../workers/say.h"
 #include "plan_fields.h"

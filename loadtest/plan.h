@@ -134,7 +134,7 @@ typedef struct {
 
 /*
  * Reads a plan: a file, or the name of one that is shipped ("september"; see
- * lp_plan_folder()). Returns 0; -1 after lp_say() with field and reason.
+ * plan_folder.c). Returns 0; -1 after lp_say() with field and reason.
  */
 int lp_plan_load(lp_plan_t *plan, const char *name);
 
@@ -152,10 +152,6 @@ int lp_plan_fit(lp_plan_t *plan, double seconds);
 
 /* The plan as JSON, complete, defaults too; NULL: out of memory. */
 json_t *lp_plan_json(const lp_plan_t *plan);
-
-/* Where shipped plans are: LEERPOORT_PLANS, else beside the program as built,
-   or as installed. NULL where neither is there. */
-const char *lp_plan_folder(void);
 
 double lp_plan_seconds(const lp_plan_t *plan);
 

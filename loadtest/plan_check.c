@@ -8,7 +8,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 /* Lengths are sums of what people wrote in decimals, and stretched: a
    difference that far behind the point is none. */

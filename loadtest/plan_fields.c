@@ -13,7 +13,7 @@
 
 #define ROW(kind, grows, group, member, least, most, standard)                 \
     {#member, LP_FIELD_##kind, LP_FIELD_##grows,                               \
-     OF(lp_plan_t, group.member), least, most, standard, 0}
+     OF(lp_plan_t, group.member), least, most, standard, 0} /* NOLINT */
 #define NUMBER(...)  ROW(NUMBER, STAYS, __VA_ARGS__)
 #define OR_NONE(...) ROW(OR_NONE, STAYS, __VA_ARGS__)
 #define WHOLE(...)   ROW(WHOLE, STAYS, __VA_ARGS__)

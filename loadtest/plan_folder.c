@@ -23,8 +23,9 @@ static const char *const places[] = {
     "../share/leerpoort/plans",
 };
 
-const char *
-lp_plan_folder(void)
+/* LEERPOORT_PLANS, else beside the program; NULL: neither is there. */
+static const char *
+shipped_folder(void)
 {
     static char folder[PATH_ROOM + 32];
     char        self[PATH_ROOM];
@@ -72,7 +73,7 @@ lp_plan_each(int (*take)(void *owner, const char *path, lp_span_t name),
              void *owner)
 {
     char        pattern[PATH_ROOM + 64];
-    const char *folder = lp_plan_folder();
+    const char *folder = shipped_folder();
     glob_t      found;
     size_t      i;
     int         n, rc = 0;
@@ -99,7 +100,7 @@ lp_plan_each(int (*take)(void *owner, const char *path, lp_span_t name),
 static int
 shipped_path(char *dst, size_t size, const char *name)
 {
-    const char *folder = lp_plan_folder();
+    const char *folder = shipped_folder();
     int         n;
 
     if (folder == NULL || strpbrk(name, "/.") != NULL || name[0] == '\0') {

@@ -41,8 +41,8 @@ static int take_plan(const lp_result_source_t *source, const json_t *object,
 static int fits(const lp_result_source_t *source, const lp_result_t *result);
 
 
-const char *
-lp_pass_name(lp_pass_t pass)
+static const char *
+pass_name(lp_pass_t pass)
 {
     return pass == LP_PASS ? "pass" : pass == LP_FAIL ? "fail" : "invalid";
 }
@@ -105,7 +105,7 @@ head_json(const lp_result_t *result)
     rc = json_object_set_new(object, "version",
                              json_integer(LP_RESULT_VERSION))
          | json_object_set_new(object, "verdict",
-                               json_string(lp_pass_name(conclusion->pass)))
+                               json_string(pass_name(conclusion->pass)))
          | json_object_set_new(object, "sentence",
                                json_string(conclusion->sentence))
          | json_object_set_new(object, "checks", checks_json(conclusion));

@@ -92,7 +92,4 @@ int lp_result_take_json(const lp_result_source_t *source, const json_t *object,
 /* The names that checks may have; ends with NULL. */
 extern const char *const lp_check_names[];
 
-/* "pass", "fail", "invalid" */
-const char *lp_pass_name(lp_pass_t pass);
-
 #endif

@@ -6,10 +6,8 @@
 
 #include "compare.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "figure.h"
 #include "verdict.h"

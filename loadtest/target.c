@@ -358,14 +358,18 @@ is_plain(const char *text, size_t size)
 static int
 names_a_place(const char *beginning)
 {
-    static const char *const schemes[] = {"http://", "https://", ""};
+    static const char *const schemes[] = {"http://", "https://"};
     unsigned                 i;
+    size_t                   len;
 
-    for (i = 0; strncmp(beginning, schemes[i], strlen(schemes[i])) != 0; i++) {
+    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        len = strlen(schemes[i]);
+        if (strncmp(beginning, schemes[i], len) == 0) {
+            beginning += len;
+            return beginning[0] != '/' && strchr(beginning, '/') != NULL;
+        }
     }
-    beginning += strlen(schemes[i]);
-    return i < 2 ? beginning[0] != '/' && strchr(beginning, '/') != NULL
-                 : beginning[0] == '/' && beginning[1] != '/';
+    return beginning[0] == '/' && beginning[1] != '/';
 }
 
 static int

@@ -17,7 +17,6 @@
 
 #include "verdict.h"
 
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +50,7 @@ static void check(lp_conclusion_t *conclusion, const char *name, double limit,
                   double value);
 static double limit_of(const lp_result_t *result, const quantile_t *quantile);
 static void check_api(lp_result_t *result);
+static int redirects_broken(const lp_conclusion_t *conclusion);
 static double share_of(double part, double all);
 static double clicks_at_most(const lp_result_t *result);
 static double slower_than(const lp_result_t *result, double ms);
@@ -72,8 +72,7 @@ lp_result_conclude(lp_result_t *result)
             conclusion->pass = LP_FAIL;
         }
     }
-    if (lp_doubt_of(result) != LP_DOUBT_NONE
-        && !lp_redirects_broken(conclusion))
+    if (lp_doubt_of(result) != LP_DOUBT_NONE && !redirects_broken(conclusion))
     {
         conclusion->pass = LP_INVALID;
     }
@@ -111,8 +110,9 @@ lp_doubt_of(const lp_result_t *result)
 }
 
 
-int
-lp_redirects_broken(const lp_conclusion_t *conclusion)
+/* Whether more pupils were sent elsewhere than the plan allows. */
+static int
+redirects_broken(const lp_conclusion_t *conclusion)
 {
     unsigned i;
 

@@ -21,9 +21,6 @@ typedef enum {
 
 lp_doubt_t lp_doubt_of(const lp_result_t *result);
 
-/* Whether more pupils were sent elsewhere than the plan allows. */
-int lp_redirects_broken(const lp_conclusion_t *conclusion);
-
 /* The tool's own lateness, p99. */
 double lp_slip_ms(const lp_result_t *result);
 

@@ -134,7 +134,8 @@ static const lp_command_t commands[] = {
      run, lp_load_run, own},
     {"-load verify", "DIR", NULL,
      "Compares what clients were told with Redis, after a run.",
-     "Rights, journal, quantities and usage. Exit 1 where they differ.",
+     "Rights, journal, quantities and usage. Exit 1 where they differ, 3\n"
+     "where they could not be compared.",
      verify, lp_load_verify, own},
     {"-load report", "RUN", NULL, "Says a run's verdict; draws its page anew.",
      "Exit as the run's: 0 pass, 1 fail, 3 invalid.", report, lp_load_report,

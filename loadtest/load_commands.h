@@ -1,6 +1,7 @@
 /*
  * What leerpoort-load can do, and the options of its own. Each returns LP_YES,
- * LP_NO after saying why, LP_USAGE; run also LP_INVALID (3).
+ * LP_NO after saying why, LP_USAGE; run and verify also
+ * LP_INVALID (3).
  */
 
 #ifndef LP_LOAD_COMMANDS_H

@@ -52,6 +52,8 @@ lp_load_verify(const lp_args_t *args)
         verify.holdings.party = lp_span_of(verify.rehearsed.party);
         rc = args->value[LP_LOAD_BEFORE] != NULL ? remember(&verify)
                                                  : compare(&verify);
+    } else if (rc == LP_NO && args->value[LP_LOAD_RUN] != NULL) {
+        rc = LP_INVALID; /* nobody has looked: that is no difference */
     }
     close_all(&verify);
 
@@ -137,7 +139,7 @@ compare(lp_verify_t *verify)
                                 population) != 0
         || lp_verify_wait(verify) != 0 || lp_verify_people(verify) != 0
         || lp_verify_journal(verify) != 0 || lp_verify_usage(verify) != 0) {
-        return LP_NO;
+        return LP_INVALID;
     }
 
     return conclude(verify);
@@ -186,7 +188,7 @@ conclude(const lp_verify_t *verify)
     sentence(text, sizeof(text), verify);
     if (verify->args->value[LP_OPT_JSON] != NULL) {
         if (print_json(verify, text) != 0) {
-            return LP_NO;
+            return LP_INVALID;
         }
     } else {
         lp_findings_say(&verify->findings);

@@ -354,7 +354,7 @@ def test_a_click_that_was_not_heard_may_be_counted(country, run, told):
 def test_a_file_that_is_broken(country, run, told, cut):
     told.path.write_bytes(told.bytes[:cut])
     answer = country.load("verify", country.people, "--run", run,
-                          *country.redis(), code=1)
+                          *country.redis(), code=3)
     assert "told.bin" in answer.stderr and answer.stdout == ""
 
 
@@ -365,7 +365,7 @@ def test_another_population(country, run, tmp_path):
     country.load("population", other, "--pupils", 100, "--products", 40,
                  "--seed", 6, "--jobs", 1)
     said = country.load("verify", other, "--run", run, *country.redis(),
-                        code=1).stderr
+                        code=3).stderr
     assert "another population" in said
 
 
@@ -376,7 +376,7 @@ def test_no_run_or_before(country, run):
         assert "--run" in said and "--before" in said
     assert "told.bin" in country.load(
         "verify", country.people, "--run", run / "none", *country.redis(),
-        code=1).stderr
+        code=3).stderr
 
 
 def test_totals_that_are_not_there(country, run):
@@ -387,7 +387,7 @@ def test_totals_that_are_not_there(country, run):
         file.write_text(text)
         assert "usage-before.json" in country.load(
             "verify", country.people, "--run", run, *country.redis(),
-            code=1).stderr
+            code=3).stderr
     file.write_text(was)
 
 

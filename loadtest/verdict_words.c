@@ -120,14 +120,14 @@ add_doubt(text_t *text, const lp_result_t *result)
     case LP_DOUBT_SLIP:
         add(text, "this machine was too slow to keep the schedule: 1 of 100 "
             "clicks was sent %.3g ms late or more (allowed: %.3g ms); use "
-            "--cores 2, or more machines", lp_slip_ms(result),
-            result->plan.honesty.slip_p99_ms);
+            "more --cores than %u, or more machines", lp_slip_ms(result),
+            result->plan.honesty.slip_p99_ms, result->engines);
         break;
     case LP_DOUBT_MISSED:
         add(text, "this machine was too slow to keep the schedule: %s of %s "
-            "clicks could not be sent in time; use --cores 2, or more machines",
-            lp_figure_count(n, result->missed_by_tool),
-            lp_figure_count(of, counts->scheduled));
+            "clicks could not be sent in time; use more --cores than %u, or "
+            "more machines", lp_figure_count(n, result->missed_by_tool),
+            lp_figure_count(of, counts->scheduled), result->engines);
         break;
     case LP_DOUBT_NONE:
         if (result->interrupted) {

@@ -14,6 +14,8 @@
 #include "../workers/say.h"
 #include "new_file.h"
 
+#define AS_TYPED JSON_REAL_PRECISION(15) /* 0.7, not 0.69999999999999996 */
+
 json_t *
 lp_json_file_read(const char *path, size_t max)
 {
@@ -62,7 +64,8 @@ lp_json_print(json_t *object, int indent)
 {
     int rc = object == NULL
                  ? -1
-                 : json_dumpf(object, stdout, JSON_INDENT((size_t) indent));
+                 : json_dumpf(object, stdout, JSON_INDENT((size_t) indent)
+                                              | AS_TYPED);
 
     json_decref(object);
     if (rc != 0) {

@@ -66,6 +66,7 @@ def test_shipped_plans_tell_all(name, tmp_path):
     again = tmp_path / "again.json"
     again.write_text(shown(name, "--json"))
     assert as_json(again) == as_json(name)
+    assert not re.search(r"\.\d{9}", again.read_text())  # for people to edit
 
 
 def curve(text):

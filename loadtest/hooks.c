@@ -64,6 +64,11 @@ lp_hooks_check(const lp_plan_t *plan, const char *folder)
     struct stat found;
     unsigned    i;
 
+    if (folder != NULL
+        && (stat(folder, &found) != 0 || !S_ISDIR(found.st_mode))) {
+        lp_say("--hooks takes a folder, and %s is none", folder);
+        return -1;
+    }
     for (i = 0; i < plan->n_faults; i++) {
         if (folder == NULL) {
             lp_say("the plan has faults (%s at %g s): give the folder with "

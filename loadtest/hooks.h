@@ -15,8 +15,8 @@
 
 typedef struct lp_hooks_s lp_hooks_t;
 
-/* Whether each hook of the plan is there and may be run. folder NULL: there is
-   none. Returns -1 after lp_say(). */
+/* Whether each hook of the plan is there and may be run, and whether folder is
+   one at all. NULL: there is none. Returns -1 after lp_say(). */
 int lp_hooks_check(const lp_plan_t *plan, const char *folder);
 
 /* Makes OUT/hooks.log where the plan has faults. out: the result's folder.

@@ -44,6 +44,7 @@ typedef struct {
     lp_plan_t           plan;  /* of all machines: what results hold */
     lp_plan_t           share; /* what each engine here is to do of it */
     lp_population_t    *population;
+    lp_target_options_t target;
     lp_aim_t            aim;
     lp_seller_options_t seller;
     lp_told_t          *told;
@@ -230,17 +231,25 @@ static int
 read_sellers(job_t *job)
 {
     const lp_args_t *args = job->args;
+    int              traffic = job->plan.api.rate > 0
+                               || job->plan.api.bulk > 0;
+    int              client = is_given(job, LP_LOAD_CLIENT);
+    int              key = is_given(job, LP_LOAD_CLIENT_KEY);
 
-    if (job->plan.api.rate <= 0 && job->plan.api.bulk <= 0) {
-        return LP_YES;
-    }
-    if (!is_given(job, LP_LOAD_CLIENT) || !is_given(job, LP_LOAD_CLIENT_KEY)) {
+    if (traffic && (!client || !key)) {
         return lp_args_refuse(args, "the plan has sellers' traffic (api): it "
                               "needs --client ID and --key FILE of a seller");
     }
-    if (access(args->value[LP_LOAD_CLIENT_KEY], R_OK) != 0) {
+    if (client != key) {
+        return lp_args_refuse(args, "--client ID and --key FILE are of one "
+                              "seller: give both, or neither");
+    }
+    if (key && access(args->value[LP_LOAD_CLIENT_KEY], R_OK) != 0) {
         return lp_args_refuse(args, "--key can't be read: %s",
                               strerror(errno));
+    }
+    if (!traffic) {
+        return LP_YES;
     }
     job->seller.url = args->value[LP_LOAD_TARGET];
     job->seller.client_id = args->value[LP_LOAD_CLIENT];
@@ -333,20 +342,28 @@ make_out(job_t *job)
 }
 
 static int
-take_aim(job_t *job)
+read_target(job_t *job)
 {
-    const lp_args_t    *args = job->args;
-    lp_target_options_t options = {
+    const lp_args_t *args = job->args;
+
+    job->target = (lp_target_options_t) {
         .url = args->value[LP_LOAD_TARGET],
         .opt_in = args->value[LP_LOAD_OPT_IN],
         .ca = args->value[LP_OPT_CA],
+        .token_url = args->value[LP_LOAD_TOKEN_URL],
         .insecure = is_given(job, LP_LOAD_INSECURE),
         .prefix = args->value[LP_LOAD_PREFIX],
         .login = args->value[LP_LOAD_LOGIN],
     };
+    return lp_target_check_options(&job->target);
+}
 
+static int
+take_aim(job_t *job)
+{
     job->run.aim = &job->aim;
-    return lp_target_aim(&job->aim, &options) == LP_YES ? LP_YES : LP_USAGE;
+    return lp_target_aim(&job->aim, &job->target) == LP_YES ? LP_YES
+                                                            : LP_USAGE;
 }
 
 /* What was ahead when it was read may be over: a name that took long, a
@@ -375,6 +392,7 @@ prepare(job_t *job)
     job->run.plain = is_given(job, LP_LOAD_PLAIN);
     if ((rc = read_numbers(job)) != LP_YES || (rc = read_plan(job)) != LP_YES
         || (rc = read_sellers(job)) != LP_YES
+        || (rc = read_target(job)) != LP_YES
         || (rc = name_out(job)) != LP_YES) {
         return rc;
     }

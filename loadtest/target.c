@@ -6,7 +6,8 @@
  * The name is resolved once. The question goes to the very address that the
  * clicks will go to, and to no proxy; libcurl is told the address and asked
  * afterwards which it used. No redirect is followed: another place's consent
- * is not this one's.
+ * is not this one's. What libcurl trusts is not quite what the engine does, so
+ * that with TLS the engine's own handshake comes first, elsewhere too.
  */
 
 #include "target.h"
@@ -25,6 +26,7 @@
 #include "../core/chars.h"
 #include "../core/day.h"
 #include "../workers/say.h"
+#include "handshake.h"
 #include "opt_in.h"
 
 #define HOST_MAX   253  /* RFC 1035, without the final dot */
@@ -322,7 +324,8 @@ ask_consent(const lp_aim_t *aim, const place_t *place, const char *file)
         return refuse(aim, NULL, "there is no --opt-in: its operator has to "
                                  "agree first");
     }
-    if (lp_opt_in_file(hex, file) != 0) {
+    if (lp_opt_in_file(hex, file) != 0
+        || (aim->tls && lp_handshake_try(aim) != LP_YES)) {
         return LP_USAGE;
     }
     status = ask(aim, place, &body, why, sizeof(why));
@@ -403,17 +406,59 @@ set_wire(lp_aim_t *aim, const place_t *place,
     return LP_YES;
 }
 
+/* Nothing that was given may be without effect unseen, --opt-in excepted:
+   whoever always gives it may rehearse on this machine. */
+static int
+check_rest(const place_t *place, const lp_target_options_t *options)
+{
+    if (!place->tls && options->insecure) {
+        lp_say("--insecure is for a target with https://; this one has no "
+               "certificate");
+        return LP_USAGE;
+    }
+    if (!place->tls && options->ca != NULL
+        && (options->token_url == NULL
+            || strncmp(options->token_url, "https://", 8) != 0)) {
+        lp_say("--ca is for a target with https://; this one has no "
+               "certificate");
+        return LP_USAGE;
+    }
+    if (options->opt_in != NULL && access(options->opt_in, R_OK) != 0) {
+        lp_say("--opt-in can't be read: %s", strerror(errno));
+        return LP_USAGE;
+    }
+    return LP_YES;
+}
+
+static int
+read_options(lp_aim_t *aim, place_t *place,
+             const lp_target_options_t *options)
+{
+    int rc;
+
+    memset(aim, 0, sizeof(*aim));
+    rc = read_url(place, options->url);
+    if (rc == LP_YES) {
+        rc = set_wire(aim, place, options);
+    }
+    return rc == LP_YES ? check_rest(place, options) : rc;
+}
+
+int
+lp_target_check_options(const lp_target_options_t *options)
+{
+    lp_aim_t aim;
+    place_t  place;
+
+    return read_options(&aim, &place, options);
+}
+
 int
 lp_target_aim(lp_aim_t *aim, const lp_target_options_t *options)
 {
     place_t place;
-    int     rc;
+    int     rc = read_options(aim, &place, options);
 
-    memset(aim, 0, sizeof(*aim));
-    rc = read_url(&place, options->url);
-    if (rc == LP_YES) {
-        rc = set_wire(aim, &place, options);
-    }
     if (rc != LP_YES) {
         return rc;
     }
@@ -426,8 +471,11 @@ lp_target_aim(lp_aim_t *aim, const lp_target_options_t *options)
         return LP_NO;
     }
     rc = find_address(aim, &place);
-    if (rc != LP_YES || aim->loopback) {
+    if (rc != LP_YES) {
         return rc;
+    }
+    if (aim->loopback) {
+        return aim->tls ? lp_handshake_try(aim) : LP_YES;
     }
     if (options->insecure) {
         lp_say("--insecure is for this machine alone; give the CA of %s with "

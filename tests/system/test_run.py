@@ -24,7 +24,7 @@ import pytest
 
 from lib.edge import Edge
 from lib.nginx import BUILD, Nginx, environment, faketime_library
-from lib.process import Process, alive, children, eventually
+from lib.process import Process, alive, children, eventually, free_port
 
 PROGRAM = BUILD / "leerpoort-load"
 
@@ -728,13 +728,120 @@ def test_a_clock_that_steps_is_told(tmp_path, country, edge):
     (["--start-at", ""], "--start-at"),
     (["--start-at", "99999999999999999999"], "--start-at"),
     (["--prefix", "go"], "--prefix"), (["--login", "x"], "--login"),
+    (["--client", "X"], "--key"), (["--key", "/dev/null"], "--client"),
+    (["--client", "X", "--key", "/nowhere/key"], "--key"),
+    (["--insecure"], "--insecure"), (["--ca", "/dev/null"], "--ca"),
+    (["--opt-in", "/nowhere/token"], "--opt-in"),
+    (["--hooks", "/nowhere/hooks"], "--hooks"),
+    (["--hooks", "/dev/null"], "--hooks"),
 ])
 def test_options_that_make_no_sense(tmp_path, country, liar, options, word):
-    answer = rehearse(plan(tmp_path), country, liar, tmp_path / "out",
-                      *options)
+    # more connections than files, of which is not spoken before options are
+    own = plan(tmp_path, connections={"most": 600})
+    answer = rehearse(own, country, liar, tmp_path / "out", *options,
+                      preexec_fn=without_more_files(256))
     assert answer.code == 2, answer.said
-    assert word in answer.err
+    assert word in answer.err and "RLIMIT_NOFILE" not in answer.err
     assert answer.out == "" and not (tmp_path / "out").exists()
+
+
+def test_options_that_a_script_always_gives(tmp_path, country, edge):
+    """Of use for other plans, or elsewhere."""
+    key = tmp_path / "key"
+    key.touch(0o600)
+    answer = rehearse(plan(tmp_path, seconds=1), country, edge,
+                      tmp_path / "out", "--hooks", tmp_path, "--opt-in", key,
+                      "--client", "X", "--key", key)
+    assert answer.code == 0, answer.said
+
+
+# --- whom it would not believe -----------------------------------------------
+
+def make_certificate(folder, name, names="IP:127.0.0.1"):
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+         "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
+         "-addext", f"subjectAltName={names}", "-days", "2", "-keyout",
+         folder / f"{name}.key", "-out", folder / f"{name}.pem"],
+        check=True, capture_output=True, timeout=60)
+    return folder / f"{name}.pem"
+
+
+class Trusted:
+    """TLS before an edge that answers nothing right, and other CAs."""
+
+    def __init__(self, folder):
+        self.own = make_certificate(folder, "own")
+        self.other = make_certificate(folder, "other")
+        self.elsewhere = make_certificate(folder, "elsewhere",
+                                          "DNS:toegang.example")
+        self.broken = folder / "broken.pem"
+        self.broken.write_text("no certificate")
+        self.port, self.elsewhere_port = free_port(), free_port()
+        self._nginx = Nginx(folder, "".join(f"""
+    server {{
+        listen 127.0.0.1:{port} ssl;
+        ssl_certificate {name}.pem;
+        ssl_certificate_key {name}.key;
+        location / {{ return 404; }}
+    }}""" for port, name in ((self.port, folder / "own"), (
+            self.elsewhere_port, folder / "elsewhere"))) + """
+    server { listen 127.0.0.1:@PORT@; }""")
+        self._nginx.start()
+
+    @property
+    def plain_port(self):
+        return self._nginx.port
+
+    def close(self):
+        self._nginx.destroy()
+
+
+@pytest.fixture(scope="module")
+def trusted(country):
+    folder = country.folder / "trusted"
+    folder.mkdir()
+    trusted = Trusted(folder)
+    yield trusted
+    trusted.close()
+
+
+@pytest.mark.parametrize("port, ca, words", [
+    ("port", None, ["self-signed", "--ca FILE", "--insecure"]),
+    ("port", "other", ["does not verify", "--ca FILE", "--insecure"]),
+    ("port", "broken", ["--ca", "broken.pem"]),
+    ("elsewhere_port", "elsewhere", ["mismatch", "--target"]),
+    ("plain_port", None, ["answers, but not in TLS", "http://127.0.0.1:"]),
+])
+def test_who_can_not_be_believed_is_refused(tmp_path, country, trusted, port,
+                                            ca, words):
+    """Before it begins: nothing that a click could get would tell more."""
+    options = [] if ca is None else ["--ca", getattr(trusted, ca)]
+    answer = rehearse_tls(tmp_path, country, getattr(trusted, port), *options)
+    assert answer.code == 2, answer.said
+    assert len(answer.err.splitlines()) == 1
+    for word in words:
+        assert word in answer.err
+    assert answer.out == "" and not answer.folder.exists()
+
+
+@pytest.mark.parametrize("option", ["--ca", "--insecure"])
+def test_who_is_believed_is_clicked(tmp_path, country, trusted, option):
+    options = [option, trusted.own] if option == "--ca" else [option]
+    answer = rehearse_tls(tmp_path, country, trusted.port, *options)
+    assert answer.code == 1, answer.said  # its answers are wrong
+    assert answer.counts["tls_full"] > 0
+    assert answer.counts["sent"] == answer.counts["scheduled"]
+
+
+def rehearse_tls(tmp_path, country, port, *options):
+    out = tmp_path / "out"
+    run = subprocess.run(
+        [PROGRAM, "run", plan(tmp_path, seconds=1), country.people,
+         "--target", f"https://127.0.0.1:{port}", "--out", out, *options],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        check=False, timeout=120)
+    return Answer(run, out)
 
 
 def test_a_start_beyond_a_day_is_refused(tmp_path, country, liar):

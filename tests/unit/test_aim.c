@@ -7,9 +7,11 @@
 
 #include <arpa/inet.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -132,11 +134,10 @@ aim_with(unsigned port, const char *prefix, const char *login)
     char                url[64];
     int                 rc;
 
-    snprintf(url, sizeof(url), "https://127.0.0.1:%u", port);
+    snprintf(url, sizeof(url), "http://127.0.0.1:%u", port);
     options.url = url;
     rc = lp_target_aim(&aim, &options);
     if (rc == LP_YES) {
-        assert_true(aim.tls);
         assert_string_equal(aim.name, "127.0.0.1");
         assert_string_equal(aim.wire.prefix, prefix);
     }
@@ -171,6 +172,94 @@ test_prefix_and_login_have_their_forms(void **state)
     assert_int_equal(aim_with(port, "/go/", longest), LP_USAGE);
 }
 
+/* Answers two connections, that which asks whether somebody is there and the
+   handshake, once something has come, and hangs up. */
+static pid_t
+answer_twice(int listener, const char *answer)
+{
+    pid_t pid = fork();
+    char  hello[4096];
+    int   i, fd;
+
+    if (pid != 0) {
+        return pid;
+    }
+    for (i = 0; i < 2; i++) {
+        fd = accept(listener, NULL, NULL);
+        if (recv(fd, hello, sizeof(hello), 0) > 0) {
+            (void) !send(fd, answer, strlen(answer), MSG_NOSIGNAL);
+        }
+        close(fd);
+    }
+    _exit(0);
+}
+
+static int
+aim_at_answer(const char *answer)
+{
+    listener_t listener = {0};
+    lp_aim_t   aim;
+    pid_t      pid;
+    char       url[64];
+    int        rc, status = -1;
+
+    assert_int_equal(open_listener(&listener), 0);
+    pid = answer_twice(listener.fd, answer);
+    assert_true(pid > 0);
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u", listener.port);
+    rc = aim_at(&aim, url);
+    close(listener.fd);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    return rc;
+}
+
+static void
+test_what_speaks_no_tls_is_refused(void **state)
+{
+    (void) state;
+    assert_int_equal(aim_at_answer("HTTP/1.1 400 Bad Request\r\n\r\n"),
+                     LP_USAGE);
+    assert_int_equal(aim_at_answer("SSH-2.0-OpenSSH_9.2\r\n"), LP_USAGE);
+}
+
+static void
+test_what_is_sick_may_be_rehearsed(void **state)
+{
+    lp_aim_t aim;
+    char     url[64];
+
+    assert_int_equal(aim_at_answer(""), LP_YES);         /* hangs up */
+    assert_int_equal(aim_at_answer("\x16\x03\x03"), LP_YES); /* half */
+    snprintf(url, sizeof(url), "https://127.0.0.1:%u",
+             ((listener_t *) *state)->port);
+    assert_int_equal(aim_at(&aim, url), LP_YES);         /* is silent */
+    assert_true(aim.tls);
+}
+
+static void
+test_options_without_effect_are_refused(void **state)
+{
+    lp_target_options_t insecure = {.url = "http://a", .insecure = 1};
+    lp_target_options_t ca = {.url = "http://a", .ca = "/dev/null"};
+    lp_target_options_t opt_in = {.url = "http://a", .opt_in = "/nowhere/t"};
+
+    (void) state;
+    assert_int_equal(lp_target_check_options(&insecure), LP_USAGE);
+    assert_int_equal(lp_target_check_options(&ca), LP_USAGE);
+    assert_int_equal(lp_target_check_options(&opt_in), LP_USAGE);
+
+    insecure.url = ca.url = "https://a";
+    opt_in.opt_in = "/dev/null";
+    assert_int_equal(lp_target_check_options(&insecure), LP_YES);
+    assert_int_equal(lp_target_check_options(&ca), LP_YES);
+    assert_int_equal(lp_target_check_options(&opt_in), LP_YES);
+
+    ca.url = "http://a"; /* sellers have use for it */
+    ca.token_url = "https://b/token";
+    assert_int_equal(lp_target_check_options(&ca), LP_YES);
+}
+
 int
 main(void)
 {
@@ -179,7 +268,11 @@ main(void)
         cmocka_unit_test(test_this_machine_is_free),
         cmocka_unit_test(test_nobody_there_is_said_before_the_first_click),
         cmocka_unit_test(test_prefix_and_login_have_their_forms),
+        cmocka_unit_test(test_what_speaks_no_tls_is_refused),
+        cmocka_unit_test(test_what_is_sick_may_be_rehearsed),
+        cmocka_unit_test(test_options_without_effect_are_refused),
     };
 
+    signal(SIGPIPE, SIG_IGN); /* as in the program */
     return cmocka_run_group_tests(tests, listen_somewhere, listen_no_more);
 }

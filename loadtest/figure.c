@@ -45,6 +45,12 @@ lp_figure_count(char dst[LP_FIGURE_MAX], uint64_t count)
 }
 
 const char *
+lp_figure_noun(uint64_t count, const char *one, const char *many)
+{
+    return count == 1 ? one : many;
+}
+
+const char *
 lp_figure_number(char dst[LP_FIGURE_MAX], double value, int digits)
 {
     char plain[64];

@@ -14,6 +14,9 @@
 /* "1,234,567" */
 const char *lp_figure_count(char dst[LP_FIGURE_MAX], uint64_t count);
 
+/* The word for so many. */
+const char *lp_figure_noun(uint64_t count, const char *one, const char *many);
+
 /* "1,234.50": so many digits (0 to 6) behind the point; "-" for what is no
    number. */
 const char *lp_figure_number(char dst[LP_FIGURE_MAX], double value,

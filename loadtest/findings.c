@@ -10,18 +10,25 @@
 #include <stdio.h>
 
 #include "../workers/say.h"
+#include "figure.h"
 
 static const struct {
     const char *name; /* in JSON */
-    const char *text;
+    const char *one, *many;
 } kinds[LP_FOUND_KINDS] = {
-    [LP_FOUND_LOST] = {"lost", "lost licences"},
-    [LP_FOUND_EXTRA] = {"extra", "licences or rights out of nowhere"},
-    [LP_FOUND_CHANGED] = {"changed", "rights that changed"},
-    [LP_FOUND_RECORD] = {"record", "records that differ from their right"},
-    [LP_FOUND_OPEN] = {"open", "open rights with a wrong count"},
-    [LP_FOUND_JOURNAL] = {"journal", "journal records too many or too few"},
-    [LP_FOUND_USAGE] = {"usage", "products with wrong usage"},
+    [LP_FOUND_LOST] = {"lost", "lost licence", "lost licences"},
+    [LP_FOUND_EXTRA] = {"extra", "licence or right out of nowhere",
+                        "licences or rights out of nowhere"},
+    [LP_FOUND_CHANGED] = {"changed", "right that changed",
+                          "rights that changed"},
+    [LP_FOUND_RECORD] = {"record", "record that differs from its right",
+                         "records that differ from their right"},
+    [LP_FOUND_OPEN] = {"open", "open right with a wrong count",
+                       "open rights with a wrong count"},
+    [LP_FOUND_JOURNAL] = {"journal", "journal record too many or too few",
+                          "journal records too many or too few"},
+    [LP_FOUND_USAGE] = {"usage", "product with wrong usage",
+                        "products with wrong usage"},
 };
 
 void
@@ -47,7 +54,9 @@ lp_findings_say(const lp_findings_t *findings)
 
     for (i = 0; i < LP_FOUND_KINDS; i++) {
         if (findings->count[i] > 0) {
-            lp_say("%" PRIu64 " %s", findings->count[i], kinds[i].text);
+            lp_say("%" PRIu64 " %s", findings->count[i],
+                   lp_figure_noun(findings->count[i], kinds[i].one,
+                                  kinds[i].many));
         }
     }
     for (i = 0; i < findings->n; i++) {

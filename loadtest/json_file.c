@@ -19,9 +19,14 @@
 json_t *
 lp_json_file_read(const char *path, size_t max)
 {
-    lp_input_t text;
-    json_t    *object;
+    const char *odd = lp_file_odd(path);
+    lp_input_t  text;
+    json_t     *object;
 
+    if (odd != NULL) {
+        lp_say("%s %s", path, odd);
+        return NULL;
+    }
     if (lp_input_file(&text, path, max) != 0) {
         return NULL;
     }
@@ -35,6 +40,21 @@ lp_json_file_read(const char *path, size_t max)
     }
 
     return object;
+}
+
+/* Jansson's words will do, but where they advise its callers. */
+const char *
+lp_json_fault(const json_error_t *error)
+{
+    switch (json_error_code(error)) {
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        return "a text holds the character NUL, which none may";
+    case json_error_out_of_memory:
+        return "there is not enough memory";
+    default:
+        return error->text;
+    }
 }
 
 int

@@ -14,6 +14,9 @@
    lp_say(). */
 json_t *lp_json_file_read(const char *path, size_t max);
 
+/* What is wrong with a text that is no JSON, for people. */
+const char *lp_json_fault(const json_error_t *error);
+
 /* Writes folder/name, indented by flags (of json_dumps()), and wipes the text:
    it may be a key. object NULL: there was no memory for it. 0; -1 after
    lp_say(), and what was there before then stays. */

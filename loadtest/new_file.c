@@ -36,6 +36,20 @@ lp_file_path(char dst[LP_FILE_MAX], const char *folder, const char *name)
 }
 
 
+const char *
+lp_file_odd(const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
+        return NULL;
+    }
+
+    return S_ISDIR(st.st_mode) ? "is a folder, and no file"
+                               : "is no file, but a pipe or a device";
+}
+
+
 int
 lp_new_file(const char *folder, const char *name, unsigned mode,
             const char *bytes, size_t len)

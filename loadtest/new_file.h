@@ -14,6 +14,13 @@
 int lp_file_path(char dst[LP_FILE_MAX], const char *folder, const char *name);
 
 /*
+ * What may be read as a file is one: a pipe would be waited for. NULL; else
+ * what else it is, "is a folder, and no file". NULL too where nothing is there
+ * or it may not be looked at: opening it says why.
+ */
+const char *lp_file_odd(const char *path);
+
+/*
  * Writes len bytes as folder/name. Returns 0; -1 after lp_say(), which of a
  * full disk names the file, what it needs and what is free; what was there
  * before then stays.

@@ -16,6 +16,7 @@
      OF(lp_plan_t, group.member), least, most, standard, 0} /* NOLINT */
 #define NUMBER(...)  ROW(NUMBER, STAYS, __VA_ARGS__)
 #define OR_NONE(...) ROW(OR_NONE, STAYS, __VA_ARGS__)
+#define COUNT(...)   ROW(COUNT, STAYS, __VA_ARGS__)
 #define WHOLE(...)   ROW(WHOLE, STAYS, __VA_ARGS__)
 #define RATE(...)    ROW(NUMBER, RATE, __VA_ARGS__)
 #define HELD(...)    ROW(WHOLE, RATE, __VA_ARGS__)
@@ -79,7 +80,7 @@ static const lp_plan_field_t thresholds[] = {
     OR_NONE(thresholds, activation_p99_ms, 0, 3600000, -1),
     OR_NONE(thresholds, api_p99_ms, 0, 3600000, -1),
     OR_NONE(thresholds, errors, 0, 1, 0.001),
-    OR_NONE(thresholds, wrong_redirects, 0, 1000000000, 0),
+    COUNT(thresholds, wrong_redirects, 0, 1000000000, 0),
     OR_NONE(thresholds, missed, 0, 1, 0.001),
     OR_NONE(thresholds, api_errors, 0, 1, 0.001),
     END
@@ -154,20 +155,31 @@ lp_field_put(const lp_plan_field_t *field, void *of, double value)
     }
 }
 
+static int
+may_be_none(const lp_plan_field_t *field)
+{
+    return field->kind == LP_FIELD_OR_NONE || field->kind == LP_FIELD_COUNT;
+}
+
+int
+lp_field_is_whole(const lp_plan_field_t *field)
+{
+    return field->kind == LP_FIELD_WHOLE || field->kind == LP_FIELD_COUNT;
+}
+
 int
 lp_field_allows(const lp_plan_field_t *field, double value)
 {
     return (value >= field->least && value <= field->most)
-           || (field->kind == LP_FIELD_OR_NONE && value == -1);
+           || (may_be_none(field) && value == -1);
 }
 
 const char *
 lp_field_words(const lp_plan_field_t *field, char *dst, size_t size)
 {
     snprintf(dst, size, "%s from %.10g to %.10g%s",
-             field->kind == LP_FIELD_WHOLE ? "a whole number" : "a number",
-             field->least, field->most,
-             field->kind == LP_FIELD_OR_NONE ? ", or -1" : "");
+             lp_field_is_whole(field) ? "a whole number" : "a number",
+             field->least, field->most, may_be_none(field) ? ", or -1" : "");
     return dst;
 }
 

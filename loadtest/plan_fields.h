@@ -13,8 +13,9 @@
 
 typedef enum {
     LP_FIELD_NUMBER = 0,
-    LP_FIELD_OR_NONE, /* also -1: not asked for */
-    LP_FIELD_WHOLE    /* an unsigned */
+    LP_FIELD_OR_NONE,  /* also -1: not asked for */
+    LP_FIELD_COUNT,    /* the same, of whole numbers only */
+    LP_FIELD_WHOLE     /* an unsigned */
 } lp_field_kind_t;
 
 /* What scaling and stretching do with it. */
@@ -53,6 +54,9 @@ void lp_field_put(const lp_plan_field_t *field, void *of, double value);
 
 /* Whether the value may be there; NaN may not. */
 int lp_field_allows(const lp_plan_field_t *field, double value);
+
+/* Whether it has whole numbers only. */
+int lp_field_is_whole(const lp_plan_field_t *field);
 
 /* "a number from 0 to 1, or -1" into dst of size bytes. Returns dst. */
 const char *lp_field_words(const lp_plan_field_t *field, char *dst,

@@ -15,6 +15,7 @@
 
 #include "../workers/say.h"
 #include "curve.h"
+#include "json_file.h"
 #include "plan_fields.h"
 
 #define SHOWN 48 /* bytes of a value that a refusal repeats */
@@ -171,7 +172,7 @@ read_field(reading_t *reading, const lp_plan_field_t *field,
         }
         lp_field_put(field, of, field->standard);
     } else if (!json_is_number(value)
-               || (field->kind == LP_FIELD_WHOLE && !json_is_integer(value))
+               || (lp_field_is_whole(field) && !json_is_integer(value))
                || !lp_field_allows(field, json_number_value(value))) {
         return refuse_value(reading, value, words);
     } else {
@@ -517,6 +518,7 @@ lp_plan_parse(lp_plan_t *plan, const char *text, size_t len, const char *what)
 {
     reading_t    reading = {.plan = plan};
     char         name[LP_ESCAPED_MAX], why[LP_ESCAPED_MAX];
+    const char  *fault;
     json_error_t error;
     json_t      *json;
     int          rc;
@@ -525,10 +527,10 @@ lp_plan_parse(lp_plan_t *plan, const char *text, size_t len, const char *what)
     reading.what = lp_escape(name, (lp_span_t) {what, strlen(what)}, 64);
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES, &error);
     if (json == NULL) {
+        fault = lp_json_fault(&error);
         return refuse(&reading, "line %d, column %d: %s", error.line,
                       error.column,
-                      lp_escape(why, (lp_span_t) {error.text,
-                                                  strlen(error.text)}, 64));
+                      lp_escape(why, (lp_span_t) {fault, strlen(fault)}, 64));
     }
     rc = read_plan(&reading, json);
     json_decref(json);

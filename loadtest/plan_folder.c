@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "../workers/say.h"
+#include "new_file.h"
 
 #define PLAN_FILE_MAX (1024 * 1024)
 #define PATH_ROOM     4096
@@ -174,11 +175,19 @@ parse_file(lp_plan_t *plan, FILE *file, const char *name)
 int
 lp_plan_load(lp_plan_t *plan, const char *name)
 {
-    char  path[PATH_ROOM + 64];
-    FILE *file;
-    int   rc;
+    char        path[PATH_ROOM + 64], safe[LP_ESCAPED_MAX];
+    const char *at, *odd;
+    FILE       *file;
+    int         rc;
 
-    file = fopen(shipped_path(path, sizeof(path), name) ? path : name, "rb");
+    at = shipped_path(path, sizeof(path), name) ? path : name;
+    odd = lp_file_odd(at);
+    if (odd != NULL) {
+        lp_say("plan %s: %s",
+               lp_escape(safe, (lp_span_t) {name, strlen(name)}, 64), odd);
+        return -1;
+    }
+    file = fopen(at, "rb");
     if (file == NULL) {
         return refuse_file(name, errno);
     }

@@ -20,6 +20,7 @@
 #include "../workers/say.h"
 #include "json_file.h"
 #include "mix.h"
+#include "new_file.h"
 #include "population_inside.h"
 #include "token_algs.h"
 
@@ -276,11 +277,18 @@ lp_population_stamp(unsigned char *stamp, const lp_census_t *census,
     json_t     *object;
     EVP_MD_CTX *ctx;
     lp_input_t  jwks;
+    const char *odd;
     char        path[LP_FILE_MAX], *text;
     int         ok;
 
-    if (lp_file_path(path, dir, "jwks.json") != 0
-        || lp_input_file(&jwks, path, TEXT_MAX) != 0) {
+    if (lp_file_path(path, dir, "jwks.json") != 0) {
+        return -1;
+    }
+    odd = lp_file_odd(path);
+    if (odd != NULL) {
+        lp_say("%s %s", path, odd);
+    }
+    if (odd != NULL || lp_input_file(&jwks, path, TEXT_MAX) != 0) {
         return -1;
     }
     object = census_json(census);

@@ -124,26 +124,21 @@ read_file(const char *path, char **text, size_t *len)
 }
 
 
-/* A pipe would keep us waiting, a folder reads as an error. */
 static FILE *
 open_file(const char *path)
 {
-    struct stat st;
+    const char *odd = lp_file_odd(path);
     FILE       *stream;
 
-    if (stat(path, &st) != 0) {
-        lp_say("%s: %s%s", path, strerror(errno),
-               errno == ENOENT ? " (a run that ended has one)" : "");
-        return NULL;
-    }
-    if (!S_ISREG(st.st_mode)) {
-        lp_say("%s: is no file", path);
+    if (odd != NULL) {
+        lp_say("%s: %s", path, odd);
         return NULL;
     }
 
     stream = fopen(path, "re");
     if (stream == NULL) {
-        lp_say("%s: cannot be read: %s", path, strerror(errno));
+        lp_say("%s: %s%s", path, strerror(errno),
+               errno == ENOENT ? " (a run that ended has one)" : "");
     }
 
     return stream;
@@ -165,7 +160,7 @@ parse(const char *path, const char *text, size_t len, lp_result_t *result)
     if (!json_is_object(object)) {
         if (object == NULL) {
             lp_say("%s: is no JSON: line %d: %s", path, error.line,
-                   lp_escape(reason, lp_span_of(error.text), 64));
+                   lp_escape(reason, lp_span_of(lp_json_fault(&error)), 64));
         } else {
             lp_say("%s: holds no JSON object", path);
         }

@@ -58,6 +58,7 @@ static void put_name(FILE *csv, const char *before, const char *name);
 static void put_row(FILE *csv, const lp_second_t *second, double target);
 static int put_line(FILE *ndjson, const lp_second_t *second, double target);
 static int close_file(FILE *stream, const char *name);
+static FILE *open_lines(const char *path);
 static int read_line(const lp_result_source_t *source, const json_t *object,
                      lp_second_t *second, double *target);
 
@@ -257,18 +258,31 @@ lp_seconds_open(const char *folder)
     reader->last = -1;
     reader->stream = NULL;
 
-    if (lp_file_path(reader->path, folder, "seconds.ndjson") == 0
-        && (reader->stream = fopen(reader->path, "re")) == NULL)
-    {
-        lp_say("%s: cannot be read: %s", reader->path, strerror(errno));
+    if (lp_file_path(reader->path, folder, "seconds.ndjson") == 0) {
+        reader->stream = open_lines(reader->path);
     }
-
     if (reader->stream == NULL) {
         free(reader);
         return NULL;
     }
 
     return reader;
+}
+
+
+static FILE *
+open_lines(const char *path)
+{
+    const char *odd = lp_file_odd(path);
+    FILE       *stream = odd == NULL ? fopen(path, "re") : NULL;
+
+    if (odd != NULL) {
+        lp_say("%s: %s", path, odd);
+    } else if (stream == NULL) {
+        lp_say("%s: cannot be read: %s", path, strerror(errno));
+    }
+
+    return stream;
 }
 
 

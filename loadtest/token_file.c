@@ -122,7 +122,8 @@ lp_token_file_open(lp_token_file_t *file, const char *path, int writing)
     int          fd, rc;
 
     memset(file, 0, sizeof(*file));
-    fd = open(path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+    /* a pipe is refused by read_page(), and not waited for */
+    fd = open(path, (writing ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1 && errno == ENOENT) {
         return 1;
     }

@@ -211,7 +211,8 @@ open_as(const char *folder, const head_t *head)
         return NULL;
     }
 
-    fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* a pipe is refused by check_file(), and not waited for */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd == -1) {
         lp_say("%s cannot be opened: %s", path, strerror(errno));
         return NULL;

@@ -9,6 +9,7 @@
 
 #include "../workers/say.h"
 #include "../workers/store_args.h"
+#include "figure.h"
 #include "json_file.h"
 #include "load_commands.h"
 #include "new_file.h"
@@ -26,6 +27,7 @@ static int read_api(lp_verify_t *verify, const char *folder);
 static uint64_t count_of(const json_t *object, const char *name);
 static int conclude(const lp_verify_t *verify);
 static void sentence(char *dst, size_t size, const lp_verify_t *verify);
+static const char *people_of(const lp_verify_t *verify);
 static int print_json(const lp_verify_t *verify, const char *text);
 static void close_all(lp_verify_t *verify);
 
@@ -203,20 +205,34 @@ sentence(char *dst, size_t size, const lp_verify_t *verify)
 {
     if (verify->findings.all > 0) {
         snprintf(dst, size,
-                 "DIFFERENT: %" PRIu64 " differences between what clients "
-                 "were told and what Redis holds of %" PRIu64 " people.",
-                 verify->findings.all, verify->people);
+                 "DIFFERENT: %" PRIu64 " %s between what clients were told "
+                 "and what Redis holds of %" PRIu64 " %s.",
+                 verify->findings.all,
+                 lp_figure_noun(verify->findings.all, "difference",
+                                "differences"),
+                 verify->people, people_of(verify));
         return;
     }
 
     snprintf(dst, size,
-             "THE SAME: %" PRIu64 " redirects told (%" PRIu64 " clicks "
-             "unheard), %" PRIu64 " counted; %" PRIu64 " licences of %" PRIu64
-             " people, %" PRIu64 " of them new, each asked for, with %" PRIu64
-             " journal records.",
-             verify->redirects, verify->unheard, verify->counted,
-             verify->licences, verify->people, verify->activations,
-             verify->journal);
+             "THE SAME: %" PRIu64 " %s told (%" PRIu64 " %s unheard), %" PRIu64
+             " counted; %" PRIu64 " %s of %" PRIu64 " %s, %" PRIu64
+             " of them new, each asked for, with %" PRIu64 " journal %s.",
+             verify->redirects,
+             lp_figure_noun(verify->redirects, "redirect", "redirects"),
+             verify->unheard,
+             lp_figure_noun(verify->unheard, "click", "clicks"),
+             verify->counted, verify->licences,
+             lp_figure_noun(verify->licences, "licence", "licences"),
+             verify->people, people_of(verify), verify->activations,
+             verify->journal,
+             lp_figure_noun(verify->journal, "record", "records"));
+}
+
+static const char *
+people_of(const lp_verify_t *verify)
+{
+    return lp_figure_noun(verify->people, "person", "people");
 }
 
 static int

@@ -20,6 +20,7 @@
 #include "../workers/say.h"
 #include "../workers/store_args.h"
 #include "entries.h"
+#include "figure.h"
 
 #define PARTIES_MAX 1000
 
@@ -70,9 +71,12 @@ count(lp_verify_t *verify)
                 "a journal was made anew since the totals were remembered");
     } else if (verify->journal < least || verify->journal > most) {
         lp_find(&verify->findings, LP_FOUND_JOURNAL,
-                "%llu activations, and %llu records in the journals%s",
+                "%llu %s, and %llu %s in the journals%s",
                 (unsigned long long) verify->activations,
+                lp_figure_noun(verify->activations, "activation",
+                               "activations"),
                 (unsigned long long) verify->journal,
+                lp_figure_noun(verify->journal, "record", "records"),
                 verify->api.requests > 0
                     ? " with the confirmations of the sellers' messages" : "");
     }

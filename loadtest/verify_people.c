@@ -532,14 +532,13 @@ see_school(pass_t *pass, uint32_t product, const redisReply *rights,
     }
     if (record.used != pass->given[product]) {
         lp_find(findings, LP_FOUND_OPEN,
-                "school %s, product %.*s: %llu licences are counted, %u are "
-                "there", pass->school_id, (int) look.field.len,
-                look.field.data, (unsigned long long) record.used,
-                pass->given[product]);
+                "school %s, product %.*s: licences counted: %llu, there: %u",
+                pass->school_id, (int) look.field.len, look.field.data,
+                (unsigned long long) record.used, pass->given[product]);
     }
     if (record.quantity > 0 && record.used > record.quantity) {
         lp_find(findings, LP_FOUND_OPEN,
-                "school %s, product %.*s: %llu licences of %llu are used",
+                "school %s, product %.*s: licences used: %llu of %llu",
                 pass->school_id, (int) look.field.len, look.field.data,
                 (unsigned long long) record.used,
                 (unsigned long long) record.quantity);

@@ -9,6 +9,7 @@
  * equality, and then a click that was counted twice can't hide.
  */
 
+#include "figure.h"
 #include "verify.h"
 
 int
@@ -37,10 +38,12 @@ lp_verify_usage(lp_verify_t *verify)
             (void) lp_population_product_id(verify->holdings.population, id,
                                             i);
             lp_find(&verify->findings, LP_FOUND_USAGE,
-                    "product %s: %llu redirects were told and %llu clicks "
-                    "not heard of, %lld are counted", id,
+                    "product %s: %llu %s told and %llu %s unheard, %lld "
+                    "counted", id,
                     (unsigned long long) told->redirects,
+                    lp_figure_noun(told->redirects, "redirect", "redirects"),
                     (unsigned long long) told->unheard,
+                    lp_figure_noun(told->unheard, "click", "clicks"),
                     (long long) (is - was));
         }
     }

@@ -131,7 +131,9 @@ def test_broken_plans_are_refused(tmp_path):
     assert ("there is no plan nothing; shipped are: bad-day, ceiling, cold, "
             in refused("nothing"))
     assert "No such file" in refused(tmp_path / "gone.json")
-    assert "Is a directory" in refused(tmp_path)
+    assert "is a folder, and no file" in refused(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert "is no file, but a pipe" in refused(tmp_path / "pipe")
     file.write_text(" " * (1024 * 1024 + 1))
     assert "larger than 1048576 bytes" in refused(file)
     answer = plan("list", LEERPOORT_PLANS=str(tmp_path / "gone"))
@@ -158,7 +160,7 @@ def test_installed_plans_are_found(tmp_path):
 
 def rows_of_source():
     rows = re.findall(
-        r"^    (?:NUMBER|OR_NONE|WHOLE|RATE|HELD|TIME)"
+        r"^    (?:NUMBER|OR_NONE|COUNT|WHOLE|RATE|HELD|TIME)"
         r"\((\w+), (\w+), ([-\d.]+), ([-\d.]+), ([-\d.]+)\)",
         SOURCE.read_text(), re.M)
     return {f"{group}.{name}": bounds for group, name, *bounds in rows}

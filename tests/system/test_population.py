@@ -462,6 +462,17 @@ def test_a_broken_population_file_is_refused(folder, change, said, clicker):
     assert said in error.value.stderr
 
 
+@pytest.mark.parametrize("name, words, said", [
+    ("population.json", ["mint"], "is no file, but a pipe"),
+    ("jwks.json", ["mint"], "is no file, but a pipe"),
+    ("tokens.bin", ["population", "--pupils", 200], "no file of tokens")])
+def test_a_pipe_is_refused_and_not_waited_for(folder, name, words, said):
+    (folder / name).unlink()
+    os.mkfifo(folder / name)
+    done = run(*words, folder, code=1)
+    assert name in done.stderr and said in done.stderr
+
+
 def test_a_full_disk_is_said_with_what_is_needed(tmp_path):
     """A file may not be longer than this: as a quota would have it."""
     import resource

@@ -153,6 +153,10 @@ test_syntax_is_refused_with_line_and_column(void **state)
             "line 1, column 18: duplicate object key near '\"name\"'");
     assert_int_equal(parse(&plan, "{\"name\":\"p\",\"seed\":1e999}"), -1);
     assert_non_null(strstr(said, "line 1, column 24: real number overflow"));
+    assert_int_equal(parse(&plan, "{\"name\":\"p\\u0000\"}"), -1);
+    assert_non_null(strstr(said, "a text holds the character NUL"));
+    assert_int_equal(parse(&plan, "{\"na\\u0000me\":\"p\"}"), -1);
+    assert_non_null(strstr(said, "a text holds the character NUL"));
     assert_int_equal(parse(&plan, ""), -1);
     assert_int_equal(parse(&plan, PLAN(STAGES) "x"), -1);
     refuses("[]", "is a list; allowed: an object");
@@ -192,6 +196,11 @@ static void
 test_values_are_bounded(void **state)
 {
     (void) state;
+    refuses(WITH("\"thresholds\":{\"wrong_redirects\":0.5}"),
+            "thresholds.wrong_redirects: is 0.5; allowed: a whole number from "
+            "0 to 1000000000, or -1");
+    accepts(WITH("\"thresholds\":{\"wrong_redirects\":-1}"));
+    assert_true(plan.thresholds.wrong_redirects == -1);
     refuses(STAGE("\"shape\":\"bell\",\"rate\":1,\"peak\":5,\"at\":2,"
                   "\"sigma\":-3,\"seconds\":100"),
             "stages[0].sigma: is -3; allowed: a number from 0.001 to 86400");

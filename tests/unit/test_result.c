@@ -18,10 +18,12 @@
 #include <unistd.h>
 
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <signal.h>
 
 #include "../../loadtest/compare.h"
+#include "../../loadtest/json_file.h"
 #include "../../loadtest/new_file.h"
 #include "../../loadtest/result_members.h"
 #include "rehearsal_result.h"
@@ -279,7 +281,86 @@ test_a_file_that_is_no_result_is_refused(void **state)
     assert_int_equal(lp_result_read(run, "/dev/zero"), -1);
     heard(text, sizeof(text));
     assert_non_null(strstr(text, "is no file"));
+
+    write_text("{\"sentence\": \"\\u0000\"}");
+    listen();
+    assert_int_equal(lp_result_read(run, folder), -1);
+    heard(text, sizeof(text));
+    assert_non_null(strstr(text, "a text holds the character NUL"));
     free(run);
+}
+
+
+/* Reads what is a pipe nobody writes to, then a folder, in the place of name.
+   What would wait for the pipe is ended by the alarm. */
+static void
+assert_no_file(const char *name, int (*reads)(void))
+{
+    const char *says[] = {"is no file, but a pipe", "is a folder"};
+    char        text[512], path[128];
+    unsigned    i;
+
+    snprintf(path, sizeof(path), "%s/%s", folder, name);
+    for (i = 0; i < 2; i++) {
+        unlink(path);
+        assert_int_equal(i == 0 ? mkfifo(path, 0600) : mkdir(path, 0700), 0);
+        listen();
+        alarm(30);
+        assert_false(reads());
+        alarm(0);
+        heard(text, sizeof(text));
+        assert_non_null(strstr(text, name));
+        assert_non_null(strstr(text, says[i]));
+    }
+    assert_int_equal(rmdir(path), 0);
+}
+
+
+static int
+reads_result(void)
+{
+    lp_result_t *run = malloc(sizeof(*run));
+    int          rc = lp_result_read(run, folder);
+
+    free(run);
+
+    return rc == 0;
+}
+
+
+static int
+reads_seconds(void)
+{
+    lp_seconds_reader_t *reader = lp_seconds_open(folder);
+
+    lp_seconds_end(reader);
+
+    return reader != NULL;
+}
+
+
+static int
+reads_object(void)
+{
+    json_t *object;
+    char    path[128];
+
+    snprintf(path, sizeof(path), "%s/population.json", folder);
+    object = lp_json_file_read(path, 1000);
+    json_decref(object);
+
+    return object != NULL;
+}
+
+
+static void
+test_pipes_and_folders_are_not_waited_for(void **state)
+{
+    (void) state;
+
+    assert_no_file("run.json", reads_result);
+    assert_no_file("seconds.ndjson", reads_seconds);
+    assert_no_file("population.json", reads_object);
 }
 
 
@@ -468,6 +549,7 @@ main(void)
         cmocka_unit_test(test_a_result_is_read_back_as_it_was),
         cmocka_unit_test(test_what_is_broken_is_refused_by_its_name),
         cmocka_unit_test(test_a_file_that_is_no_result_is_refused),
+        cmocka_unit_test(test_pipes_and_folders_are_not_waited_for),
         cmocka_unit_test(test_a_file_that_does_not_fit_leaves_the_old_one),
         cmocka_unit_test(test_seconds_are_read_back_as_they_were),
         cmocka_unit_test(test_a_broken_second_is_refused_with_its_line),

@@ -190,6 +190,14 @@ def test_two_in_one_second_have_a_folder_each(tmp_path, monkeypatch):
     assert [f.exists() for f in folders] == [False, True, False]
 
 
+def test_a_short_bad_day_may_fail_more(monkeypatch):
+    """Outages are not shortened; never less than the plan allows."""
+    monkeypatch.syspath_prepend(str(REPOSITORY / "loadtest"))
+    import rehearsal
+    assert [rehearsal.errors_of_bad_days(seconds, 0.02)
+            for seconds in (1800, 180, 30, 1)] == [0.02, 0.044, 0.267, 1]
+
+
 @pytest.mark.parametrize("options, environ, said", [
     (["--build", "/nowhere"], {}, "start with make rehearsal"),
     (["--plan", "no-such-plan"], {}, "no-such-plan"),

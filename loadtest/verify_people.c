@@ -16,8 +16,9 @@
  *   the others        either              as it was
  *
  * What a seller sent as an entitlement, because a licence can't be sent, counts
- * as entitled. A licence's record must say the same as the right. In the hash
- * there may be nothing else but the sellers' own product.
+ * as entitled. What was a licence already when `verify --before` looked must be
+ * one, whoever asked. A licence's record must say the same as the right. In the
+ * hash there may be nothing else but the sellers' own product.
  *
  * At the end of a school its open rights are looked at: as many licences as
  * were found must have been counted.
@@ -51,6 +52,7 @@ typedef struct {
     lp_span_t          field;
     unsigned           slot;
     int                asked, answered;
+    int                before;   /* it was a licence when the run began */
     int                has;      /* there is a right */
     int                readable;
     lp_span_t          text;
@@ -59,6 +61,8 @@ typedef struct {
     int                record_readable;
 } look_t;
 
+static int was_licence(const pass_t *pass, uint32_t member, unsigned slot);
+static const char *lost(const look_t *look);
 static int do_class(pass_t *pass, uint32_t number);
 static void ask_person(pass_t *pass, const lp_person_t *person);
 static void ask_record(lp_store_t *store, const char *entitlement,
@@ -236,6 +240,7 @@ see_own(pass_t *pass, const lp_person_t *person, unsigned i,
     unsigned            slot;
 
     look.field = lp_field(&holding->record.product);
+    look.before = was_licence(pass, person->member, holding->slot);
     for (slot = 0; slot < LP_SHELF; slot++) {
         if (person->holding[slot] == i) {
             look.asked |= lp_told_asked(told, person->member, slot);
@@ -246,6 +251,26 @@ see_own(pass_t *pass, const lp_person_t *person, unsigned i,
     look_at(&look, rights, holding->record.entitlement, holding->record.shard,
             record);
     see_right(pass, &look, holding);
+}
+
+/* As --before has noted it. */
+static int
+was_licence(const pass_t *pass, uint32_t member, unsigned slot)
+{
+    const lp_told_t *earlier = pass->verify->earlier;
+
+    return earlier != NULL && lp_told_asked(earlier, member, slot);
+}
+
+/* What is wrong where there is no licence; NULL: nothing. */
+static const char *
+lost(const look_t *look)
+{
+    if (look->answered) {
+        return "was redirected, and there is no licence";
+    }
+
+    return look->before ? "the licence from before the run is gone" : NULL;
 }
 
 static void
@@ -277,9 +302,8 @@ see_right(pass_t *pass, look_t *look, const lp_holding_t *holding)
 
     if (look->has && lp_span_equal(look->text, was)) {
         verify->licences += seeded.state == LP_LICENSED;
-        if (look->answered && seeded.state != LP_LICENSED) {
-            differ(pass, look, LP_FOUND_LOST,
-                   "was redirected, and there is no licence");
+        if (lost(look) != NULL && seeded.state != LP_LICENSED) {
+            differ(pass, look, LP_FOUND_LOST, lost(look));
         }
         see_record(pass, look, holding->record.status);
         return;
@@ -287,7 +311,7 @@ see_right(pass_t *pass, look_t *look, const lp_holding_t *holding)
 
     if (!look->has || !look->readable) {
         differ(pass, look,
-               look->answered || seeded.state == LP_LICENSED
+               lost(look) != NULL || seeded.state == LP_LICENSED
                    ? LP_FOUND_LOST : LP_FOUND_CHANGED,
                look->has ? "the right can't be read" : "the right is gone");
         return;
@@ -316,8 +340,7 @@ see_activation(pass_t *pass, const look_t *look)
         lp_told_ask(verify->note, member, look->slot);
         return;
     }
-    if (verify->earlier != NULL
-        && lp_told_asked(verify->earlier, member, look->slot)) {
+    if (look->before) {
         return;
     }
 
@@ -371,14 +394,14 @@ see_open(pass_t *pass, const lp_person_t *person, unsigned slot,
                                               person->product[slot]);
     look.asked = lp_told_asked(verify->told, person->member, slot);
     look.answered = lp_told_answered(verify->told, person->member, slot);
+    look.before = was_licence(pass, person->member, slot);
     (void) open_licence(pass, person, slot, open, licence);
     look_at(&look, rights, licence, lp_shard(lp_person_school(person)),
             record);
 
     if (!look.has) {
-        if (look.answered) {
-            differ(pass, &look, LP_FOUND_LOST,
-                   "was redirected, and there is no licence");
+        if (lost(&look) != NULL) {
+            differ(pass, &look, LP_FOUND_LOST, lost(&look));
         } else if (look.record.exists) {
             differ(pass, &look, LP_FOUND_RECORD,
                    "a licence's record without its right");

@@ -414,3 +414,55 @@ def test_a_journal_record_that_was_doubled(country, redis):
           "school-student", "school", "load-s-00000", "day", "20260901",
           "until", "20270731")
     spoilt(country, run, "journal", words="activations, and")
+
+
+@pytest.fixture
+def quiet(country, run):
+    """A run that asked for nothing, after all that was before."""
+    country.load("verify", country.people, "--before", *country.redis())
+    folder = country.folder / "quiet"
+    folder.mkdir(exist_ok=True)
+    told = (run / "told.bin").read_bytes()
+    (folder / "told.bin").write_bytes(
+        told[:HEAD.size] + bytes(len(told) - HEAD.size))
+    assert country.verify(folder)["same"]
+    return folder
+
+
+def test_an_earlier_licence_that_is_an_entitlement_again(country, quiet,
+                                                         redis):
+    """All of its activation undone, as by a Redis that lost its last
+    seconds."""
+    key, product, right, record = find(country, "L", True)
+    first, until, licensed, expires = redis(
+        "HMGET", record, "from", "until", "licensed", "expires")
+    redis("HSET", key, product, f"E {first} {until} {right[-22:]}")
+    redis("HSET", record, "status", "entitled")
+    redis("HDEL", record, "licensed", "expires")
+    try:
+        spoilt(country, quiet, "lost", words="before")
+    finally:
+        redis("HSET", key, product, right)
+        redis("HSET", record, "status", "licensed", "licensed", licensed,
+              "expires", expires)
+
+
+def test_an_earlier_licence_of_an_open_right_that_is_gone(country, quiet,
+                                                          redis):
+    """With its record and its count."""
+    key, product, right, record, held, opened = next(
+        (key, product, right, record, redis("HGETALL", record),
+         redis("HGET", record, "open"))
+        for key, product, right in rights(redis)
+        for record in [record_of(key, right[-22:])]
+        if redis("HGET", record, "open"))
+    counted = record_of(key, opened)
+    redis("HDEL", key, product)
+    redis("DEL", record)
+    redis("HINCRBY", counted, "used", -1)
+    try:
+        spoilt(country, quiet, "lost", words="before")
+    finally:
+        redis("HSET", key, product, right)
+        redis("HSET", record, *held)
+        redis("HINCRBY", counted, "used", 1)

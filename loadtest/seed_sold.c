@@ -386,15 +386,15 @@ again(bulk_t *bulk, const lp_http_reply_t *reply)
     int64_t pause = bulk->tries < 5 ? 1000 << bulk->tries : PAUSE_MAX_MS;
 
     if (reply->result == LP_HTTP_ANSWERED && reply->retry_after > 0) {
-        pause = reply->retry_after * 1000;
+        pause = reply->retry_after < PAUSE_MAX_MS / 1000
+                    ? reply->retry_after * 1000 : PAUSE_MAX_MS;
     }
     if (++bulk->tries >= TRIES_MAX || reply->result == LP_HTTP_FORBIDDEN) {
         give_up(bulk->sold, reply);
         return;
     }
 
-    bulk->not_before =
-        lp_now_ms() + (pause < PAUSE_MAX_MS ? pause : PAUSE_MAX_MS);
+    bulk->not_before = lp_now_ms() + pause;
 }
 
 static void

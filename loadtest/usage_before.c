@@ -27,6 +27,7 @@
 
 #define WEEKS_MAX 120
 #define TRIES     20
+#define AGAIN_NS  250000000 /* a tally that is behind needs a while */
 #define WEEK_DAYS 7
 #define TOGETHER  256 /* questions at a time */
 #define CLOCKS_S  3600
@@ -89,6 +90,7 @@ lp_usage_now(lp_usage_before_t *usage, lp_store_t *store, lp_store_t *aside,
         if (count_tallied(store) == tallied) {
             return 0;
         }
+        nanosleep(&(struct timespec) {0, AGAIN_NS}, NULL);
     }
 
     lp_say("the tally goes on counting: somebody clicks; try again when the "

@@ -4,11 +4,14 @@ sends it: the same either way, and the same each time."""
 import http.server
 import json
 import re
+import subprocess
 import threading
+import time
 
 import pytest
 
 from lib.country import OIN, Country
+from lib.process import eventually
 from lib.redis import Redis
 
 CALM = {"errors": 0, "missed": 0, "wrong_redirects": 0}
@@ -194,6 +197,28 @@ def test_a_redis_that_is_away_or_full(country, empty):
     seed_into(country, empty, country.people, code=0)
 
 
+def test_a_tally_that_is_behind_is_waited_for(country, empty):
+    """What an earlier run left in the streams is being counted."""
+    empty("FLUSHALL")
+    redis = empty.client()
+
+    def count():
+        redis("HINCRBY", "tally:state", "lines", 1)
+        return redis("EXISTS", "rehearsal")
+
+    def tally():
+        eventually("seed begins", count, seconds=30)
+        end = time.monotonic() + 1.5
+        while time.monotonic() < end:
+            count()
+
+    thread = threading.Thread(target=tally)
+    thread.start()
+    seed_into(country, empty, country.people, code=None)
+    thread.join()
+    assert empty("HGET", "rehearsal", "whole") == "1"
+
+
 @pytest.mark.parametrize("words, said", [
     (["--client", "me"], "go with --api"),
     (["--bulk", "100"], "go with --api"),
@@ -227,6 +252,8 @@ class Moody(http.server.BaseHTTPRequestHandler):
             server.bulks.append((self.headers["Authorization"], body, mood))
         if mood == 503:
             return self.answer(503, "{}", {"Retry-After": "1"})
+        if mood == "ages":
+            return self.answer(503, "{}", {"Retry-After": str(10 ** 16)})
         if mood in (401, 403):
             return self.answer(mood, "{}")
         if mood == "drop":
@@ -275,12 +302,12 @@ def moody(country, empty):
     thread.join()
 
 
-def sell_to(country, redis, moody, *words, code=0):
+def sell_to(country, redis, moody, *words, **how):
     return country.load(
         "seed", country.people, "--redis", redis.address, "--pepper",
         country.town.pepper, "--api",
         f"http://127.0.0.1:{moody.server_port}", "--client", "seller-1",
-        "--key", country.town.seller.key, *words, code=code)
+        "--key", country.town.seller.key, *words, **how)
 
 
 def test_what_was_not_answered_is_sent_again(country, empty, moody):
@@ -296,6 +323,14 @@ def test_what_was_not_answered_is_sent_again(country, empty, moody):
     for _, body, _ in moody.bulks:
         assert body in good
     assert moody.tokens >= 2  # after the 401
+
+
+@pytest.mark.once
+def test_an_api_that_wants_ages_is_not_asked_at_once(country, empty, moody):
+    moody.moods = ["ages"]
+    with pytest.raises(subprocess.TimeoutExpired):
+        sell_to(country, empty, moody, timeout=4)
+    assert len(moody.bulks) == 1
 
 
 def test_bulks_are_as_long_as_asked(country, empty, moody):

@@ -27,8 +27,8 @@ int lp_usage_now(lp_usage_before_t *usage, lp_store_t *store,
                  lp_store_t *aside, const lp_population_t *population,
                  uint32_t since);
 
-/* Adds to the clicks those that wait in streams. aside: for questions about a
-   reply in hand. 0; -1 after lp_say(). */
+/* Adds to the clicks those of the weeks from since on that wait in streams.
+   aside: for questions about a reply in hand. 0; -1 after lp_say(). */
 int lp_usage_streams(lp_usage_before_t *usage, lp_store_t *store,
                      lp_store_t *aside, const lp_population_t *population);
 void lp_usage_before_free(lp_usage_before_t *usage);

@@ -1,11 +1,14 @@
 /*
- * What edges have sent and no tally has counted yet.
+ * What edges have sent and no tally has counted yet. Lines of weeks that are
+ * not read where they are counted are passed over here too: else they would be
+ * there before they are tallied, and gone afterwards.
  */
 
 #include "usage_before.h"
 
 #include <time.h>
 
+#include "../core/licence.h"
 #include "../workers/names.h"
 #include "../workers/number.h"
 #include "../workers/record.h"
@@ -21,6 +24,7 @@ typedef struct {
     lp_names_t        names; /* products first, in their order */
     uint64_t         *clicks;
     uint64_t          all;
+    char              week[LP_WEEK_LEN + 1]; /* the first that counts */
     lp_usage_reader_t lines;
     unsigned          shard;
 } streams_t;
@@ -42,6 +46,7 @@ lp_usage_streams(lp_usage_before_t *usage, lp_store_t *store,
     int       rc = 0;
 
     lp_usage_reader_init(&streams.lines, (int64_t) time(NULL));
+    lp_day_week(streams.week, usage->since);
     for (i = 0; i < usage->products && rc == 0; i++) {
         len = lp_population_product_id(population, id, i);
         if (lp_names_add(&streams.names, (lp_span_t) {id, len}) != i) {
@@ -113,7 +118,7 @@ count_entry(streams_t *streams, const lp_usage_entry_t *entry)
 
     lp_usage_reader_begin(&streams->lines, entry);
     while ((what = lp_usage_line(&streams->lines, &line)) != LP_USAGE_END) {
-        if (what != LP_USAGE_LINE) {
+        if (what != LP_USAGE_LINE || strcmp(line.week, streams->week) < 0) {
             continue;
         }
         product = lp_names_add(&streams->names, line.product);

@@ -3,6 +3,7 @@ kind of tampering."""
 
 import datetime
 import struct
+import time
 
 import pytest
 
@@ -466,3 +467,20 @@ def test_an_earlier_licence_of_an_open_right_that_is_gone(country, quiet,
         redis("HSET", key, product, right)
         redis("HSET", record, *held)
         redis("HINCRBY", counted, "used", 1)
+
+
+@pytest.mark.once
+def test_clicks_of_last_week_that_were_not_tallied_yet(country, quiet, redis):
+    """They come into a week that no run can change any more."""
+    key, product = a_total(redis)
+    _, shard, school, _ = key.split(":")
+    line = f"{int(time.time()) - 8 * 86400} {school} {product} - -"
+    country.town.stop_daemon("tally")
+    try:
+        redis("XADD", f"usage:{shard}", "*", "p", "0123456789abcdef", "n",
+              "8", "b", line + "\n")
+        country.load("verify", country.people, "--before", *country.redis())
+    finally:
+        country.town.start_daemon("tally")
+    said = country.verify(quiet)
+    assert said["untallied"] == said["counted"] == 0

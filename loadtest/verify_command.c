@@ -93,13 +93,19 @@ open_all(lp_verify_t *verify, const lp_args_t *args)
 }
 
 /* The totals, and which rights were activated already. What else there is to
-   see is not for now. */
+   see is not for now. Broken off, there are no totals: those from before do not
+   go with what is noted now. */
 static int
 remember(lp_verify_t *verify)
 {
     const lp_population_t *population = verify->holdings.population;
     const char            *dir = verify->args->operand;
+    char                   path[LP_FILE_MAX];
 
+    if (lp_file_path(path, dir, LP_USAGE_FILE) != 0) {
+        return LP_NO;
+    }
+    (void) unlink(path);
     verify->told = verify->note = lp_told_create(dir, population);
 
     return verify->note != NULL && lp_verify_people(verify) == 0

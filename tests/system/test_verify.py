@@ -484,3 +484,18 @@ def test_clicks_of_last_week_that_were_not_tallied_yet(country, quiet, redis):
         country.town.start_daemon("tally")
     said = country.verify(quiet)
     assert said["untallied"] == said["counted"] == 0
+
+
+def test_totals_that_were_broken_off_are_none(country, quiet, redis):
+    """What was noted by then is not compared with the totals from before."""
+    redis("RENAME", "tally:state", "aside")
+    redis("SET", "tally:state", "not a hash")
+    try:
+        assert "WRONGTYPE" in country.load(
+            "verify", country.people, "--before", *country.redis(),
+            code=1).stderr
+    finally:
+        redis("RENAME", "aside", "tally:state")
+    assert "usage-before.json" in country.load(
+        "verify", country.people, "--run", quiet, *country.redis(),
+        code=3).stderr

@@ -31,7 +31,9 @@ class Country:
                       seed, "--products", products, "--mix", mix, "--jobs", 1)
             self.town = Town(
                 http=f"include {self.people}/issuer.conf;",
-                edge={"login": False, "click": {"content_hosts": None}},
+                # no click fails because a disk was slow for a moment
+                edge={"login": False, "timeout": "5s",
+                      "click": {"content_hosts": None}},
                 **town)
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)

@@ -144,7 +144,7 @@ def activates(edge, headers):
 
 def raised(folder, **kwargs):
     edge = Edge(issuers=[Believed(folder)],
-                click={"content_hosts": "*.load.example"},
+                click={"content_hosts": "*.load.example"}, timeout="5s",
                 worker=lambda headers: activates(edge, headers), **kwargs)
     edge.await_armed()
     return edge

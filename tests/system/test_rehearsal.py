@@ -374,8 +374,8 @@ def test_the_page_leads_from_nothing_to_a_verdict(tmp_path):
     reader.type(next_line("mint"))
     with Town(edge={"issuers": lambda folder: [Issuer(folder),
                                                     Country(reader.country)],
-                    "click": {"content_hosts": "*.load.example"}}
-              ) as town:
+                    "click": {"content_hosts": "*.load.example"},
+                    "timeout": "5s"}) as town:
         reader.meet(town)
         reader.type(next_line("seed", "--party"))
         reader.type(next_line("verify", "--before"))

@@ -97,7 +97,7 @@ def country():
 @pytest.fixture(scope="module")
 def edge(country):
     """The real edge; it knows the country."""
-    with Edge(issuers=[country], login=False,
+    with Edge(issuers=[country], login=False, timeout="5s",
               click={"content_hosts": "*.load.example",
                      "activate": None}) as edge:
         edge.await_armed()

@@ -142,6 +142,7 @@ static json_t *
 value_json(const lp_result_row_t *row, const void *of)
 {
     const char *at = (const char *) of + row->offset;
+    double      real;
 
     switch (row->kind) {
     case LP_VALUE_COUNT:
@@ -156,8 +157,8 @@ value_json(const lp_result_row_t *row, const void *of)
     case LP_VALUE_WHOLE:
         return json_integer(*(const int *) at);
     case LP_VALUE_REAL:
-        return json_real(isfinite(*(const double *) at)
-                             ? *(const double *) at : 0);
+        memcpy(&real, at, sizeof(real));
+        return json_real(isfinite(real) ? real : 0);
     default:
         return json_string(at);
     }
@@ -212,7 +213,7 @@ value_take(const lp_result_row_t *row, const json_t *value, void *of,
             snprintf(why, size, "is no number up to 1e12");
             return -1;
         }
-        *(double *) at = real;
+        memcpy(at, &real, sizeof(real));
         return 0;
     case LP_VALUE_TEXT:
         return text_take(row, value, at, why, size);

@@ -92,9 +92,9 @@ open_all(lp_verify_t *verify, const lp_args_t *args)
     return rc;
 }
 
-/* The totals, and which rights were activated already. What else there is to
-   see is not for now. Broken off, there are no totals: those from before do not
-   go with what is noted now. */
+/* The totals, and which rights were activated already; it judges nothing.
+   Broken off, there are no totals: those from before do not go with what is
+   noted now. */
 static int
 remember(lp_verify_t *verify)
 {

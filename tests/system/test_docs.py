@@ -92,7 +92,8 @@ def test_directives_document_names_nothing_else():
 
 
 @pytest.mark.parametrize("where", [
-    "README.md", "docs/*.md", "lua-free-conf/**/*", "demo/**/*"])
+    "README.md", "docs/*.md", "lua-free-conf/**/*", "demo/**/*",
+    "loadtest/*.conf"])
 def test_no_document_names_a_directive_that_is_not_there(where):
     known = directives() | variables()
     for path in REPOSITORY.glob(where):
@@ -224,6 +225,7 @@ def test_links_between_documents_lead_somewhere():
 
 
 def test_everything_is_free_of_lua():
-    for folder in ("core", "ngx_module", "workers", "lua-free-conf", "demo"):
+    for folder in ("core", "ngx_module", "workers", "loadtest",
+                   "lua-free-conf", "demo"):
         for path in (REPOSITORY / folder).rglob("*"):
             assert path.suffix != ".lua", path

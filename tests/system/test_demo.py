@@ -1,7 +1,6 @@
 """The demo shows every outcome, and leaves nothing behind."""
 
 import os
-import pathlib
 import re
 import signal
 import socket
@@ -13,7 +12,7 @@ from http.cookies import SimpleCookie
 import pytest
 
 from lib import http
-from lib.process import REPOSITORY, Process, eventually
+from lib.process import REPOSITORY, Process, eventually, processes_naming
 
 pytestmark = pytest.mark.once
 
@@ -44,16 +43,7 @@ def run(folder, *options, **more):
 
 
 def processes_of(folder):
-    """The command lines that name this folder."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if f"{folder}/leerpoort-demo-" in line:
-            found.append(line)
-    return found
+    return processes_naming(f"{folder}/leerpoort-demo-")
 
 
 def text(page):

@@ -17,7 +17,8 @@ import pytest
 
 from lib.edge import LOGIN
 from lib.nginx import BUILD
-from lib.process import REPOSITORY, Process, children, eventually
+from lib.process import (REPOSITORY, Process, children, eventually,
+                         processes_naming)
 from lib.tokens import Issuer
 from lib.town import Town
 
@@ -44,16 +45,7 @@ def rehearse(folder, *options, **more):
 
 
 def processes_of(folder):
-    """The command lines that name this folder."""
-    found = []
-    for path in pathlib.Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode()
-        except OSError:
-            continue
-        if f"{folder}/tmp/leerpoort-rehearsal-" in line:
-            found.append(line)
-    return found
+    return processes_naming(f"{folder}/tmp/leerpoort-rehearsal-")
 
 
 def assert_nothing_left(folder):

@@ -46,8 +46,9 @@ CORE    := $(wildcard core/*.c)
 # A program is named after the file with its main(), leerpoort_relay.c makes
 # leerpoort-relay; all else in its folder is a library that each takes from.
 MAINS   := $(wildcard workers/leerpoort.c workers/leerpoort_*.c \
-             loadtest/leerpoort_*.c)
+             sso/leerpoort_*.c loadtest/leerpoort_*.c)
 WORKERS := $(filter-out $(MAINS),$(wildcard workers/*.c))
+SSO     := $(filter-out $(MAINS),$(wildcard sso/*.c))
 LOAD    := $(filter-out $(MAINS),$(wildcard loadtest/*.c))
 PROGRAMS := $(subst _,-,$(notdir $(MAINS:.c=)))
 # MAIN_leerpoort-relay is workers/leerpoort_relay.
@@ -107,6 +108,8 @@ LIBS_leerpoort = -lhiredis -lcurl $(LIBS_core)
 LIBS_leerpoort-worker = -lfcgi -lhiredis $(LIBS_core)
 LIBS_leerpoort-relay  = -lhiredis -lcurl $(LIBS_core)
 LIBS_leerpoort-tally  = -lhiredis $(LIBS_core)
+LIBS_leerpoort-sso    = -lfcgi -lhiredis -lcurl $(LIBS_core)
+LIBS_leerpoort-keys   = -lhiredis -lcurl $(LIBS_core)
 LIBS_leerpoort-load   = -lssl -lhiredis -lcurl -lm $(LIBS_core)
 LIBS_fuzz      = -lssl -lhiredis -lcurl -lfcgi -lm $(LIBS_core)
 LIBS_unit      = -lcmocka $(LIBS_fuzz)
@@ -148,7 +151,7 @@ fuzz: deps-build deps-fuzz $(FUZZERS)
 tidy: deps-build deps-tidy build/nginx/Makefile
 	@failed=0; $(PYTHON) build-aux/check-style || failed=1; \
 	build-aux/run-tidy $(NGINX_SRC) build/nginx -- $(CPPFLAGS) -- \
-	    $(CORE) $(MAINS) $(WORKERS) $(LOAD) $(UNIT) $(UNIT_SHARED) \
+	    $(CORE) $(MAINS) $(WORKERS) $(SSO) $(LOAD) $(UNIT) $(UNIT_SHARED) \
 	    $(wildcard tests/fuzz/*.c) -- $(MODULE) || failed=1; \
 	exit $$failed
 
@@ -229,22 +232,26 @@ $(1)/libleerpoort-workers.a: $(WORKERS:%.c=$(1)/obj/%.o)
 	$$(say) AR $$@
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 
+$(1)/libleerpoort-sso.a: $(SSO:%.c=$(1)/obj/%.o)
+	$$(say) AR $$@
+	$$(Q)rm -f $$@ && ar rcs $$@ $$^
+
 $(1)/libleerpoort-load.a: $(LOAD:%.c=$(1)/obj/%.o)
 	$$(say) AR $$@
 	$$(Q)rm -f $$@ && ar rcs $$@ $$^
 
 .SECONDEXPANSION:
 $(PROGRAMS:%=$(1)/%): $(1)/%: $(1)/obj/$$$$(MAIN_$$$$*).o \
-    $(1)/libleerpoort-load.a $(1)/libleerpoort-workers.a \
-    $(1)/libleerpoort-core.a
+    $(1)/libleerpoort-load.a $(1)/libleerpoort-sso.a \
+    $(1)/libleerpoort-workers.a $(1)/libleerpoort-core.a
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
 	    $$(LIBS_$$(@F))
 
 $(UNIT_NAMES:%=$(1)/tests/%): $(1)/tests/%: $(1)/obj/tests/unit/%.o \
     $(UNIT_SHARED:%.c=$(1)/obj/%.o) $(REPLY:%.c=$(1)/obj/%.o) \
-    $(1)/libleerpoort-load.a $(1)/libleerpoort-workers.a \
-    $(1)/libleerpoort-core.a
+    $(1)/libleerpoort-load.a $(1)/libleerpoort-sso.a \
+    $(1)/libleerpoort-workers.a $(1)/libleerpoort-core.a
 	@mkdir -p $$(@D)
 	$$(say) LINK $$@
 	$$(Q)$$(CC_$(2)) $$(FLAGS_$(2)) $$(LDFLAGS_$(2)) -o $$@ $$^ \
@@ -264,19 +271,20 @@ $(eval $(call variant,build/fuzz,fuzz))
 
 $(FUZZERS): build/fuzz/%: build/fuzz/obj/tests/fuzz/%.o \
     $(FUZZ_SHARED:%.c=build/fuzz/obj/%.o) $(REPLY:%.c=build/fuzz/obj/%.o) \
-    build/fuzz/libleerpoort-load.a build/fuzz/libleerpoort-workers.a \
-    build/fuzz/libleerpoort-core.a
+    build/fuzz/libleerpoort-load.a build/fuzz/libleerpoort-sso.a \
+    build/fuzz/libleerpoort-workers.a build/fuzz/libleerpoort-core.a
 	$(say) LINK $@
 	$(Q)$(CC_fuzz) $(FLAGS_fuzz) $(LDFLAGS_fuzz) -o $@ $^ $(LIBS_fuzz)
 
 $(patsubst %.c,build/fuzz/obj/%.o, \
-    $(FUZZ) $(FUZZ_SHARED) $(CORE) $(WORKERS) $(LOAD) $(REPLY)): | deps-fuzz
+    $(FUZZ) $(FUZZ_SHARED) $(CORE) $(WORKERS) $(SSO) $(LOAD) \
+    $(REPLY)): | deps-fuzz
 
 $(FUZZ_NAMES:%=build/asan/replay/%): build/asan/replay/%: \
     build/asan/obj/tests/fuzz/%.o build/asan/obj/tests/fuzz/replay.o \
     $(FUZZ_SHARED:%.c=build/asan/obj/%.o) $(REPLY:%.c=build/asan/obj/%.o) \
-    build/asan/libleerpoort-load.a build/asan/libleerpoort-workers.a \
-    build/asan/libleerpoort-core.a
+    build/asan/libleerpoort-load.a build/asan/libleerpoort-sso.a \
+    build/asan/libleerpoort-workers.a build/asan/libleerpoort-core.a
 	@mkdir -p $(@D)
 	$(say) LINK $@
 	$(Q)$(CC_asan) $(FLAGS_asan) $(LDFLAGS_asan) -o $@ $^ $(LIBS_fuzz)

@@ -172,6 +172,10 @@ lp_request_open(lp_request_t *request, FCGX_Request *connection)
     request->query = param(connection, "QUERY_STRING");
     request->uri = param(connection, "REQUEST_URI");
     request->type = param(connection, "CONTENT_TYPE");
+    request->cookie = param(connection, "HTTP_COOKIE");
+    request->accept = param(connection, "HTTP_ACCEPT");
+    request->language = param(connection, "HTTP_ACCEPT_LANGUAGE");
+    request->origin = param(connection, "HTTP_ORIGIN");
     request->length = read_number(param(connection, "CONTENT_LENGTH"));
     if (request->length == NUMBER_WRONG) {
         request->length = -1;

@@ -38,6 +38,10 @@ typedef struct lp_request_s {
     lp_span_t   query;  /* QUERY_STRING, raw */
     lp_span_t   uri;    /* REQUEST_URI, as the client sent it */
     lp_span_t   type;   /* CONTENT_TYPE */
+    lp_span_t   cookie;   /* HTTP_COOKIE; only pages get it */
+    lp_span_t   accept;   /* HTTP_ACCEPT; likewise */
+    lp_span_t   language; /* HTTP_ACCEPT_LANGUAGE; likewise */
+    lp_span_t   origin;   /* HTTP_ORIGIN; likewise */
     int64_t     length; /* CONTENT_LENGTH; -1: not known */
     int64_t     taken;  /* bytes of the body that were read so far */
 

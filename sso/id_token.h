@@ -1,0 +1,36 @@
+/*
+ * Tokens of providers and platforms: id_token (OpenID Connect Core 3.1.3.7; LTI
+ * 1.3 security framework 5.1.3), logout_token (Back-Channel Logout 2.6).
+ */
+
+#ifndef LP_ID_TOKEN_H
+#define LP_ID_TOKEN_H
+
+#include "../core/token.h"
+#include "key_files.h"
+
+typedef struct {
+    lp_span_t        name;      /* of its key files */
+    lp_span_t        issuer;
+    lp_span_t        client_id; /* aud; with several, azp */
+    const lp_algs_t *algs;
+    int64_t          leeway;
+    lp_span_t        nonce;     /* exactly; data NULL: must have none */
+    int              logout;    /* a logout_token: typ logout+jwt is allowed,
+                                   events must be there, sub or sid */
+} lp_expected_token_t;
+
+typedef enum {
+    LP_ID_TOKEN_OK = 0,
+    LP_ID_TOKEN_NO_KEY,  /* a kid that is not known, or no keys at all: they
+                            have been asked for; look again in a moment */
+    LP_ID_TOKEN_BAD      /* *error: an lp_jose_error_t; *why a sentence */
+} lp_id_token_t;
+
+/* token: room for it; lp_token_close() must follow whatever it returns. */
+lp_id_token_t lp_id_token_check(lp_token_t *token, lp_span_t text,
+                                const lp_expected_token_t *expected,
+                                lp_key_files_t *keys, int64_t now,
+                                lp_jose_error_t *error, const char **why);
+
+#endif

@@ -19,7 +19,8 @@ typedef struct lp_key_files_s lp_key_files_t;
 lp_key_files_t *lp_key_files_open(const char *folder, const char *socket);
 void lp_key_files_close(lp_key_files_t *files);
 
-/* NULL: not there, or broken. Good until the loop's next turn. */
+/* NULL: not there, or broken from the beginning: a broken file leaves what was
+   read before in force. Good until the loop's next turn. */
 const lp_jwks_t *lp_key_files_jwks(lp_key_files_t *files, lp_span_t name,
                                    const lp_algs_t *algs);
 

@@ -121,6 +121,8 @@ PEOPLE = (
             "pakket-7": LICENSED, "dictee": LICENSED}),
 )
 
+BY_NAME = {person.who: person for person in PEOPLE}
+
 PRODUCTS = {
     "rekenkracht": Product("Rekenkracht 7"),
     "taalhaven": Product("Taalhaven 7"),

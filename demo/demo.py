@@ -1,10 +1,10 @@
 #!/usr/bin/python3 -B
-"""make demo: a portal, an edge with its workers, a Redis, a publisher and a
-seller to click through.
+"""make demo: a school's portal, identity provider and LMS, an edge with its
+workers, a Redis, a publisher and a seller to click through.
 
     demo.py [--port 8080] [--build build] [--check]
 
-Everything listens on 127.0.0.1 (--port and the one above) and lives in a
+Everything listens on 127.0.0.1 (--port and the four above) and lives in a
 temporary folder; Ctrl-C or SIGTERM stops and removes it. --check clicks every
 link of every person instead of waiting, and exits 1 where one ends otherwise
 than it should, or where the seller does not hear of it.
@@ -29,8 +29,11 @@ import time
 import uuid
 
 import cast
+import idp
+import lms
 import pages
 import seller
+import walk
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -42,6 +45,11 @@ WORKERS = 4
 TOKEN_LIFE = 7 * 86400
 PATIENCE = 10   # seconds for a server to come up or go away
 PR_SET_PDEATHSIG = 1
+
+# What stands on the ports from --port on.
+PLACES = ("Leerpoort", "the publisher", "the portal", "the identity provider",
+          "the LMS")
+Places = collections.namedtuple("Places", "leerpoort portal idp lms")
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -183,7 +191,7 @@ def free(port):
 
 
 def check_ports(port):
-    for needed, what in ((port, "the portal"), (port + 1, "the publisher")):
+    for needed, what in enumerate(PLACES, port):
         if not free(needed):
             raise Failure(
                 f"Port {needed} is taken, and {what} needs it. Is another "
@@ -249,6 +257,36 @@ def write_parties(folder, port, seller_address, scheme="http"):
             "clients": [{"clientId": cast.SELLER, "jwks": "seller.jwks",
                          "scopes": cast.SELLER_SCOPES.split()}]}]}
     (folder / "parties.json").write_text(json.dumps(parties, indent=2))
+
+
+def make_front_door_keys(leerpoort, folder):
+    """Keys of the identity provider and of the LMS, and the secret of
+    Leerpoort's own sessions."""
+    for name, alg in (("idp", "ES256"), ("lms", "RS256")):
+        key = secret_file(folder / f"{name}.jwk",
+                          leerpoort("key", "new", "--alg", alg))
+        (folder / f"{name}.jwks").write_text(
+            leerpoort("token", "jwks", "--key", str(key)))
+    session = json.loads(leerpoort("key", "new", "--alg", "HS256"))
+    secret_file(folder / "session.jwks", json.dumps({"keys": [session]}))
+    (folder / "key-files").mkdir(0o700)
+
+
+def write_front_door(folder, port, provider, platform):
+    """sso.json, lti.json, pages.json."""
+    here = f"http://127.0.0.1:{port}"
+    secret_file(folder / "idp.secret", provider.secret)
+    for name, document in (
+            ("sso", {"publicUrl": here,
+                     "session": {"keyFile": "session.jwks"},
+                     "providers": [idp.provider_of(provider)]}),
+            ("lti", {"platforms": [lms.platform_of(platform)]}),
+            ("pages", {"default": {"name": "Leerpoort (demo)"},
+                       "schools": {
+                           school.master: {"name": school.name}
+                           for school in cast.SCHOOLS},
+                       "codes": "/code"})):
+        (folder / f"{name}.json").write_text(json.dumps(document, indent=2))
 
 
 def mint(leerpoort, person, key="key", issued=None, life=TOKEN_LIFE):
@@ -342,14 +380,33 @@ def redis_command(folder):
             "--maxmemory-policy", "noeviction", "--daemonize", "no"]
 
 
-def worker_command(build, folder, name="worker", workers=WORKERS):
+def worker_command(build, folder, name="worker", workers=WORKERS, more=()):
     """Workers on one socket; multiwatch starts a new one for each that ends."""
     return [SPAWN, "-n", "-s", f"{folder}/{name}.sock", "-M", "0600", "--",
             MULTIWATCH, "-f", str(workers), "-r", "100", "-t", "1000", "--",
             str(build / "leerpoort-worker"),
             "--redis", f"unix:{folder}/redis.sock",
             "--pepper", f"{folder}/pepper", "--seal", f"{folder}/seal",
-            "--parties", f"{folder}/parties.json", "--keys", f"{folder}/keys"]
+            "--parties", f"{folder}/parties.json", "--keys", f"{folder}/keys",
+            *more]
+
+
+def sso_command(build, folder, workers=2):
+    return [SPAWN, "-n", "-s", f"{folder}/sso.sock", "-M", "0600", "--",
+            MULTIWATCH, "-f", str(workers), "-r", "100", "-t", "1000", "--",
+            str(build / "leerpoort-sso"),
+            "--redis", f"unix:{folder}/redis.sock",
+            "--pepper", f"{folder}/pepper", "--seal", f"{folder}/seal",
+            "--sso", f"{folder}/sso.json", "--lti", f"{folder}/lti.json",
+            "--pages", f"{folder}/pages.json", "--keys", f"{folder}/keys",
+            "--key-files", f"{folder}/key-files",
+            "--key-socket", f"{folder}/keys.sock"]
+
+
+def keys_command(build, folder):
+    return [str(build / "leerpoort-keys"), "--sso", f"{folder}/sso.json",
+            "--lti", f"{folder}/lti.json", "--key-files",
+            f"{folder}/key-files", "--key-socket", f"{folder}/keys.sock"]
 
 
 def relay_command(build, folder):
@@ -363,12 +420,29 @@ def tally_command(build, folder):
             "--redis", f"unix:{folder}/redis.sock"]
 
 
+def raise_school(stack, signals, port, program, folder):
+    """The school's own servers, and Leerpoort's files that know them; where
+    everything is."""
+    here, portal = (f"http://127.0.0.1:{one}" for one in (port, port + 2))
+    with signals.held():
+        provider = idp.IdentityProvider(port + 3, program, folder, here,
+                                        f"{portal}/")
+        provider.start()
+        stack.callback(provider.stop)
+        platform = lms.Lms(port + 4, program, folder, here)
+        platform.start()
+        stack.callback(platform.stop)
+    write_front_door(folder, port, provider, platform)
+    return Places(here, f"{portal}/", provider.address, platform.address)
+
+
 def raise_demo(stack, signals, args):
-    """Starts everything; returns (servers, tokens, seller). What was started by
-    then is stopped by the stack."""
+    """Starts everything; returns (servers, tokens, seller, places). What was
+    started by then is stopped by the stack."""
     build = pathlib.Path(args.build).resolve()
     program = build / "leerpoort"
-    check_programs(build, "demo")
+    check_programs(build, "demo", build / "leerpoort-sso",
+                   build / "leerpoort-keys")
     check_ports(args.port)
 
     folder = make_folder(stack, signals, "leerpoort-demo-")
@@ -379,6 +453,7 @@ def raise_demo(stack, signals, args):
     start("redis", redis_command(folder), socket.AF_UNIX,
           f"{folder}/redis.sock")
     make_keys(leerpoort, folder)
+    make_front_door_keys(leerpoort, folder)
     seed_products(leerpoort, args.port + 1)
     seed_rights(leerpoort)
 
@@ -388,8 +463,14 @@ def raise_demo(stack, signals, args):
         shop.start()
         stack.callback(shop.stop)
     write_parties(folder, args.port, shop.address)
-    start("worker", worker_command(build, folder), socket.AF_UNIX,
-          f"{folder}/worker.sock")
+    places = raise_school(stack, signals, args.port, str(program), folder)
+    start("keys", keys_command(build, folder))
+    start("worker", worker_command(
+        build, folder, more=("--pages", f"{folder}/pages.json",
+                             "--site", places.leerpoort)),
+          socket.AF_UNIX, f"{folder}/worker.sock")
+    start("sso", sso_command(build, folder), socket.AF_UNIX,
+          f"{folder}/sso.sock")
 
     emma = cast.PEOPLE[0]
     tokens = {person.who: mint(leerpoort, person) for person in cast.PEOPLE}
@@ -398,15 +479,18 @@ def raise_demo(stack, signals, args):
     tokens["vervalst"] = mint(leerpoort, emma, key="forger")
     write_maps(folder, tokens)
     (folder / "pages").mkdir()
-    pages.write(folder / "pages", f"http://127.0.0.1:{args.port}/")
+    pages.write(folder / "pages", places)
 
     values = {"BUILD": build, "ISSUER": cast.ISSUER,
               "AUDIENCE": cast.AUDIENCE, "PORT": args.port,
               "PUBLISHER_PORT": args.port + 1, "SELLER": shop.address,
+              "PORTAL_PORT": args.port + 2,
               "PARAMS": ROOT / "lua-free-conf/leerpoort_params",
+              "PAGE_PARAMS": ROOT / "lua-free-conf/leerpoort_page_params",
               "USER": "user root root;" if os.geteuid() == 0 else "",
               "EXPIRED": tokens["verlopen"], "FORGED": tokens["vervalst"]}
-    for name, port in (("publisher", args.port + 1), ("edge", args.port)):
+    for name, port in (("publisher", args.port + 1), ("edge", args.port),
+                       ("portal", args.port + 2)):
         conf = write_conf(f"{name}.conf", folder, **values)
         start(name, [NGINX, "-p", str(folder), "-e", f"{folder}/{name}.log",
                      "-c", str(conf)], socket.AF_INET, ("127.0.0.1", port))
@@ -418,7 +502,7 @@ def raise_demo(stack, signals, args):
         sell(shop)
     except (seller.Refused, OSError) as error:
         raise Failure(f"The seller's entitlements: {error}") from error
-    return servers, tokens, shop
+    return servers, tokens, shop, places
 
 
 def click(port, target, token=None):
@@ -457,7 +541,7 @@ def await_news(shop):
         time.sleep(0.1)
 
 
-def check(port, tokens, shop):
+def check(port, tokens, shop, places):
     """Clicks everything; returns the number of things that went wrong."""
     wrong = 0
     seen = collections.Counter()
@@ -472,7 +556,7 @@ def check(port, tokens, shop):
             product, _, path = link.path.partition("/")
             target = {"redirect": f"http://127.0.0.1:{port + 1}/boek/{product}"
                                   + (f"/{path}" if path else ""),
-                      "login": f"/login?return="}.get(outcome)
+                      "login": "/sso/login?return="}.get(outcome)
             good = (status == cast.OUTCOMES[outcome][0] and got == outcome
                     and (to is None if target is None else to is not None
                          and to.startswith(target)))
@@ -485,6 +569,10 @@ def check(port, tokens, shop):
                 f"/{link.location}/{link.path}: {status} {got}"
                 + (f" {to}" if to else "")
                 + ("" if good else f"   (should be {outcome})"))
+    for what, good in walk.front_door(places,
+                                      f"http://127.0.0.1:{port + 1}"):
+        wrong += not good
+        say(f"{'ok   ' if good else 'WRONG'} {what}")
     missing = [f"no link ends as {outcome}"
                for outcome in sorted(set(cast.OUTCOMES) - set(seen))]
     missing += await_news(shop)
@@ -498,9 +586,15 @@ def check(port, tokens, shop):
 def show(port):
     """The address, and a line for the shell for each outcome."""
     here = f"127.0.0.1:{port}"
-    say(f"\nThe demo portal: http://{here}/\n")
-    say("Emma's page shows what she bought: click Taalhaven 7, go back, and "
-        "see the\nlicence, the seller's messages and the usage change.\n")
+    say(f"\nThe demo portal: http://127.0.0.1:{port + 2}/\n")
+    say("Choose Emma: her page shows what she bought. Click Taalhaven 7 "
+        "(Leerpoort asks\nthe school who she is), go back, and see the "
+        "licence, the seller's messages and\nthe usage change.\n")
+    say(f"My books, at Leerpoort:  http://{here}/\n"
+        f"The course in the LMS:   http://localhost:{port + 4}/\n"
+        "The portal, the identity provider, the LMS, the publisher and the "
+        "seller are the\ndemo's own; only what stands at "
+        f"{here} is Leerpoort.\n")
     say("A click for each outcome, for another terminal:\n")
     emma = cast.PEOPLE[0]
     shown = [(outcome, next(link for link in cast.LINKS
@@ -531,16 +625,18 @@ def main():
     parser.add_argument("--check", action="store_true",
                         help="click everything, then stop")
     args = parser.parse_args()
-    if not 1 <= args.port <= 65534:
-        parser.error("--port takes a number from 1 to 65534")
+    if not 1 <= args.port <= 65531:
+        parser.error("--port takes a number from 1 to 65531")
 
     signals = Signals()
     code = 0
     with contextlib.ExitStack() as stack:
         try:
-            servers, tokens, shop = raise_demo(stack, signals, args)
+            servers, tokens, shop, places = raise_demo(stack, signals,
+                                                       args)
             if args.check:
-                code = 1 if check(args.port, tokens, shop) else 0
+                code = 1 if check(args.port, tokens, shop,
+                                  places) else 0
             else:
                 show(args.port)
                 wait(servers)

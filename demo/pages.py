@@ -118,15 +118,16 @@ def _card(person):
             f'<span lang="en">{html.escape(person.role_en)}</span>')
 
 
-def _people(chosen=None, back=""):
-    """The people as cards; chosen: whose page this is."""
+def _people(idp, chosen=None, back=""):
+    """The people as cards, each a way to sign in at the school; chosen: whose
+    page this is."""
     cards = []
     for person in cast.PEOPLE:
         if person is chosen:
             cards.append('<li><strong class="card" aria-current="true">'
                          f"{_card(person)}</strong></li>")
         else:
-            cards.append(f'<li><a href="/wie/{person.who}{back}">'
+            cards.append(f'<li><a href="{idp}/als/{person.who}{back}">'
                          f"{_card(person)}</a></li>")
     return '<ul class="people">\n' + "\n".join(cards) + "\n</ul>"
 
@@ -140,9 +141,9 @@ def _outcome(outcome, first_use=False):
             f'<span>{dutch} · <span lang="en">{english}</span></span></div>')
 
 
-def _link(person, link):
+def _link(leerpoort, person, link):
     return (f'<li><div class="what">'
-            f'<a href="/{link.location}/{link.path}">'
+            f'<a href="{leerpoort}/{link.location}/{link.path}">'
             f"{html.escape(link.title)}</a>"
             f"<span>{html.escape(link.dutch)}</span>"
             f'<span lang="en">{html.escape(link.english)}</span></div>'
@@ -150,33 +151,36 @@ def _link(person, link):
                        cast.activates(person, link)) + "</li>")
 
 
-def _links(person):
+def _links(leerpoort, person):
     own = [link for link in cast.LINKS if not link.outcome]
     others = [link for link in cast.LINKS if link.outcome]
     return "\n".join([
         '<h2>Boeken <span lang="en">Books</span></h2>',
-        '<ul class="links">', *[_link(person, link) for link in own], "</ul>",
+        '<ul class="links">', *[_link(leerpoort, person, link) for link in own], "</ul>",
         '<h2>Als het misgaat <span lang="en">When things go wrong</span></h2>',
-        '<ul class="links">', *[_link(person, link) for link in others],
+        '<ul class="links">', *[_link(leerpoort, person, link) for link in others],
         "</ul>"])
 
 
-_METRICS = _both(
-    'Wat de poort telt: <a href="/metrics">/metrics</a>. '
-    "Iedereen hier is verzonnen, de boeken ook.",
-    "What the gate counts: /metrics. Everybody here is invented, "
-    "and so are the books.")
+def _metrics(leerpoort):
+    return _both(
+        f'Wat de poort telt: <a href="{leerpoort}/metrics">/metrics</a>. '
+        "Iedereen hier is verzonnen, de boeken ook.",
+        "What the gate counts: /metrics. Everybody here is invented, "
+        "and so are the books.")
 
 
-def start():
+def start(places):
     return _frame(
         "Demoportaal", _both(
-            "Kies wie je bent. Daarna staan hier de links naar de boeken, met "
-            "ernaast hoe de klik hoort te eindigen.",
-            "Choose who you are. The links to the books come next, and beside "
-            "each how the click should end."),
+            "Dit is het portaal van een school die niet bestaat. Kies wie je "
+            "bent: dan log je in bij school. Daarna staan hier de links naar "
+            "de boeken, met ernaast hoe de klik hoort te eindigen.",
+            "This is the portal of a school that does not exist. Choose who "
+            "you are: that signs you in at school. The links to the books "
+            "come next, and beside each how the click should end."),
         '<h2>Wie ben je? <span lang="en">Who are you?</span></h2>\n'
-        + _people(), _METRICS)
+        + _people(places.idp), _metrics(places.leerpoort))
 
 
 def _bought(person):
@@ -189,32 +193,81 @@ def _bought(person):
         + f'\n<!--# include virtual="/verloop/{person.who}" -->\n')
 
 
-def portal(person):
+def _ways(places, person):
+    """The other ways in: My books, and for one school an LMS."""
+    ways = [f'<li><a href="{places.leerpoort}/">Mijn boeken</a> bij Leerpoort '
+            '<span lang="en">my books at Leerpoort</span></li>']
+    if person.school is cast.HAVEN:
+        ways.append(f'<li><a href="{places.lms}/?als={person.who}">De cursus '
+                    'in het LMS</a> <span lang="en">the course in the LMS '
+                    "(LTI)</span></li>")
+    return "<ul>" + "".join(ways) + "</ul>"
+
+
+def portal(places, person):
     return _frame(
         f"Dag {html.escape(person.name)}", _both(
             f"Je bent ingelogd bij {html.escape(person.school.name)}. Klik op "
-            "een link; de terugknop brengt je weer hier.",
+            "een link; Leerpoort vraagt dan bij school na wie je bent. De "
+            "terugknop brengt je weer hier.",
             f"You are logged in at {html.escape(person.school.name)}. Click a "
-            "link; the back button brings you here again."),
-        _bought(person) + _links(person)
+            "link; Leerpoort then asks the school who you are. The back "
+            "button brings you here again."),
+        _ways(places, person) + _bought(person)
+        + _links(places.leerpoort, person)
         + '\n<h2>Iemand anders? <span lang="en">Somebody else?</span></h2>\n'
-        + _people(chosen=person),
-        '<p><a href="/wie/uit">Uitloggen</a> '
-        '<span lang="en">log out</span></p>\n' + _METRICS)
+        + _people(places.idp, chosen=person),
+        f'<p><a href="{places.idp}/uit">Uitloggen</a> '
+        '<span lang="en">log out</span></p>\n' + _metrics(places.leerpoort))
 
 
-def login():
+def login(idp, asked=""):
+    """The identity provider's page. asked: the sign-in that waits."""
     return _frame(
         "Inloggen bij school", _both(
-            "Hier zou de school vragen wie je bent. In deze demo kies je "
+            "Hier zou de school om je wachtwoord vragen. In deze demo kies je "
             "iemand, en dan gaat de klik verder.",
-            "Here the school would ask who you are. In this demo you choose "
-            "somebody, and the click goes on."),
-        _people(back='?terug=<!--#echo var="back" default="" -->')
-        + '\n<dl>\n<dt>Daarna naar <span lang="en">then to</span></dt>'
-        '<dd><code>/<!--#echo var="back" default="" --></code></dd>\n</dl>',
-        '<p><a href="/">Naar het portaal</a> '
-        '<span lang="en">to the portal</span></p>')
+            "Here the school would ask for your password. In this demo you "
+            "choose somebody, and the click goes on."),
+        _people(idp, back=f"?aanvraag={html.escape(asked)}" if asked else ""),
+        _both("Dit is de identity provider van de demo, geen deel van "
+              "Leerpoort.",
+              "This is the demo's identity provider, no part of Leerpoort."))
+
+
+def lms(person, rows, add, others):
+    """A course in the LMS, with a frame for what is opened."""
+    return _frame(
+        "Klas 2", _both(
+            f"Het demo-LMS van het Havenlyceum. Je bent "
+            f"{html.escape(person.name)}. Geen deel van Leerpoort.",
+            f"The demo LMS of Havenlyceum. You are "
+            f"{html.escape(person.name)}. No part of Leerpoort."),
+        f'<h2>Links in deze cursus</h2>\n<ul>{rows}</ul>\n{add}\n'
+        '<iframe name="boek" title="Het boek" width="100%" height="600">'
+        "</iframe>",
+        f"<p>Iemand anders: {others}</p>")
+
+
+def lms_added(titles):
+    """What the frame shows once the teacher has picked."""
+    rows = "".join(f"<li>{html.escape(title)}</li>" for title in titles)
+    return _frame("Toegevoegd", _both(
+        "Deze links staan nu in de cursus:",
+        "These links are in the course now:"), f"<ul>{rows}</ul>",
+        '<p><a href="/?als=devries" target="_top">Naar de cursus</a></p>')
+
+
+def form_post(url, fields):
+    """OAuth 2.0 Form Post: an LMS's page that sends itself on."""
+    hidden = "".join(
+        f'<input type="hidden" name="{html.escape(name, quote=True)}" '
+        f'value="{html.escape(value, quote=True)}">'
+        for name, value in fields.items())
+    return _frame("Naar het boek", "", (
+        f'<form method="post" action="{html.escape(url, quote=True)}">'
+        f"{hidden}<button>Verder / continue</button></form>\n"
+        "<script>document.forms[0].submit()</script>"))
 
 
 def book(portal_address):
@@ -233,11 +286,10 @@ def book(portal_address):
         '<span lang="en">to the portal</span></p>')
 
 
-def write(folder, portal_address):
-    pages = {"start.html": start(), "login.html": login(),
-             "boek.html": book(portal_address),
+def write(folder, places):
+    pages = {"start.html": start(places), "boek.html": book(places.portal),
              "stijl.css": STYLE}
     for person in cast.PEOPLE:
-        pages[f"{person.who}.html"] = portal(person)
+        pages[f"{person.who}.html"] = portal(places, person)
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,135 @@
+"""Walks through the demo's front door as a browser without scripts would:
+follows redirects, keeps cookies, sends forms. For demo.py --check.
+"""
+
+import html.parser
+import http.cookiejar
+import urllib.error
+import urllib.parse
+import urllib.request
+
+PATIENCE = 15   # seconds
+STEPS = 12      # redirects at most
+
+
+class Page:
+    def __init__(self, url, answer):
+        self.url, self.status = url, answer.status
+        self.headers = answer.headers
+        self.text = answer.read(1 << 20).decode(errors="replace")
+        self.forms = Forms(self.text).found
+
+
+class Forms(html.parser.HTMLParser):
+    """The forms of a page: (method, action, {name: value}). Of boxes to tick
+    only those that are ticked."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "form":
+            self.found.append((attrs.get("method", "get").lower(),
+                               attrs.get("action", ""), {}))
+        elif tag in ("input", "button") and self.found and "name" in attrs:
+            if attrs.get("type") in ("checkbox", "radio") \
+                    and "checked" not in attrs:
+                return
+            self.found[-1][2].setdefault(attrs["name"],
+                                         attrs.get("value", ""))
+
+
+class _Stay(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *args):
+        return None
+
+
+class Browser:
+    """trail: every URL of the last walk."""
+
+    def __init__(self):
+        self.jar = http.cookiejar.CookieJar()
+        self.trail = []
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), _Stay,
+            urllib.request.HTTPCookieProcessor(self.jar))
+
+    def open(self, url, form=None):
+        """The page at the end of all redirects."""
+        self.trail = []
+        for _ in range(STEPS):
+            self.trail.append(url)
+            request = urllib.request.Request(url, data=None if form is None
+                                             else urllib.parse.urlencode(form)
+                                             .encode())
+            try:
+                answer = self._opener.open(request, timeout=PATIENCE)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
+                if not 301 <= answer.status <= 307:
+                    return Page(url, answer)
+                url = urllib.parse.urljoin(url, answer.headers["Location"])
+                form = None
+        raise OSError(f"more than {STEPS} redirects, the last to {url}")
+
+    def send(self, page, number=0, **more):
+        """Sends a form of a page."""
+        method, action, fields = page.forms[number]
+        url = urllib.parse.urljoin(page.url, action)
+        fields = {**fields, **more}
+        if method == "post":
+            return self.open(url, fields)
+        return self.open(url + "?" + urllib.parse.urlencode(fields))
+
+
+def front_door(places, publisher):
+    """Yields (what should happen, whether it did)."""
+    browser = Browser()
+    here = places.leerpoort
+
+    page = browser.open(f"{here}/go/rekenkracht/hoofdstuk/3")
+    yield ("a click without a session asks the school",
+           page.url.startswith(f"{places.idp}/authorize")
+           and "/als/emma" in page.text)
+    asked = page.url.partition("?")[2]
+    page = browser.open(f"{places.idp}/als/emma")
+    page = browser.open(f"{places.idp}/authorize?{asked}")
+    yield ("signed in at school, the click goes on to the book",
+           page.url == f"{publisher}/boek/rekenkracht/hoofdstuk/3")
+    page = browser.open(f"{here}/go/taalhaven")
+    yield ("the next click asks nobody, and activates",
+           page.url == f"{publisher}/boek/taalhaven"
+           and len(browser.trail) == 2)
+    page = browser.open(f"{here}/")
+    yield ("My books lists what Emma has",
+           page.status == 200 and "Rekenkracht 7" in page.text
+           and "/go/rekenkracht" in page.text)
+
+    browser.open(f"{places.idp}/als/noah")
+    page = browser.open(f"{here}/go/stepup")
+    yield ("Noah sits down: Emma's session has ended, his begins",
+           page.url == f"{publisher}/boek/stepup"
+           and any("/sso/callback" in url for url in browser.trail))
+    yield from launches(places, publisher)
+
+
+def launches(places, publisher):
+    """LTI: with a browser of its own, that keeps no cookie."""
+    browser = Browser()
+    page = browser.open(f"{places.lms}/?als=noah")
+    link = page.text.partition('href="/start?')[2].partition('"')[0]
+    page = browser.open(f"{places.lms}/start?" + link.replace("&amp;", "&"))
+    browser.jar.clear()
+    page = browser.send(page)
+    yield ("a launch from the LMS opens the book, without cookies",
+           page.url == f"{publisher}/boek/stepup")
+
+    page = browser.open(f"{places.lms}/start?als=devries")
+    browser.jar.clear()
+    page = browser.send(page)
+    yield ("a teacher gets a page to pick books from",
+           page.status == 200 and "Rekenkracht 7" in page.text)

@@ -91,7 +91,6 @@ typedef struct {
     ngx_http_leerpoort_redis_conf_t  redis;
     lp_pepper_t     *pepper;
     uint64_t         pepper_print;
-    ngx_http_complex_value_t  cookie; /* $cookie_leerpoort */
     ngx_shm_zone_t  *shm_zone;
     ngx_http_leerpoort_usage_conf_t  usage;
 
@@ -445,6 +444,8 @@ ngx_int_t ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx);
 ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
     lp_span_t *token);
+ngx_int_t ngx_http_leerpoort_session(ngx_http_request_t *r,
+    ngx_str_t *value);
 ngx_http_leerpoort_issuer_t *ngx_http_leerpoort_issuer_of(
     ngx_http_leerpoort_main_conf_t *mcf, lp_span_t iss);
 lp_jose_error_t ngx_http_leerpoort_identity_of(

@@ -225,21 +225,9 @@ ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf)
 static char *
 ngx_http_leerpoort_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_http_leerpoort_main_conf_t *mcf = conf;
+    ngx_http_leerpoort_issuer_print(conf);
 
-    ngx_str_t                          cookie;
-    ngx_http_compile_complex_value_t   ccv;
-
-    ngx_http_leerpoort_issuer_print(mcf);
-
-    ngx_str_set(&cookie, "$cookie_leerpoort");
-    ngx_memzero(&ccv, sizeof(ngx_http_compile_complex_value_t));
-    ccv.cf = cf;
-    ccv.value = &cookie;
-    ccv.complex_value = &mcf->cookie;
-
-    return ngx_http_compile_complex_value(&ccv) == NGX_OK
-           ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return NGX_CONF_OK;
 }
 
 

@@ -35,6 +35,8 @@ static ngx_http_leerpoort_at_hand_t  *ngx_http_leerpoort_at_hand;
 static lp_jose_error_t ngx_http_leerpoort_recall_or_verify(
     ngx_http_leerpoort_ctx_t *ctx, lp_span_t token, time_t token_time);
 static lp_outcome_t ngx_http_leerpoort_refusal(lp_jose_error_t error);
+static ngx_int_t ngx_http_leerpoort_usual_place(ngx_http_request_t *r,
+    lp_span_t *token);
 static ngx_int_t ngx_http_leerpoort_bearer(ngx_http_request_t *r,
     lp_span_t *token);
 static void ngx_http_leerpoort_strip_scheme(lp_span_t *token);
@@ -178,29 +180,20 @@ ngx_http_leerpoort_refusal(lp_jose_error_t error)
 ngx_int_t
 ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token)
 {
-    ngx_str_t                        value;
-    ngx_uint_t                       i, n;
-    ngx_http_complex_value_t        *cv;
-    ngx_http_leerpoort_loc_conf_t   *llcf;
-    ngx_http_leerpoort_main_conf_t  *mcf;
+    ngx_str_t                       value;
+    ngx_uint_t                      i;
+    ngx_http_complex_value_t       *cv;
+    ngx_http_leerpoort_loc_conf_t  *llcf;
 
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
-    if (llcf->tokens) {
-        cv = llcf->tokens->elts;
-        n = llcf->tokens->nelts;
-
-    } else {
-        if (ngx_http_leerpoort_bearer(r, token) == NGX_OK) {
-            return NGX_OK;
-        }
-
-        mcf = ngx_http_get_module_main_conf(r, ngx_http_leerpoort_module);
-        cv = &mcf->cookie;
-        n = 1;
+    if (llcf->tokens == NULL) {
+        return ngx_http_leerpoort_usual_place(r, token);
     }
 
-    for (i = 0; i < n; i++) {
+    cv = llcf->tokens->elts;
+
+    for (i = 0; i < llcf->tokens->nelts; i++) {
         if (ngx_http_complex_value(r, &cv[i], &value) != NGX_OK) {
             return NGX_DECLINED;
         }
@@ -208,6 +201,58 @@ ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token)
         if (value.len) {
             *token = ngx_http_leerpoort_span(&value);
             ngx_http_leerpoort_strip_scheme(token);
+            return NGX_OK;
+        }
+    }
+
+    return NGX_DECLINED;
+}
+
+
+/* Where no leerpoort_token says: the header, then the session's cookie. */
+static ngx_int_t
+ngx_http_leerpoort_usual_place(ngx_http_request_t *r, lp_span_t *token)
+{
+    ngx_str_t  value;
+
+    if (ngx_http_leerpoort_bearer(r, token) == NGX_OK) {
+        return NGX_OK;
+    }
+
+    if (ngx_http_leerpoort_session(r, &value) != NGX_OK) {
+        return NGX_DECLINED;
+    }
+
+    *token = ngx_http_leerpoort_span(&value);
+    ngx_http_leerpoort_strip_scheme(token);
+
+    return NGX_OK;
+}
+
+
+/*
+ * The session token that the browser keeps: that of a cookie with the prefix
+ * "__Host-" (RFC 6265bis section 4.1.3), which nobody but this very host can
+ * have set, before that of a plain one. NGX_DECLINED: there is none.
+ */
+ngx_int_t
+ngx_http_leerpoort_session(ngx_http_request_t *r, ngx_str_t *value)
+{
+    ngx_uint_t                  i;
+    ngx_http_variable_value_t  *v;
+
+    static ngx_str_t  names[] = {
+        ngx_string("cookie___Host-leerpoort"), /* "$" can't name a hyphen */
+        ngx_string("cookie_leerpoort")
+    };
+
+    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        v = ngx_http_get_variable(r, &names[i],
+                                  ngx_hash_key(names[i].data, names[i].len));
+
+        if (v && !v->not_found && v->len > 0) {
+            value->data = v->data;
+            value->len = v->len;
             return NGX_OK;
         }
     }

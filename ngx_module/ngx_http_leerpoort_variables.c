@@ -23,6 +23,8 @@ static ngx_int_t ngx_http_leerpoort_token_iat(ngx_http_leerpoort_ctx_t *ctx,
     ngx_str_t *text);
 static ngx_int_t ngx_http_leerpoort_return(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_leerpoort_session_token(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data);
 
 enum {
     NGX_HTTP_LEERPOORT_VAR_OUTCOME,
@@ -90,6 +92,9 @@ static ngx_http_variable_t  ngx_http_leerpoort_variables[] = {
       NGX_HTTP_LEERPOORT_VAR_PERSON, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("leerpoort_return"), NULL, ngx_http_leerpoort_return,
+      0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_session"), NULL, ngx_http_leerpoort_session_token,
       0, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
@@ -384,6 +389,28 @@ ngx_http_leerpoort_return(ngx_http_request_t *r,
                                       NGX_ESCAPE_URI_COMPONENT);
     }
 
+    v->valid = 1;
+    v->no_cacheable = 0;
+    v->not_found = 0;
+
+    return NGX_OK;
+}
+
+
+/* Of any request, a click or not. */
+static ngx_int_t
+ngx_http_leerpoort_session_token(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, uintptr_t data)
+{
+    ngx_str_t  text;
+
+    if (ngx_http_leerpoort_session(r, &text) != NGX_OK) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
+
+    v->data = text.data;
+    v->len = text.len;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;

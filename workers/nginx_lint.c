@@ -8,7 +8,7 @@
  *
  * return, rewrite and add_header Location: $uri is decoded, so that %0d%0a in a
  * click would split the header; what comes from a header or an argument
- * is the client's wish where to go. Neither sends who a person is.
+ * is the client's wish where to go. Neither sends who a person is, or a token.
  *
  * large_client_header_buffers, of servers with a leerpoort_click: the header of
  * a long token must fit into one, or nginx answers 400 before Leerpoort sees
@@ -75,18 +75,20 @@ typedef struct {
 static const char *const secret_variables[] = {
     "request",       "request_uri",        "args",        "query_string",
     "arg_",          "http_authorization", "http_cookie", "cookie_",
-    "leerpoort_user", "leerpoort_users", "leerpoort_person", "request_body",
+    "leerpoort_user", "leerpoort_users", "leerpoort_person",
+    "leerpoort_session", "request_body",
 };
 
 /* Of those: what is a token or a user key whenever it is anything. */
 static const char *const certain_variables[] = {
     "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
-    "leerpoort_users", "leerpoort_person",
+    "leerpoort_users", "leerpoort_person", "leerpoort_session",
 };
 
 /* What an answer must not hold either. */
 static const char *const person_variables[] = {
     "leerpoort_user", "leerpoort_users", "leerpoort_person",
+    "leerpoort_session",
 };
 
 static const char *const client_variables[] = {
@@ -386,8 +388,8 @@ lint_answer(lint_t *lint, const source_t *source, const directive_t *directive)
     }
     if (n > 0) {
         snprintf(sentence, sizeof(sentence),
-                 "%.*s sends %s: who a person is, is for the worker alone; "
-                 "pass it with fastcgi_param and leave it out here",
+                 "%.*s sends %s: who a person is, or a token, is for the "
+                 "worker alone; pass it with fastcgi_param, leave it out here",
                  (int) directive->words[0].len, directive->words[0].data,
                  list_names(list, sizeof(list), names, n));
         lint->found(lint->data, 1, source->path, directive->line, sentence);

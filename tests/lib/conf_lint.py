@@ -16,7 +16,8 @@ PRIVATE = re.compile(
     r"\$\{?(request|request_uri|uri|document_uri|args|query_string|arg_\w+"
     r"|is_args|http_\w+|cookie_\w+|sent_http_\w+|remote_addr|remote_user"
     r"|binary_remote_addr|realip_remote_addr|proxy_protocol_addr"
-    r"|leerpoort_users?|leerpoort_person|leerpoort_return|request_body"
+    r"|leerpoort_users?|leerpoort_person|leerpoort_return"
+    r"|leerpoort_session|request_body"
     r"|ssl_client_\w+)\b")
 ADDRESS = re.compile(r"\$\{?(binary_)?(remote|realip_remote)_addr\b")
 

@@ -1263,7 +1263,8 @@ http {
 
 @pytest.mark.parametrize("name", [
     "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
-    "leerpoort_users", "leerpoort_person", "{http_cookie}", "HTTP_Cookie"])
+    "leerpoort_users", "leerpoort_person", "leerpoort_session",
+    "{http_cookie}", "HTTP_Cookie"])
 def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
     conf = tmp_path / "nginx.conf"
     conf.write_text(f"access_log off;\n"
@@ -1281,7 +1282,8 @@ def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
 @pytest.mark.parametrize("line", [
     "add_header X-User '$leerpoort_user' always;",
     "add_header $leerpoort_users x;", "return 200 '${leerpoort_person}';",
-    "add_trailer X-User a$leerpoort_users;"])
+    "add_trailer X-User a$leerpoort_users;",
+    "add_header X-Session $leerpoort_session;"])
 def test_an_answer_with_persons_is_a_no(db, tmp_path, line):
     conf = tmp_path / "nginx.conf"
     conf.write_text(f"access_log off;\n{line}\n")

@@ -35,6 +35,7 @@ def test_conf_is_clean(path):
     ("log_format a '$http_authorization';", "in a log"),
     ("log_format a '$cookie_leerpoort';", "in a log"),
     ("log_format a '$leerpoort_user';", "in a log"),
+    ("log_format a '$leerpoort_session';", "in a log"),
     ("http { server { listen 80; } }", "no access_log"),
     ("http { access_log /var/log/a.log; }", "nginx's own format"),
     ("http { access_log /var/log/a.log combined; }", "nginx's own format"),

@@ -66,7 +66,8 @@ def test_design_s_variables_are_there():
         "leerpoort_school", "leerpoort_school_alias", "leerpoort_user",
         "leerpoort_users", "leerpoort_role", "leerpoort_person",
         "leerpoort_token_iat", "leerpoort_client", "leerpoort_scope",
-        "leerpoort_entitlement", "leerpoort_right", "leerpoort_return"}
+        "leerpoort_entitlement", "leerpoort_right", "leerpoort_return",
+        "leerpoort_session"}
 
 
 def test_directives_document_names_every_directive():

@@ -445,6 +445,10 @@ def test_empty_bearer_is_a_bad_token(edge, value):
     (["Cookie: leerpoort="], "login"),
     (["Cookie: other=1"], "login"),
     (["Cookie: leerpoort=not.a.token"], "bad-token"),
+    (["Cookie: __Host-leerpoort=not.a.token"], "bad-token"),
+    (["Cookie: __Host-leerpoort="], "login"),
+    (["Cookie: x__Host-leerpoort=a; __Host-leerpoort-session=b"], "login"),
+    (["Cookie: __Secure-leerpoort=not.a.token"], "login"),
 ])
 def test_where_a_token_is_looked_for(edge, headers, expected):
     assert edge.click("/go/book", headers=headers).outcome == expected
@@ -465,6 +469,35 @@ def test_bearer_wins_over_the_cookie(edge):
     good_token = edge.pupil.token()
     assert outcome(edge, good_token, cookie="not.a.token") == "redirect"
     assert outcome(edge, "not.a.token", cookie=good_token) == "bad-token"
+
+
+def test_the_host_s_own_cookie_wins_over_the_plain_one(edge):
+    """Nobody but this host can have set the first."""
+    good = edge.pupil.token()
+    for cookies, expected in (
+            (f"__Host-leerpoort={good}", "redirect"),
+            (f"leerpoort=not.a.token; __Host-leerpoort={good}", "redirect"),
+            (f"leerpoort={good}; __Host-leerpoort=not.a.token", "bad-token"),
+            (f"leerpoort={good}; __Host-leerpoort=", "redirect")):
+        assert edge.click("/go/book", headers=[
+            f"Cookie: {cookies}"]).outcome == expected, cookies
+
+
+def test_session_is_a_variable_of_any_request():
+    server = """location = /session { return 200 "<$leerpoort_session>"; }
+                location /other/ { leerpoort_click;
+                                   leerpoort_token $leerpoort_session; }"""
+    with Edge(server=server) as edge:
+        edge.product("book")
+        token = edge.person().grant("book").token()
+        for cookies, expected in (
+                ("a=b", ""), ("leerpoort=x", "x"),
+                ("leerpoort=x; __Host-leerpoort=y", "y")):
+            assert edge.click("/session", headers=[
+                f"Cookie: {cookies}"]).body == f"<{expected}>".encode()
+        assert edge.click("/other/book", headers=[
+            f"Cookie: __Host-leerpoort={token}"]).outcome == "redirect"
+        assert edge.click("/other/book", token=token).outcome == "login"
 
 
 def test_another_scheme_leaves_the_cookie(edge):

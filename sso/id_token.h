@@ -18,19 +18,32 @@ typedef struct {
     lp_span_t        nonce;     /* exactly; data NULL: must have none */
     int              logout;    /* a logout_token: typ logout+jwt is allowed,
                                    events must be there, sub or sid */
+    int              anonymous; /* it may be without sub (LTI) */
 } lp_expected_token_t;
 
 typedef enum {
     LP_ID_TOKEN_OK = 0,
     LP_ID_TOKEN_NO_KEY,  /* a kid that is not known, or no keys at all: they
                             have been asked for; look again in a moment */
-    LP_ID_TOKEN_BAD      /* *error: an lp_jose_error_t; *why a sentence */
+    LP_ID_TOKEN_BAD
 } lp_id_token_t;
 
-/* token: room for it; lp_token_close() must follow whatever it returns. */
+#define LP_SUBJECT_MAX 255 /* bytes of sub (OpenID Connect Core 2) and sid */
+
+/*
+ * Checks alg (HS256 never), typ, signature, iss, aud and azp, exp, iat, nbf,
+ * sub and nonce, or what a logout_token must have. token: room for it; then its
+ * claims may be believed. lp_token_close() must follow whatever it returns.
+ * But for LP_ID_TOKEN_OK: *error says why, LP_JOSE_OK where none of those fits;
+ * *why is a sentence, which holds nothing of the token.
+ */
 lp_id_token_t lp_id_token_check(lp_token_t *token, lp_span_t text,
                                 const lp_expected_token_t *expected,
                                 lp_key_files_t *keys, int64_t now,
                                 lp_jose_error_t *error, const char **why);
+
+/* Whether a checked id_token's at_hash, where it has one, is that of the access
+   token (OpenID Connect Core 3.1.3.6). Returns 0, -1. */
+int lp_id_token_at_hash(const lp_token_t *token, lp_span_t access_token);
 
 #endif

@@ -1,5 +1,6 @@
 """The demo shows every outcome, and leaves nothing behind."""
 
+import contextlib
 import os
 import re
 import signal
@@ -7,7 +8,6 @@ import socket
 import subprocess
 import sys
 from html.parser import HTMLParser
-from http.cookies import SimpleCookie
 
 import pytest
 
@@ -16,21 +16,24 @@ from lib.process import REPOSITORY, Process, eventually, processes_naming
 
 pytestmark = pytest.mark.once
 
+sys.path.insert(0, str(REPOSITORY / "demo"))
+import walk     # noqa: E402
+
 DEMO = [sys.executable, "-B", str(REPOSITORY / "demo/demo.py")]
 
 
 def free_ports():
-    """A port that is free together with the next one."""
+    """A port that is free together with the next four."""
     for _ in range(100):
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
+        with contextlib.ExitStack() as stack, \
+                contextlib.suppress(OSError, OverflowError):
+            sockets = [stack.enter_context(socket.socket()) for _ in range(5)]
+            sockets[0].bind(("127.0.0.1", 0))
+            port = sockets[0].getsockname()[1]
+            for i, other in enumerate(sockets[1:], 1):
+                other.bind(("127.0.0.1", port + i))
             return port
-    raise AssertionError("no two free ports in a row")
+    raise AssertionError("no five free ports in a row")
 
 
 def environment(folder, **more):
@@ -79,7 +82,7 @@ def test_every_link_ends_as_the_page_says(tmp_path):
     assert processes_of(tmp_path) == []
 
 
-@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("which", [0, 1, 2, 3, 4])
 def test_a_taken_port_is_named(tmp_path, which):
     port = free_ports()
     with socket.create_server(("127.0.0.1", port + which)):
@@ -123,28 +126,37 @@ def test_the_printed_lines_show_every_outcome(demo):
 
 def test_choosing_a_pupil_in_the_portal(demo):
     _, port, folder, _ = demo
-    page = http.click(port, "/")
-    assert page.status == 200 and "/wie/emma" in text(page)
+    portal = f"http://127.0.0.1:{port + 2}/"
+    browser = walk.Browser()
+    page = browser.open(portal)
+    assert page.status == 200 and "/als/emma" in page.text
 
-    chosen = http.click(port, "/wie/emma?terug=go/rekenkracht/hoofdstuk/3")
-    assert chosen.status == 303
-    assert chosen.location == "/go/rekenkracht/hoofdstuk/3"
-    cookies = SimpleCookie()
-    for value in chosen.all("Set-Cookie"):
-        cookies.load(value)
-    assert all(cookie["httponly"] for cookie in cookies.values())
-    cookie = "; ".join(f"{name}={morsel.value}"
-                       for name, morsel in cookies.items())
+    mine = browser.open(f"http://127.0.0.1:{port + 3}/als/emma")
+    assert mine.url == portal and "Dag Emma" in mine.text
 
-    mine = http.click(port, "/", headers=[("Cookie", cookie)])
-    assert "Dag Emma" in text(mine)
-    click = http.click(port, "/go/rekenkracht/hoofdstuk/3",
-                       headers=[("Cookie", cookie)])
-    assert click.status == 302
-    opened = click.location
-    book = http.click(port + 1, opened[opened.index("/boek/"):])
-    assert book.status == 200
-    assert "Rekenkracht 7" in text(book) and "hoofdstuk/3" in text(book)
+    book = browser.open(f"http://127.0.0.1:{port}/go/rekenkracht/hoofdstuk/3")
+    assert book.url.startswith(f"http://127.0.0.1:{port + 1}/boek/")
+    assert any("/sso/callback" in url for url in browser.trail)
+    assert "Rekenkracht 7" in book.text and "hoofdstuk/3" in book.text
+
+    own = [cookie for cookie in browser.jar
+           if cookie.name.startswith("leerpoort") and cookie.name[-5:] !=
+           "_lang"]
+    assert own and all(cookie.has_nonstandard_attr("HttpOnly")
+                       for cookie in own)
+
+
+def test_nothing_of_the_sign_in_stays_in_a_log(demo):
+    _, port, folder, _ = demo
+    browser = walk.Browser()
+    browser.open(f"http://127.0.0.1:{port + 3}/als/emma")
+    assert browser.open(f"http://127.0.0.1:{port}/go/rekenkracht").status == 200
+    secrets = [cookie.value for cookie in browser.jar if len(cookie.value) > 20]
+    assert secrets
+    for log in folder.rglob("*.log"):
+        said = log.read_text(errors="replace")
+        assert "ketenid" not in said and "code=" not in said, log
+        assert not any(secret in said for secret in secrets), log
 
 
 def bought(page, product):
@@ -160,7 +172,7 @@ def test_a_first_click_changes_the_portal_s_page(demo):
 
     before = eventually("the seller's message is confirmed", lambda: (
         lambda row: row if row and row[2] != "–" else None)(
-            bought(http.click(port, "/", headers=mine), "taalhaven")), 20)
+            bought(http.click(port + 2, "/", headers=mine), "taalhaven")), 20)
     assert before == ["Taalhaven 7", "entitled", "entitled", "–", "–", "0"]
 
     token = text(http.click(port, "/token/emma")).strip()
@@ -168,7 +180,7 @@ def test_a_first_click_changes_the_portal_s_page(demo):
 
     after = eventually("the seller heard, and the use is counted", lambda: (
         lambda row: row if row[3] != "–" and row[5] != "0" else None)(
-            bought(http.click(port, "/", headers=mine), "taalhaven")), 20)
+            bought(http.click(port + 2, "/", headers=mine), "taalhaven")), 20)
     assert after[1] == "licensed"
     assert re.fullmatch(r"\d{4}-07-31", after[4])
     assert after[5] == "1"
@@ -205,7 +217,7 @@ class Lines(HTMLParser):
 @pytest.mark.parametrize("who", ["emma", "bakker"])
 def test_each_link_is_explained_in_dutch_then_in_english(demo, who):
     _, port, _, _ = demo
-    page = http.click(port, "/", headers=[("Cookie", f"wie={who}")])
+    page = http.click(port + 2, "/", headers=[("Cookie", f"wie={who}")])
     links = Lines(text(page)).links
     assert len(links) > 15
     for lines in links:
@@ -217,12 +229,12 @@ def test_each_link_is_explained_in_dutch_then_in_english(demo, who):
 
 def test_teachers_of_two_schools_have_their_own_rights(demo):
     _, port, _, _ = demo
-    page = text(http.click(port, "/"))
+    page = text(http.click(port + 2, "/"))
     outcomes = {}
     for who, name, school in (
             ("devries", "Mevrouw De Vries", "Havenlyceum"),
             ("bakker", "Meester Bakker", "Basisschool De Regenboog")):
-        card = page[page.index(f'"/wie/{who}"'):].partition("</li>")[0]
+        card = page[page.index(f'/als/{who}"'):].partition("</li>")[0]
         assert name in card and school in card and "docent" in card
         token = text(http.click(port, f"/token/{who}")).strip()
         for product in ("handleiding", "atlas", "natuurlab"):
@@ -241,15 +253,11 @@ def test_teachers_of_two_schools_have_their_own_rights(demo):
 def test_the_login_leads_back_to_the_click_and_nowhere_else(demo):
     _, port, _, _ = demo
     click = http.click(port, "/uitgelogd/rekenkracht")
-    assert click.status == 302
-    login = http.click(port, click.location)
-    assert '/wie/noah?terug=go/rekenkracht"' in text(login)
+    assert click.status == 302 and click.location.startswith("/sso/login?")
 
     for evil in ("https%3A%2F%2Fevil.example%2Fgo%2Fx", "%22%3E%3Cscript%3E",
-                 '"><script>alert(1)</script>', "//evil.example/go/x",
+                 "//evil.example/go/x",
                  f"http://127.0.0.1:{port}.evil.example/go/x"):
-        page = http.click(port, f"/login?return={evil}")
-        assert "evil" not in text(page) and "<script" not in text(page)
-        back = http.click(port, f"/wie/emma?terug={evil}")
-        assert (back.status, back.location) in (
-            (303, "/"), (400, None))
+        answer = http.click(port, f"/sso/login?return={evil}")
+        assert answer.status == 400 and answer.location is None
+        assert "evil" not in text(answer) and "<script" not in text(answer)

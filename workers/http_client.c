@@ -11,11 +11,12 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "../core/target.h"
 
 #define HEADER_MAX  (16 * 1024) /* bytes of an Authorization header */
-#define TOKEN_PLACE "Authorization: Bearer "
+#define TOKEN_PLACE "Authorization: "
 
 typedef struct exchange_s exchange_t;
 
@@ -27,7 +28,7 @@ struct exchange_s {
     char              *sent; /* the request's body */
     size_t             sent_len;
     char              *body;
-    size_t             len, cap;
+    size_t             len, cap, max;
     int                too_long;
     int                forbidden;
     lp_http_done_t     done;
@@ -147,6 +148,20 @@ lp_http_destroy(lp_http_t *http)
     free(http);
 }
 
+void
+lp_http_forget(lp_http_t *http, const void *owner)
+{
+    exchange_t *exchange, *next;
+
+    for (exchange = http->first; exchange != NULL; exchange = next) {
+        next = exchange->next;
+        if (exchange->owner == owner) {
+            leave_list(exchange);
+            drop_exchange(exchange);
+        }
+    }
+}
+
 unsigned
 lp_http_running(const lp_http_t *http)
 {
@@ -159,7 +174,7 @@ static size_t
 keep_body(char *bytes, size_t one, size_t n, void *data)
 {
     exchange_t *exchange = data;
-    size_t      cap, max = exchange->http->options.body_max;
+    size_t      cap, max = exchange->max;
     char       *grown;
 
     (void) one; /* is 1 */
@@ -207,8 +222,12 @@ add_headers(exchange_t *exchange, const lp_http_request_t *request)
         n = snprintf(line, sizeof(line), "Content-Type: %s", request->type);
         rc = n < (int) sizeof(line) ? add_header(exchange, line) : -1;
     }
-    if (rc == 0 && request->token != NULL) {
-        n = snprintf(line, sizeof(line), TOKEN_PLACE "%s", request->token);
+    if (rc == 0 && (request->token != NULL || request->authorization != NULL)) {
+        n = request->authorization != NULL
+                ? snprintf(line, sizeof(line), TOKEN_PLACE "%s",
+                           request->authorization)
+                : snprintf(line, sizeof(line), TOKEN_PLACE "Bearer %s",
+                           request->token);
         rc = n < (int) sizeof(line) ? add_header(exchange, line) : -1;
         OPENSSL_cleanse(line, sizeof(line));
     }
@@ -241,6 +260,8 @@ set_limits(exchange_t *exchange)
     CURL                    *easy = exchange->easy;
 
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    /* who is late in finding an address holds up nobody else */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     curl_easy_setopt(easy, CURLOPT_USERAGENT, options->agent);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, options->connect_ms);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, options->total_ms);
@@ -268,6 +289,9 @@ set_request(exchange_t *exchange, const lp_http_request_t *request)
 
     if (set_limits(exchange) != 0 || add_headers(exchange, request) != 0
         || set_body(exchange, request) != 0
+        || (request->total_ms > 0
+            && curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, request->total_ms)
+                   != CURLE_OK)
         || curl_easy_setopt(easy, CURLOPT_URL, request->url) != CURLE_OK
         || curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, request->method)
                != CURLE_OK) {
@@ -300,6 +324,8 @@ lp_http_start(lp_http_t *http, const lp_http_request_t *request,
     exchange->http = http;
     exchange->done = done;
     exchange->owner = owner;
+    exchange->max = request->body_max != 0 ? request->body_max
+                                           : http->options.body_max;
     exchange->forbidden = !may_speak_to(request->url);
     exchange->easy = exchange->forbidden ? NULL : curl_easy_init();
     if (!exchange->forbidden
@@ -347,20 +373,57 @@ result_of(const exchange_t *exchange, CURLcode code)
     }
 }
 
+/* "public, max-age=600": 600; -1 where it is not said, or as no-store says. */
+static int64_t
+max_age_of(const exchange_t *exchange)
+{
+    static const char   name[] = "max-age=";
+    struct curl_header *header;
+    const char         *p;
+    int64_t             age = 0;
+
+    if (curl_easy_header(exchange->easy, "Cache-Control", 0, CURLH_HEADER, -1,
+                         &header) != CURLHE_OK) {
+        return -1;
+    }
+    for (p = header->value; *p != '\0'; p++) {
+        p += strspn(p, " \t,");
+        if (strncasecmp(p, name, sizeof(name) - 1) == 0) {
+            break;
+        }
+        p += strcspn(p, ",");
+        if (*p == '\0') {
+            return -1;
+        }
+    }
+    if (*p == '\0' || p[sizeof(name) - 1] < '0' || p[sizeof(name) - 1] > '9') {
+        return -1;
+    }
+    for (p += sizeof(name) - 1; *p >= '0' && *p <= '9' && age < INT32_MAX;
+         p++) {
+        age = age * 10 + (*p - '0');
+    }
+    return age;
+}
+
 /* Tells the owner, who may start the next request meanwhile. */
 static void
 finish(exchange_t *exchange, CURLcode code)
 {
-    lp_http_reply_t reply = {LP_HTTP_FORBIDDEN, 0, 0, {NULL, 0}};
+    lp_http_reply_t reply = {LP_HTTP_FORBIDDEN, 0, 0, -1, NULL, {NULL, 0}};
     curl_off_t      after = 0;
     long            status = 0;
+    char           *type = NULL;
 
     if (!exchange->forbidden) {
         curl_easy_getinfo(exchange->easy, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(exchange->easy, CURLINFO_RETRY_AFTER, &after);
+        curl_easy_getinfo(exchange->easy, CURLINFO_CONTENT_TYPE, &type);
         reply.result = result_of(exchange, code);
         reply.status = (int) status;
         reply.retry_after = after;
+        reply.type = type;
+        reply.max_age = max_age_of(exchange);
         reply.body = (lp_span_t) {exchange->body, exchange->len};
     }
     leave_list(exchange);
@@ -381,20 +444,14 @@ finish_forbidden(lp_http_t *http)
     }
 }
 
-void
-lp_http_run(lp_http_t *http, int wait_ms)
+static void
+finish_ended(lp_http_t *http)
 {
     CURLMsg    *message;
     exchange_t *exchange;
     CURLcode    code;
-    int         running = 0, left;
+    int         left;
 
-    finish_forbidden(http);
-    curl_multi_perform(http->multi, &running);
-    if (running > 0 && (unsigned) running == http->n) {
-        curl_multi_poll(http->multi, NULL, 0, wait_ms, NULL);
-        curl_multi_perform(http->multi, &running);
-    }
     while ((message = curl_multi_info_read(http->multi, &left)) != NULL) {
         if (message->msg != CURLMSG_DONE) {
             continue;
@@ -406,4 +463,31 @@ lp_http_run(lp_http_t *http, int wait_ms)
             finish(exchange, code);
         }
     }
+}
+
+void
+lp_http_run(lp_http_t *http, int wait_ms)
+{
+    if (http->n > 0) {
+        lp_http_run_beside(http, NULL, 0, wait_ms);
+    }
+}
+
+void
+lp_http_run_beside(lp_http_t *http, const int *fds, unsigned n, int wait_ms)
+{
+    struct curl_waitfd beside[LP_HTTP_FDS_MAX];
+    unsigned           i;
+    int                running = 0;
+
+    for (i = 0; i < n && i < LP_HTTP_FDS_MAX; i++) {
+        beside[i] = (struct curl_waitfd) {fds[i], CURL_WAIT_POLLIN, 0};
+    }
+    finish_forbidden(http);
+    curl_multi_perform(http->multi, &running);
+    if ((unsigned) running == http->n) {
+        curl_multi_poll(http->multi, beside, i, wait_ms, NULL);
+        curl_multi_perform(http->multi, &running);
+    }
+    finish_ended(http);
 }

@@ -12,6 +12,7 @@
 #include "../core/span.h"
 
 #define LP_HTTP_BODY_MAX 65536 /* bytes of an answer, where options say none */
+#define LP_HTTP_FDS_MAX  8     /* of lp_http_run_beside() */
 
 typedef enum {
     LP_HTTP_ANSWERED = 0, /* status, body and retry_after are set */
@@ -26,6 +27,8 @@ typedef struct {
     lp_http_result_t result;
     int              status;      /* 100 to 999 */
     int64_t          retry_after; /* seconds; 0: not said */
+    int64_t          max_age;     /* seconds, of Cache-Control; -1: not said */
+    const char      *type;        /* Content-Type; NULL: not said */
     lp_span_t        body;
 } lp_http_reply_t;
 
@@ -46,7 +49,10 @@ typedef struct {
     const char *url;
     const char *type;   /* Content-Type; NULL: there is no body */
     const char *token;  /* Bearer; NULL: none */
+    const char *authorization; /* instead of it: "Basic ..."; NULL: none */
+    long        total_ms; /* of this exchange; 0: as the options have it */
     lp_span_t   body;   /* copied */
+    size_t      body_max; /* of the answer; 0: as the options have it */
 } lp_http_request_t;
 
 typedef struct lp_http_s lp_http_t;
@@ -67,8 +73,16 @@ void lp_http_abort(lp_http_t *http);
 int lp_http_start(lp_http_t *http, const lp_http_request_t *request,
                   lp_http_done_t done, void *owner);
 
+/* Breaks off what was started for this owner; nobody is called. */
+void lp_http_forget(lp_http_t *http, const void *owner);
+
 /* Works on all requests; waits up to wait_ms where there is nothing to do. */
 void lp_http_run(lp_http_t *http, int wait_ms);
+
+/* The same, and ends its wait as soon as one of n file descriptors can be
+   read; it waits for them also where no request runs. */
+void lp_http_run_beside(lp_http_t *http, const int *fds, unsigned n,
+                        int wait_ms);
 
 /* How many requests have not ended. */
 unsigned lp_http_running(const lp_http_t *http);

@@ -71,7 +71,7 @@ write_header(const lp_private_key_t *key)
 }
 
 static char *
-write_claims(const lp_party_t *party, int64_t now)
+write_claims(lp_span_t client_id, lp_span_t audience, int64_t now)
 {
     unsigned char bytes[JTI_BYTES];
     char          jti[LP_BASE64URL_ENCODED(JTI_BYTES)];
@@ -82,10 +82,9 @@ write_claims(const lp_party_t *party, int64_t now)
     }
     len = lp_base64url_encode(jti, bytes, JTI_BYTES);
     return encode(json_pack(
-        "{s:s%, s:s%, s:s%, s:I, s:I, s:s%}", "iss", party->client_id.data,
-        party->client_id.len, "sub", party->client_id.data,
-        party->client_id.len, "aud", party->token_url.data,
-        party->token_url.len, "iat", (json_int_t) now, "exp",
+        "{s:s%, s:s%, s:s%, s:I, s:I, s:s%}", "iss", client_id.data,
+        client_id.len, "sub", client_id.data, client_id.len, "aud",
+        audience.data, audience.len, "iat", (json_int_t) now, "exp",
         (json_int_t) now + ASSERTION_LIFE, "jti", jti, len));
 }
 
@@ -113,12 +112,12 @@ sign(const lp_private_key_t *key, const char *header, const char *claims)
     return jws;
 }
 
-static char *
-make_assertion(const lp_private_key_t *key, const lp_party_t *party,
-               int64_t now)
+char *
+lp_client_assertion(const lp_private_key_t *key, lp_span_t client_id,
+                    lp_span_t audience, int64_t now)
 {
-    char *header = write_header(key), *claims = write_claims(party, now);
-    char *jws = NULL;
+    char *header = write_header(key);
+    char *claims = write_claims(client_id, audience, now), *jws = NULL;
 
     if (header != NULL && claims != NULL) {
         jws = sign(key, header, claims);
@@ -187,7 +186,8 @@ lp_access_token_ask(const lp_party_t *party, int64_t now, const char **reason)
     *reason = "our key for it can't be used";
     if (lp_private_key_load(&key, party->key_file, LP_ALG_UNKNOWN, NULL) == 0
         && key.is_private) {
-        assertion = make_assertion(&key, party, now);
+        assertion = lp_client_assertion(&key, party->client_id,
+                                        party->token_url, now);
     }
     lp_private_key_free(&key);
     if (assertion != NULL) {

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "parties.h"
+#include "private_key.h"
 
 #define LP_ACCESS_TOKEN_MAX 8192 /* bytes of a token */
 
@@ -26,6 +27,14 @@ typedef struct {
  */
 char *lp_access_token_ask(const lp_party_t *party, int64_t now,
                           const char **reason);
+
+/*
+ * The assertion alone (private_key_jwt: RFC 7523 section 3), NUL-terminated;
+ * lp_access_token_wipe() it. audience: the endpoint that it is for. NULL:
+ * OpenSSL, or memory.
+ */
+char *lp_client_assertion(const lp_private_key_t *key, lp_span_t client_id,
+                          lp_span_t audience, int64_t now);
 
 void lp_access_token_wipe(char *text);
 

@@ -10,9 +10,7 @@
 
 #include "sso.h"
 
-#define LP_PICK_LIFE       3600 /* seconds in which to pick */
-#define LP_PICK_SECRET_LEN 43   /* characters: a lp_random() */
-#define LP_PICK_DATA_MAX   8192 /* bytes of the platform's data */
+#define LP_PICK_SECRET_LEN 43 /* characters: a lp_random() */
 
 typedef struct {
     lp_span_t platform;   /* its name in lti.json: it may be gone by now */
@@ -30,7 +28,7 @@ typedef struct {
 } lp_pick_t;
 
 /*
- * Keeps pick for LP_PICK_LIFE; secret: room for LP_PICK_SECRET_LEN + 1. OK, or
+ * Keeps pick for an hour; secret: room for LP_PICK_SECRET_LEN + 1. OK, or
  * the store's failure (LP_STORE_REFUSED too where it can't be sealed).
  */
 lp_store_status_t lp_pick_store(lp_sso_t *sso, const lp_pick_t *pick,

@@ -1,0 +1,30 @@
+/*
+ * The parameters of a request, from its query or from a form that was posted,
+ * read by a table: what is not named is passed over, what is named may be there
+ * once. All of it comes from outside.
+ */
+
+#ifndef LP_PARAMETERS_H
+#define LP_PARAMETERS_H
+
+#include "../workers/service.h"
+
+typedef struct {
+    const char *name;
+    size_t      max;    /* bytes, decoded */
+    int         needed; /* there, and not empty */
+    lp_span_t   value;  /* NUL-terminated; data NULL: absent */
+} lp_parameter_t;
+
+/*
+ * Reads pairs ("a=b&c=d") into the values, which lie in memory (room for
+ * pairs.len + 1 bytes). NULL; or the name of the parameter that is wrong:
+ * missing, there twice, too long, badly encoded, with control characters.
+ */
+const char *lp_parameters_read(lp_parameter_t *list, unsigned n,
+                               lp_span_t pairs, char *memory);
+
+/* 1: the body is said to be application/x-www-form-urlencoded. */
+int lp_request_is_form(const lp_request_t *request);
+
+#endif

@@ -26,6 +26,12 @@ typedef struct {
     lp_span_t         code;  /* the support code; len 0: none */
 } lp_page_t;
 
+/*
+ * What a body may use of the style sheet, beside plain elements: the classes
+ * "button" (of a link that is one), "plain" (of a button that is not the first
+ * choice), "list" (a <ul> of things to choose), "state" (a word in a frame),
+ * "soft" (what matters less) and "aside" (for screen readers alone).
+ */
 void lp_page_write(lp_text_t *out, const lp_page_t *page);
 
 typedef struct {
@@ -51,6 +57,16 @@ void lp_page_problem(lp_text_t *out, const lp_problem_page_t *page);
  */
 void lp_page_csp(lp_text_t *out, const lp_house_t *house, lp_span_t forms,
                  lp_span_t frames);
+
+/* Edu-V's {"status", "statusMessage"} of a problem, for machines. */
+void lp_page_json(lp_text_t *out, lp_problem_t problem);
+
+/*
+ * The href of the page with this query in another language: "?" and the query
+ * with its "lang" replaced. It has no path, so that it can't lead elsewhere
+ * whatever the path is. Not escaped.
+ */
+void lp_page_switch(lp_text_t *out, lp_span_t query, lp_language_t language);
 
 /* 1 where the header Accept asks for JSON rather than HTML: a machine. */
 int lp_page_wants_json(lp_span_t accept);

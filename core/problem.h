@@ -64,6 +64,9 @@ typedef struct {
 const lp_problem_text_t *lp_problem_text(lp_problem_t problem,
                                          lp_language_t language);
 
+/* The number in Edu-V's {"status", "statusMessage"}. */
+unsigned lp_problem_eduv(lp_problem_t problem);
+
 /* 1 where trying again by itself may help: unavailable, busy, down. */
 int lp_problem_passes(lp_problem_t problem);
 

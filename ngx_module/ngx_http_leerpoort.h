@@ -96,6 +96,9 @@ typedef struct {
 
     ngx_str_t        click_file;   /* where leerpoort_click stands first */
     ngx_uint_t       click_line;   /* 0: nowhere */
+    ngx_int_t        request_uri;  /* indexes of variables; set where a
+                                      leerpoort_click has a value */
+    ngx_int_t        content_length;
     ngx_str_t        metrics_file; /* likewise leerpoort_metrics */
     ngx_uint_t       metrics_line;
 
@@ -107,6 +110,8 @@ typedef struct {
     ngx_flag_t       click;
     ngx_str_t        click_file; /* where leerpoort_click stands */
     ngx_uint_t       click_line;
+    ngx_http_complex_value_t  *target;  /* of leerpoort_click; NULL: the
+                                           request line has it */
     ngx_array_t     *tokens;   /* ngx_http_complex_value_t; NULL: default */
     ngx_http_complex_value_t  *login;
     ngx_str_t        public_url;
@@ -396,11 +401,15 @@ struct ngx_http_leerpoort_ctx_s {
     lp_span_t                     school;   /* resolved; len 0: none */
     char                          school_copy[LP_SCHOOL_ID_MAX];
     char                          entitlement[LP_ENTITLEMENT_LEN];
+    lp_span_t                     target;   /* value of leerpoort_click; data
+                                               NULL: none */
     lp_span_t                     token;    /* as it stands in the request */
+    lp_span_t                     kept_token; /* of a click that activates */
     time_t                        identified_at;
     lp_span_t                     client;   /* of an API; len 0: none */
     lp_span_t                     scope;    /* likewise */
     ngx_str_t                     uri, args; /* of the click, for its return */
+    ngx_str_t                     request_uri; /* data NULL: is as it was */
     ngx_array_t                  *error_pages; /* that lead back to it */
     ngx_http_handler_pt           handler;  /* of the worker's location */
     lp_outcome_t                  said;     /* by the worker, once fresh */
@@ -537,6 +546,14 @@ extern ngx_http_leerpoort_zone_t      *ngx_http_leerpoort_zone_here;
 
 #define ngx_http_leerpoort_count(counter)                                     \
     (void) ngx_atomic_fetch_add(&ngx_http_leerpoort_counters->counter, 1)
+
+/* A variable that was asked for before is made anew when it is again. */
+static ngx_inline void
+ngx_http_leerpoort_forget(ngx_http_request_t *r, ngx_int_t index)
+{
+    r->variables[index].valid = 0;
+    r->variables[index].not_found = 0;
+}
 
 static ngx_inline lp_span_t
 ngx_http_leerpoort_span(const ngx_str_t *s)

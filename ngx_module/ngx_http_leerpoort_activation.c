@@ -20,6 +20,9 @@
 
 #include "ngx_http_leerpoort.h"
 
+static ngx_int_t ngx_http_leerpoort_way_back(ngx_http_leerpoort_ctx_t *ctx);
+static void ngx_http_leerpoort_request_uri(ngx_http_request_t *r,
+    const ngx_str_t *uri);
 static void ngx_http_leerpoort_error_pages(ngx_http_leerpoort_ctx_t *ctx,
     ngx_http_request_t *r);
 static void ngx_http_leerpoort_wrap(ngx_http_leerpoort_ctx_t *ctx,
@@ -80,6 +83,11 @@ ngx_http_leerpoort_activate(ngx_http_leerpoort_ctx_t *ctx)
 
     ctx->uri = r->uri;
     ctx->args = r->args;
+    ctx->kept_token = ctx->token;
+
+    if (llcf->target && ngx_http_leerpoort_way_back(ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
     if (llcf->activate.data[0] == '@') {
         (void) ngx_http_named_location(r, &llcf->activate);
@@ -97,6 +105,63 @@ ngx_http_leerpoort_activate(ngx_http_leerpoort_ctx_t *ctx)
     (void) ngx_http_internal_redirect(r, &uri, &args);
 
     return NGX_DONE;
+}
+
+
+/*
+ * A worker sends a click back to $request_uri. Where another request led to the
+ * click (X-Accel-Redirect) that is the other's, and what it did must not
+ * be done again: on the trip, it is the click's own location.
+ */
+static ngx_int_t
+ngx_http_leerpoort_way_back(ngx_http_leerpoort_ctx_t *ctx)
+{
+    u_char              *p;
+    size_t               escapes;
+    ngx_str_t            uri;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+
+    escapes = 2 * ngx_escape_uri(NULL, r->uri.data, r->uri.len,
+                                 NGX_ESCAPE_URI);
+
+    uri.data = ngx_pnalloc(r->pool, r->uri.len + escapes + 1 + r->args.len);
+    if (uri.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (escapes) {
+        p = (u_char *) ngx_escape_uri(uri.data, r->uri.data, r->uri.len,
+                                      NGX_ESCAPE_URI);
+    } else {
+        p = ngx_cpymem(uri.data, r->uri.data, r->uri.len);
+    }
+
+    if (r->args.len) {
+        *p++ = '?';
+        p = ngx_cpymem(p, r->args.data, r->args.len);
+    }
+
+    uri.len = p - uri.data;
+
+    ctx->request_uri = r->unparsed_uri;
+    ngx_http_leerpoort_request_uri(r, &uri);
+
+    return NGX_OK;
+}
+
+
+/* What $request_uri is from now on; it may have been asked for before. */
+static void
+ngx_http_leerpoort_request_uri(ngx_http_request_t *r, const ngx_str_t *uri)
+{
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    mcf = ngx_http_get_module_main_conf(r, ngx_http_leerpoort_module);
+
+    r->unparsed_uri = *uri;
+    ngx_http_leerpoort_forget(r, mcf->request_uri);
 }
 
 
@@ -238,6 +303,10 @@ ngx_http_leerpoort_activation_back(ngx_http_leerpoort_ctx_t *ctx)
 
     ctx->fresh = 1;
     ctx->said = ngx_http_leerpoort_said(r);
+
+    if (ctx->request_uri.data) {
+        ngx_http_leerpoort_request_uri(r, &ctx->request_uri);
+    }
 
     ngx_http_clean_header(r);
     ctx->outcome_header = NULL;

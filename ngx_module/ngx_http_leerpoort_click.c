@@ -23,6 +23,10 @@
 
 static ngx_int_t ngx_http_leerpoort_start(ngx_http_leerpoort_ctx_t *ctx);
 static ngx_int_t ngx_http_leerpoort_parse(ngx_http_leerpoort_ctx_t *ctx);
+static ngx_int_t ngx_http_leerpoort_below(ngx_http_request_t *r,
+    lp_span_t *below);
+static ngx_int_t ngx_http_leerpoort_evaluate(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_http_complex_value_t *value);
 static void ngx_http_leerpoort_ctx_again(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx);
 static void ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx,
@@ -111,20 +115,85 @@ ngx_http_leerpoort_start(ngx_http_leerpoort_ctx_t *ctx)
 }
 
 
+static ngx_int_t
+ngx_http_leerpoort_parse(ngx_http_leerpoort_ctx_t *ctx)
+{
+    ngx_int_t                       rc;
+    lp_span_t                       below;
+    ngx_http_leerpoort_loc_conf_t  *llcf;
+
+    llcf = ngx_http_get_module_loc_conf(ctx->request,
+                                        ngx_http_leerpoort_module);
+
+    if (llcf->target) {
+        rc = ngx_http_leerpoort_evaluate(ctx, llcf->target);
+        below = ctx->target;
+
+    } else {
+        rc = ngx_http_leerpoort_below(ctx->request, &below);
+    }
+
+    return rc == NGX_OK && lp_click_parse(&ctx->click, below) == 0
+           ? NGX_OK : NGX_DECLINED;
+}
+
+
+/*
+ * Product and path come from a value. It is made once: when the click returns
+ * from the worker that activates, another upstream has answered, and
+ * $upstream_http_... would be that one's.
+ *
+ * The click may have been led here by X-Accel-Redirect, in place of another
+ * request with an answer and a body of its own: neither is the click's.
+ */
+static ngx_int_t
+ngx_http_leerpoort_evaluate(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_http_complex_value_t *value)
+{
+    ngx_str_t                        text;
+    ngx_http_request_t              *r;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    if (ctx->fresh && ctx->target.data) {
+        return NGX_OK;
+    }
+
+    r = ctx->request;
+
+    if (ngx_http_complex_value(r, value, &text) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    ctx->target = ngx_http_leerpoort_span(&text);
+
+    if (r->internal && r->upstream) {
+        ngx_http_clean_header(r);
+    }
+
+    if (r->request_body) {
+        r->request_body->bufs = NULL;
+        r->headers_in.content_length = NULL;
+        r->headers_in.content_length_n = -1;
+
+        mcf = ngx_http_get_module_main_conf(r, ngx_http_leerpoort_module);
+        ngx_http_leerpoort_forget(r, mcf->content_length);
+    }
+
+    return NGX_OK;
+}
+
+
 /*
  * Product and path come from the request line as it was sent, below the
  * location's own prefix; a request line that only becomes this location by
  * decoding ("/%67o/") is refused.
  */
 static ngx_int_t
-ngx_http_leerpoort_parse(ngx_http_leerpoort_ctx_t *ctx)
+ngx_http_leerpoort_below(ngx_http_request_t *r, lp_span_t *below)
 {
-    lp_span_t                  below;
     ngx_str_t                 *name;
-    ngx_http_request_t        *r;
     ngx_http_core_loc_conf_t  *clcf;
 
-    r = ctx->request;
     clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     name = &clcf->name;
 
@@ -134,21 +203,21 @@ ngx_http_leerpoort_parse(ngx_http_leerpoort_ctx_t *ctx)
         return NGX_DECLINED;
     }
 
-    below.data = (const char *) r->unparsed_uri.data + name->len;
-    below.len = r->unparsed_uri.len - name->len;
+    below->data = (const char *) r->unparsed_uri.data + name->len;
+    below->len = r->unparsed_uri.len - name->len;
 
     if (name->len > 0 && name->data[name->len - 1] != '/') {
         /* "location /go": what is below starts with its own slash */
-        if (below.len > 0 && below.data[0] == '/') {
-            below.data++;
-            below.len--;
+        if (below->len > 0 && below->data[0] == '/') {
+            below->data++;
+            below->len--;
 
-        } else if (below.len > 0 && below.data[0] != '?') {
+        } else if (below->len > 0 && below->data[0] != '?') {
             return NGX_DECLINED;
         }
     }
 
-    return lp_click_parse(&ctx->click, below) == 0 ? NGX_OK : NGX_DECLINED;
+    return NGX_OK;
 }
 
 

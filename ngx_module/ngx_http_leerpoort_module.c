@@ -23,6 +23,11 @@ static ngx_int_t ngx_http_leerpoort_init_process(ngx_cycle_t *cycle);
 static void ngx_http_leerpoort_exit_process(ngx_cycle_t *cycle);
 static char *ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_http_leerpoort_click_prefix(
+    const ngx_http_core_loc_conf_t *clcf);
+static char *ngx_http_leerpoort_click_target(ngx_conf_t *cf,
+    ngx_command_t *cmd, ngx_http_leerpoort_loc_conf_t *llcf,
+    const ngx_http_core_loc_conf_t *clcf);
 static char *ngx_http_leerpoort_token(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_http_leerpoort_check_click(ngx_conf_t *cf,
@@ -86,10 +91,10 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
       NULL },
 
     { ngx_string("leerpoort_click"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_http_leerpoort_click,
       NGX_HTTP_LOC_CONF_OFFSET,
-      0,
+      offsetof(ngx_http_leerpoort_loc_conf_t, target),
       NULL },
 
     { ngx_string("leerpoort_token"),
@@ -505,6 +510,7 @@ ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_http_leerpoort_loc_conf_t *llcf = conf;
 
+    char                            *rv;
     ngx_http_core_loc_conf_t        *clcf;
     ngx_http_leerpoort_main_conf_t  *mcf;
 
@@ -514,14 +520,12 @@ ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
 
-#if (NGX_PCRE)
-    if (clcf->regex) {
-        return "needs a location with a plain prefix, as in \"location /go/\"";
-    }
-#endif
+    rv = cf->args->nelts == 1
+         ? ngx_http_leerpoort_click_prefix(clcf)
+         : ngx_http_leerpoort_click_target(cf, cmd, llcf, clcf);
 
-    if (clcf->named || clcf->exact_match || clcf->noname) {
-        return "needs a location with a plain prefix, as in \"location /go/\"";
+    if (rv != NGX_CONF_OK) {
+        return rv;
     }
 
     clcf->handler = ngx_http_leerpoort_click_handler;
@@ -537,6 +541,52 @@ ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* The product stands below the prefix. */
+static char *
+ngx_http_leerpoort_click_prefix(const ngx_http_core_loc_conf_t *clcf)
+{
+#if (NGX_PCRE)
+    if (clcf->regex) {
+        return "needs a location with a plain prefix, as in \"location /go/\"";
+    }
+#endif
+
+    if (clcf->named || clcf->exact_match || clcf->noname) {
+        return "needs a location with a plain prefix, as in \"location /go/\"";
+    }
+
+    return NGX_CONF_OK;
+}
+
+
+/* The product stands in a value; the location needs a URI to come back to. */
+static char *
+ngx_http_leerpoort_click_target(ngx_conf_t *cf, ngx_command_t *cmd,
+    ngx_http_leerpoort_loc_conf_t *llcf, const ngx_http_core_loc_conf_t *clcf)
+{
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    static ngx_str_t  request_uri = ngx_string("request_uri");
+    static ngx_str_t  content_length = ngx_string("content_length");
+
+    if (clcf->named || clcf->noname) {
+        return "with a value needs a location with a path, as in "
+               "\"location = /lti/click\"";
+    }
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
+
+    mcf->request_uri = ngx_http_get_variable_index(cf, &request_uri);
+    mcf->content_length = ngx_http_get_variable_index(cf, &content_length);
+
+    if (mcf->request_uri == NGX_ERROR || mcf->content_length == NGX_ERROR) {
+        return NGX_CONF_ERROR;
+    }
+
+    return ngx_http_set_complex_value_slot(cf, cmd, llcf);
 }
 
 

@@ -75,7 +75,10 @@ ngx_http_leerpoort_identify(ngx_http_request_t *r,
     lp_jose_error_t                 error;
     ngx_http_leerpoort_loc_conf_t  *llcf;
 
-    if (ngx_http_leerpoort_find_token(r, &token) != NGX_OK) {
+    if (ctx->fresh && ctx->kept_token.data) {
+        token = ctx->kept_token;
+
+    } else if (ngx_http_leerpoort_find_token(r, &token) != NGX_OK) {
         ctx->outcome = LP_LOGIN;
         return NGX_DECLINED;
     }

@@ -342,7 +342,8 @@ ngx_http_leerpoort_token_iat(ngx_http_leerpoort_ctx_t *ctx, ngx_str_t *text)
 
 /*
  * The click's own absolute URL, with every byte but the unreserved ones
- * (RFC 3986 section 2.3) percent-encoded, so that it fits into any query.
+ * (RFC 3986 section 2.3) percent-encoded, so that it fits into any query. What
+ * a value of leerpoort_click names has no URL of its own.
  */
 static ngx_int_t
 ngx_http_leerpoort_return(ngx_http_request_t *r,
@@ -359,7 +360,7 @@ ngx_http_leerpoort_return(ngx_http_request_t *r,
     ctx = ngx_http_leerpoort_ctx(r);
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
-    if (ctx == NULL || ctx->click.product.data == NULL
+    if (ctx == NULL || ctx->click.product.data == NULL || ctx->target.data
         || llcf->public_url.len == 0)
     {
         v->not_found = 1;

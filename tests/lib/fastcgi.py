@@ -1,8 +1,11 @@
 """A small FastCGI client: requests straight to a worker's socket, good ones
-and malformed ones (FastCGI 1.0, section 3.3)."""
+and malformed ones (FastCGI 1.0, section 3.3). And a small FastCGI application,
+where a test plays a worker that nginx asks."""
 
+import pathlib
 import socket
 import struct
+import threading
 
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT, STDERR = 1, 2, 3, 4, 5, 6, 7
 RESPONDER = 1
@@ -127,3 +130,87 @@ def ask(path, target, method="GET", body=None, **changes):
     out, ended = parse(raw(path, message(sent, body or b"")))
     assert ended, "the worker left without an answer"
     return Answer(out)
+
+
+class Application:
+    """Answers every request with what answer(params, body) returns: headers,
+    with "Status" where it is not 200. seen: (params, body) of each."""
+
+    def __init__(self, path, answer):
+        self.path = pathlib.Path(path)
+        self.answer = answer
+        self.seen = []
+        self._listener = socket.socket(socket.AF_UNIX)
+        self._listener.bind(str(path))
+        self._listener.listen(64)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def location(self, uri, more=""):
+        return f"""
+        location {uri} {{
+            fastcgi_pass unix:{self.path};
+            fastcgi_pass_request_headers off;
+            fastcgi_param REQUEST_METHOD $request_method;
+            fastcgi_param REQUEST_URI $request_uri;
+            fastcgi_param CONTENT_LENGTH $content_length;
+            {more}
+        }}"""
+
+    def stop(self):
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+
+    def _accept(self):
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,),
+                             daemon=True).start()
+
+    def _serve(self, connection):
+        with connection, connection.makefile("rb") as stream:
+            streams = {PARAMS: bytearray(), STDIN: bytearray()}
+            while True:
+                head = stream.read(8)
+                if len(head) < 8:
+                    return
+                _, kind, _, length, padding = struct.unpack("!BBHHBx", head)
+                content = stream.read(length + padding)[:length]
+                if kind in streams:
+                    streams[kind] += content
+                if kind == STDIN and not content:
+                    break
+            sent = (unpairs(bytes(streams[PARAMS])), bytes(streams[STDIN]))
+            self.seen.append(sent)
+            out = "".join(f"{name}: {value}\r\n" for name, value in
+                          self.answer(*sent).items()) + "\r\n"
+            connection.sendall(stream_of(out.encode()))
+
+
+def stream_of(out):
+    """A whole answer."""
+    return stream(STDOUT, out) + record(END, struct.pack("!IB3x", 0, 0))
+
+
+def unpairs(data):
+    """What pairs() wrote."""
+    found, at = {}, 0
+
+    def length():
+        nonlocal at
+        size = 1 if data[at] < 128 else 4
+        value = int.from_bytes(data[at:at + size], "big") & 0x7fffffff
+        at += size
+        return value
+
+    while at < len(data):
+        name, value = length(), length()
+        found[data[at:at + name].decode()] = data[
+            at + name:at + name + value].decode("latin-1")
+        at += name + value
+    return found

@@ -9,12 +9,14 @@
 #include "catalogue_store.h"
 
 #include "../core/keys.h"
+#include "products.h"
 #include "record.h"
 
 #define BATCH         128
 #define TRIES_MAX     20
 #define SETS_TEXT_MAX (LP_SETS_MAX * 65)
-#define FIELD_IN      4 /* in lp_product_fields */
+#define FIELD_NAME    0 /* in lp_product_fields */
+#define FIELD_IN      4
 #define MEMBERS_BATCH 512
 #define MEMORY_PREFIX "catalogue:"
 #define PART_MARK     '+' /* before an id that no product can begin with */
@@ -27,7 +29,10 @@ typedef struct {
     unsigned  n_set, n_del;
     int       exists;
     char      key[LP_KEY_MAX];
+    int       found_by; /* what it is found by changes */
+    lp_span_t name; /* as it becomes; data NULL: as it is */
     int       too_many; /* sets: what it is in stays as it is */
+    lp_span_t sets_now; /* what it is in then */
     char      sets[SETS_TEXT_MAX];
 } change_t;
 
@@ -168,11 +173,11 @@ compare_sets(lp_catalogue_t *catalogue, uint32_t number, change_t *change,
                                 sizeof(change->sets));
 
     change->too_many = len == -1;
-    if (len == -1) {
-        return;
+    change->sets_now = (lp_span_t) {change->sets, len == -1 ? 0 : (size_t) len};
+    if (len != -1) {
+        want(change, lp_product_fields[FIELD_IN], old, change->sets_now);
+        change->found_by |= !lp_span_equal(change->sets_now, old);
     }
-    want(change, lp_product_fields[FIELD_IN], old,
-         (lp_span_t) {change->sets, (size_t) len});
 }
 
 static void
@@ -189,6 +194,8 @@ compare(lp_catalogue_t *catalogue, uint32_t number, change_t *change,
     change->n_set = change->n_del = 2;
     change->exists = reply->elements > 0;
     change->too_many = 0;
+    change->name = (lp_span_t) {NULL, 0};
+    change->found_by = !change->exists;
     item = &catalogue->items[number];
     if (!item->accepted && !change->exists) {
         return;
@@ -201,6 +208,10 @@ compare(lp_catalogue_t *catalogue, uint32_t number, change_t *change,
         if (i != FIELD_IN) {
             want(change, lp_product_fields[i], old,
                  wanted_field(item, i, old));
+        }
+        if (i == FIELD_NAME) {
+            change->name = wanted_field(item, i, old);
+            change->found_by |= !lp_span_equal(change->name, old);
         }
     }
     compare_sets(catalogue, number, change,
@@ -228,17 +239,23 @@ ask(lp_catalogue_t *catalogue, lp_store_t *store, uint32_t from, unsigned n)
     }
 }
 
-/* Adds the commands of a change; 1 where there are any. */
-static int
-add_change(lp_store_t *store, const change_t *change)
+/* Adds the commands of a change, where there are any. */
+static void
+add_change(lp_store_t *store, lp_span_t product, const change_t *change)
 {
+    if (change->n_set <= 2 && change->n_del <= 2) {
+        return;
+    }
     if (change->n_set > 2) {
         lp_store_add(store, (lp_words_t) {change->set, change->n_set});
     }
     if (change->n_del > 2) {
         lp_store_add(store, (lp_words_t) {change->del, change->n_del});
     }
-    return change->n_set > 2 || change->n_del > 2;
+    if (change->found_by) {
+        (void) lp_products_note(lp_products_to_store, store, product,
+                                change->name, change->sets_now);
+    }
 }
 
 static void
@@ -275,7 +292,8 @@ try_batch(lp_catalogue_t *catalogue, lp_store_t *store, uint32_t from,
 }
 
 static lp_store_status_t
-write_batch(lp_store_t *store, const change_t *changes, unsigned n, int dry)
+write_batch(lp_catalogue_t *catalogue, lp_store_t *store, uint32_t from,
+            const change_t *changes, unsigned n, int dry)
 {
     unsigned i, differ = 0;
 
@@ -288,7 +306,7 @@ write_batch(lp_store_t *store, const change_t *changes, unsigned n, int dry)
     }
     lp_store_begin(store);
     for (i = 0; i < n; i++) {
-        (void) add_change(store, &changes[i]);
+        add_change(store, lp_name(&catalogue->ids, from + i), &changes[i]);
     }
     return lp_store_commit(store);
 }
@@ -304,7 +322,7 @@ do_batch(lp_catalogue_t *catalogue, lp_store_t *store, uint32_t from,
     do {
         status = try_batch(catalogue, store, from, n, changes);
         if (status == LP_STORE_OK) {
-            status = write_batch(store, changes, n, dry);
+            status = write_batch(catalogue, store, from, changes, n, dry);
         }
     } while (status == LP_STORE_CONFLICT && ++tries < TRIES_MAX);
     for (i = 0; i < n && status == LP_STORE_OK; i++) {

@@ -38,6 +38,9 @@ double lp_check_now_ms(void);
    found; LP_USAGE after saying what is wrong with the arguments. */
 int lp_check_redis(lp_check_t *check);
 
+/* Looks whether the index of products is there; part of the above. */
+void lp_check_products(lp_check_t *check);
+
 /* Checks the configuration of --nginx-conf, by the nginx of --nginx. */
 void lp_check_nginx(lp_check_t *check);
 

@@ -398,5 +398,6 @@ lp_check_redis(lp_check_t *check)
     check_backlog(check, "journal", lp_key_journal,
                   "is leerpoort-relay running?");
     check_backlog(check, "usage", lp_key_usage, "is leerpoort-tally running?");
+    lp_check_products(check);
     return LP_YES;
 }

@@ -24,6 +24,8 @@ int lp_command_right_revoke(const lp_args_t *args);
 int lp_command_product_show(const lp_args_t *args);
 int lp_command_product_set(const lp_args_t *args);
 int lp_command_product_drop(const lp_args_t *args);
+int lp_command_product_chapters(const lp_args_t *args);
+int lp_command_product_index(const lp_args_t *args);
 int lp_command_import_entitlements(const lp_args_t *args);
 int lp_command_import_products(const lp_args_t *args);
 int lp_command_import_schools(const lp_args_t *args);

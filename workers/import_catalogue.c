@@ -16,9 +16,12 @@
 #include "import.h"
 #include "line_batch.h"
 #include "product_field.h"
+#include "products.h"
 #include "usage_keys.h"
 
 #define ROWS_MAX      256
+#define FIELD_NAME    0 /* in lp_product_fields */
+#define FIELD_IN      4
 #define SETS_TEXT_MAX (LP_SETS_MAX * (LP_FIELD_MAX + 1))
 #define WHY_MAX       256
 #define ALIASES_MAX   16 /* of one line */
@@ -298,6 +301,8 @@ write_product(lp_store_t *store, const row_t *row)
     if (n_del > 2) {
         lp_store_add(store, (lp_words_t) {del, n_del});
     }
+    (void) lp_products_note(lp_products_to_store, store, row->id,
+                            row->fields[FIELD_NAME], row->fields[FIELD_IN]);
 }
 
 /* ---- schools ---- */

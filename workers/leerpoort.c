@@ -71,6 +71,10 @@ TAKES(product_set, {LP_OPT_URL, LP_MAY}, {LP_OPT_DEEP, LP_MAY},
 
 TAKES(product_drop, REDIS);
 
+TAKES(product_chapters, REDIS);
+
+TAKES(product_index, REDIS);
+
 TAKES(import_entitlements, {LP_OPT_PEPPER, LP_MUST}, {LP_OPT_PARTY, LP_MAY},
       {LP_OPT_CONFIRM, LP_MAY}, {LP_OPT_LAST_DAY, LP_MAY},
       {LP_OPT_ERRORS, LP_MAY}, {LP_OPT_FROM_LINE, LP_MAY}, REDIS);
@@ -165,6 +169,14 @@ static const lp_command_t commands[] = {
      lp_command_product_set, NULL},
     {"product drop", "ID", NULL, "Removes a product.", NULL, product_drop,
      lp_command_product_drop, NULL},
+    {"product chapters", "ID", "LINES",
+     "Sets what teachers can pick of a product.",
+     "A line each: its path, a blank, its title. No lines: there are none.",
+     product_chapters, lp_command_product_chapters, NULL},
+    {"product index", NULL, NULL,
+     "Makes the lists of products and of sets anew.",
+     "For a store from before there were any. Goes through all of Redis.",
+     product_index, lp_command_product_index, NULL},
     {"import entitlements", "FILE", NULL,
      "Takes in entitlements, a request of a seller a line.",
      "FILE is NDJSON, - for standard input. Lines that are refused are\n"

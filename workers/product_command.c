@@ -11,6 +11,7 @@
 #include "../core/keys.h"
 #include "commands.h"
 #include "product_field.h"
+#include "products.h"
 #include "redis_link.h"
 #include "say.h"
 
@@ -19,6 +20,7 @@
 
 typedef struct {
     lp_redis_t redis;
+    lp_span_t  id;
     char       name[LP_KEY_MAX];
     lp_span_t  key;
 } entry_t;
@@ -39,6 +41,7 @@ open_entry(entry_t *entry, const lp_args_t *args)
         return lp_args_refuse(args, "a product's id is 1 to 64 of A-Z a-z 0-9 "
                                     ". _ -, a letter or digit first");
     }
+    entry->id = id;
     entry->key.data = entry->name;
     entry->key.len = lp_key_product(entry->name, id);
     return lp_redis_open(&entry->redis, args);
@@ -83,9 +86,48 @@ print_json(const json_t *value, size_t flags)
     free(text);
 }
 
+static json_t *
+chapter_json(lp_span_t id, lp_span_t line)
+{
+    lp_span_t path, title;
+
+    if (lp_chapter_read(id, line, &path, &title) != 0) {
+        return json_pack("{s:b}", "unreadable", 1);
+    }
+    return json_pack("{s:s%, s:s%}", "path", path.data, path.len, "title",
+                     title.data, title.len);
+}
+
+/* A line for each, as `product chapters` takes them. */
+static void
+print_chapters(json_t *product, const redisReply *reply, lp_span_t id,
+               int as_json)
+{
+    json_t   *list, *text;
+    lp_span_t line;
+    size_t    i;
+
+    if (reply->elements == 0) {
+        return;
+    }
+    list = json_array();
+    for (i = 0; i < reply->elements; i++) {
+        line = lp_redis_text(reply->element[i]);
+        json_array_append_new(list, chapter_json(id, line));
+        if (!as_json) {
+            text = json_stringn(line.data, line.len);
+            printf("%-8s ", "chapter");
+            print_json(text, JSON_ENCODE_ANY);
+            json_decref(text);
+        }
+    }
+    json_object_set_new(product, "chapters", list);
+}
+
 /* Fields in the order of the table; others are the workers' own. */
 static void
-print_product(const redisReply *reply, const char *id, int as_json)
+print_product(const redisReply *reply, const redisReply *chapters,
+              const char *id, int as_json)
 {
     json_t   *product = json_pack("{s:s}", "product", id), *text;
     lp_span_t value;
@@ -103,6 +145,7 @@ print_product(const redisReply *reply, const char *id, int as_json)
         }
         json_object_set_new(product, lp_product_fields[i], text);
     }
+    print_chapters(product, chapters, lp_span_of(id), as_json);
     if (as_json) {
         print_json(product, JSON_INDENT(2));
     }
@@ -112,8 +155,10 @@ print_product(const redisReply *reply, const char *id, int as_json)
 static int
 show_product(entry_t *entry, const lp_args_t *args)
 {
-    redisReply *reply;
-    int         rc = LP_YES;
+    redisReply *reply, *chapters;
+    char        name[LP_KEY_MAX];
+    lp_span_t   key = {name, lp_key_chapters(name, entry->id)};
+    int         rc = LP_NO;
 
     reply = lp_redis_ask(&entry->redis,
                          LP_WORDS(lp_span("HGETALL"), entry->key),
@@ -123,10 +168,19 @@ show_product(entry_t *entry, const lp_args_t *args)
     }
     if (reply->elements == 0) {
         lp_say("there is no product %s", args->operand);
-        rc = LP_NO;
-    } else {
-        print_product(reply, args->operand, args->value[LP_OPT_JSON] != NULL);
+        freeReplyObject(reply);
+        return LP_NO;
     }
+    chapters = lp_redis_ask(&entry->redis,
+                            LP_WORDS(lp_span("LRANGE"), key, lp_span("0"),
+                                     lp_span("-1")),
+                            LP_REPLY_ARRAY);
+    if (chapters != NULL) {
+        print_product(reply, chapters, args->operand,
+                      args->value[LP_OPT_JSON] != NULL);
+        rc = LP_YES;
+    }
+    freeReplyObject(chapters);
     freeReplyObject(reply);
     return rc;
 }
@@ -211,6 +265,26 @@ send_fields(entry_t *entry, const lp_args_t *args, int removing)
     return lp_redis_tell(&entry->redis, (lp_words_t) {words, n});
 }
 
+/* As lp_products_send_t. */
+static int
+send_words(void *to, lp_words_t words)
+{
+    return lp_redis_tell(to, words) == LP_YES ? 0 : -1;
+}
+
+/* What people and sets find it by. */
+static int
+send_note(entry_t *entry, const lp_args_t *args)
+{
+    const char *name = args->value[LP_OPT_NAME], *in = args->value[LP_OPT_IN];
+
+    return lp_products_note(send_words, &entry->redis, entry->id,
+                            name == NULL ? (lp_span_t) {NULL, 0}
+                                         : lp_span_of(name),
+                            lp_span_of(in == NULL ? "" : in)) == 0
+               ? LP_YES : LP_NO;
+}
+
 /* One transaction: no click sees a new url beside an old deep. */
 static int
 store_fields(entry_t *entry, const lp_args_t *args)
@@ -221,7 +295,8 @@ store_fields(entry_t *entry, const lp_args_t *args)
 
     if (lp_redis_tell(&entry->redis, LP_WORDS(lp_span("MULTI"))) != LP_YES
         || send_fields(entry, args, 0) != LP_YES
-        || send_fields(entry, args, 1) != LP_YES) {
+        || send_fields(entry, args, 1) != LP_YES
+        || send_note(entry, args) != LP_YES) {
         return LP_NO;
     }
     reply = lp_redis_ask(&entry->redis, LP_WORDS(lp_span("EXEC")),
@@ -261,23 +336,45 @@ lp_command_product_set(const lp_args_t *args)
 
 /* drop */
 
+/* The first reply of the transaction says whether there was one. */
+static int
+drop_product(entry_t *entry)
+{
+    redisReply *reply;
+    int         rc;
+
+    if (lp_redis_tell(&entry->redis, LP_WORDS(lp_span("MULTI"))) != LP_YES
+        || lp_redis_tell(&entry->redis,
+                         LP_WORDS(lp_span("DEL"), entry->key)) != LP_YES
+        || lp_products_forget(send_words, &entry->redis, entry->id) != 0) {
+        return LP_NO;
+    }
+    reply = lp_redis_ask(&entry->redis, LP_WORDS(lp_span("EXEC")),
+                         LP_REPLY_ARRAY);
+    if (reply == NULL) {
+        return LP_NO;
+    }
+    rc = reply->elements > 0
+                 && reply->element[0]->type == REDIS_REPLY_INTEGER
+                 && reply->element[0]->integer == 1
+             ? LP_YES : LP_NO;
+    if (rc != LP_YES) {
+        lp_say("there is no product %.*s", (int) entry->id.len,
+               entry->id.data);
+    }
+    freeReplyObject(reply);
+    return rc;
+}
+
 int
 lp_command_product_drop(const lp_args_t *args)
 {
-    redisReply *reply;
-    entry_t     entry;
-    int         rc;
+    entry_t entry;
+    int     rc;
 
     rc = open_entry(&entry, args);
     if (rc == LP_YES) {
-        reply = lp_redis_ask(&entry.redis,
-                             LP_WORDS(lp_span("DEL"), entry.key),
-                             LP_REPLY_INTEGER);
-        rc = reply != NULL && reply->integer == 1 ? LP_YES : LP_NO;
-        if (reply != NULL && rc != LP_YES) {
-            lp_say("there is no product %s", args->operand);
-        }
-        freeReplyObject(reply);
+        rc = drop_product(&entry);
     }
     lp_redis_close(&entry.redis);
     return rc;

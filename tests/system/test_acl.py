@@ -345,19 +345,21 @@ KEYS = {"u": "u:{00}:S/x", "s": "s:{00}:S", "a": "a:{00}:BP_ID:1",
         "usage": "usage:{00}", "seen": "seen:{00}:x:0", "tally": "tally:{00}",
         "week": "week:{00}:S:2026-W36", "weeks": "weeks:{00}:2026-W36",
         "readers": "readers:{00}:S:2026-W36:x", "report": "report:{00}:x",
-        "erased": "erased"}
+        "erased": "erased", "products": "products",
+        "parts": "parts:{00}:x", "chapters": "chapters:{00}:x"}
 READ = {
     "edge": "u s a p",
     "operator": "u s a p e x i school code journal outbox dead relay "
-                "catalogue usage week weeks readers report",
-    "worker": "u s a p e x i school code request tries jti",
+                "catalogue usage week weeks readers report products parts "
+                "chapters",
+    "worker": "u s a p e x i school code request tries jti parts",
     "relay": "journal outbox dead relay",
     "tally": "e x usage seen tally week weeks readers",
     "officer": " ".join(KEYS)}
 WRITE = {
     "edge": "usage",
     "operator": "u s a p e x i school code journal outbox dead relay "
-                "catalogue report",
+                "catalogue report products parts chapters",
     "worker": "u s e x i code request tries jti journal",
     "relay": "journal outbox dead relay",
     "tally": "e usage seen tally week weeks readers",

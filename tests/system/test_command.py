@@ -1060,7 +1060,7 @@ def test_a_key_of_another_type_is_not_overwritten(db):
 def test_passwords_come_in_files(tmp_path):
     server = Redis(tmp_path, users=[
         "default off ~* &* +@all", "admin on >s3cret ~* &* +@all",
-        "reader on >other ~* &* +ping +hgetall"])
+        "reader on >other ~* &* +ping +hgetall +lrange"])
     try:
         server.start()
         where = ["--redis", server.address]
@@ -1110,7 +1110,7 @@ def test_check_is_content_with_a_durable_redis(db):
                  "without replicas", "memory: "):
         assert what in answer.out
     said = json.loads(yes("check", "--redis", db.address, "--json").out)
-    assert said["ok"] is True and len(said["lines"]) == 12
+    assert said["ok"] is True and len(said["lines"]) == 13
     assert db.links() == 0
 
 

@@ -10,6 +10,12 @@
  *
  * So a session can slide, be listed, and be ended from elsewhere; and the edge
  * need know nothing of that.
+ *
+ * A session ends: where its person signs out in this browser; a provider's
+ * back-channel logout; where "lifetime" has passed since the sign-in, or "idle"
+ * since the end of the last token; where its provider is taken out of sso.json;
+ * and where an operator revoked the person's tokens after the sign-in
+ * (tokens_before.h says how that is told from a sign-out elsewhere).
  */
 
 #ifndef LP_SESSION_H
@@ -27,6 +33,9 @@ typedef struct {
 /*
  * Begins a session in place of the browser's former one, and adds the cookies
  * to the answer. LP_STORE_OK, or the store's failure: then no cookie was added.
+ * LP_STORE_REFUSED too where no token can be signed, and where every token of
+ * the person is refused for now ("!" lies ahead, or can't be read): whoever
+ * were sent back to a click would come again and again.
  */
 lp_store_status_t lp_session_begin(lp_visit_t *visit, const lp_who_t *who,
                                    const lp_session_origin_t *origin);
@@ -34,7 +43,7 @@ lp_store_status_t lp_session_begin(lp_visit_t *visit, const lp_who_t *who,
 typedef enum {
     LP_SESSION_NONE = 0, /* no session, or one that has ended */
     LP_SESSION_RENEWED,  /* the cookies are in the answer */
-    LP_SESSION_FAILED    /* Redis */
+    LP_SESSION_FAILED    /* Redis; or no token can be signed */
 } lp_session_renewal_t;
 
 /* A new token for the session that the browser has. who: NULL, or whose it is.
@@ -50,8 +59,8 @@ lp_session_renewal_t lp_session_renew(lp_visit_t *visit, lp_who_t *who);
 size_t lp_session_token(lp_sso_t *sso, const lp_who_t *who, int64_t life,
                         int64_t issued, char *dst);
 
-/* Unix time at which a token for who may be issued: now, or later where "!"
-   says so. */
+/* Unix time at which a token for who may be issued: now, or a little later
+   where "!" says so. LP_STORE_REFUSED: none may be, as above. */
 lp_store_status_t lp_session_issue_at(lp_sso_t *sso, const lp_who_t *who,
                                       int64_t *at);
 

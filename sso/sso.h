@@ -33,6 +33,8 @@ typedef struct {
                                   private_key_jwt; NULL: none */
     lp_http_t      *http;
     lp_houses_t    *houses;
+    struct lp_session_key_s *session_key; /* NULL until a token is signed;
+                                             lp_session_key_destroy() */
     int             once_a_minute; /* sign-ins that may begin, over all
                                       processes */
 } lp_sso_t;

@@ -46,6 +46,7 @@ typedef struct {
     uint64_t     fingerprint;  /* of both */
     uint64_t     seen_print;   /* of the document last looked at */
     ngx_uint_t   doubtful;     /* other workers had newer keys */
+    time_t       asked_at;     /* for keys that are not there */
     ngx_file_uniq_t  uniq;     /* the file as last looked at */
     off_t        size;
     struct timespec  mtime;
@@ -93,6 +94,8 @@ typedef struct {
     uint64_t         pepper_print;
     ngx_shm_zone_t  *shm_zone;
     ngx_http_leerpoort_usage_conf_t  usage;
+
+    ngx_addr_t       key_socket;   /* of leerpoort-keys; sockaddr NULL: none */
 
     ngx_str_t        click_file;   /* where leerpoort_click stands first */
     ngx_uint_t       click_line;   /* 0: nowhere */
@@ -204,6 +207,8 @@ typedef struct {
     ngx_atomic_t     unreadable;
     ngx_atomic_t     jwks_loaded;
     ngx_atomic_t     jwks_broken;
+    ngx_atomic_t     keys_asked;
+    ngx_atomic_t     keys_not_asked;
     ngx_atomic_t     usage_produced;
     ngx_atomic_t     usage_stored;
     ngx_atomic_t     usage_spooled;
@@ -527,6 +532,10 @@ char *ngx_http_leerpoort_jwks_load(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
 void ngx_http_leerpoort_jwks_refresh(ngx_http_leerpoort_main_conf_t *mcf,
     ngx_log_t *log);
+char *ngx_http_leerpoort_key_socket(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+void ngx_http_leerpoort_key_ask(ngx_http_leerpoort_main_conf_t *mcf,
+    ngx_http_leerpoort_issuer_t *issuer);
 uint64_t ngx_http_leerpoort_print(const void *bytes, size_t len);
 void ngx_http_leerpoort_issuer_print(ngx_http_leerpoort_main_conf_t *mcf);
 

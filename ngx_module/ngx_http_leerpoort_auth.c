@@ -195,6 +195,10 @@ ngx_http_leerpoort_auth_judge(ngx_http_leerpoort_ctx_t *ctx,
 
     error = lp_token_check(token, &issuer->rules, ngx_time());
 
+    if (error == LP_JOSE_KEY_UNKNOWN) {
+        ngx_http_leerpoort_key_ask(mcf, issuer);
+    }
+
     if (error == LP_JOSE_OK) {
         error = ngx_http_leerpoort_identity_of(mcf, issuer, token,
                                                &ctx->identity);

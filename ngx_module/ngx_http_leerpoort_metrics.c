@@ -95,6 +95,12 @@ static const ngx_http_leerpoort_metric_t  ngx_http_leerpoort_simple[] = {
     { "leerpoort_jwks_loads_total", "result", "broken",
       ngx_http_leerpoort_at(jwks_broken), NULL },
 
+    { "leerpoort_key_requests_total", "result", "sent",
+      ngx_http_leerpoort_at(keys_asked),
+      "Times that leerpoort-keys was asked for a key that is not there." },
+    { "leerpoort_key_requests_total", "result", "failed",
+      ngx_http_leerpoort_at(keys_not_asked), NULL },
+
     { "leerpoort_usage_events_total", "state", "produced",
       ngx_http_leerpoort_at(usage_produced),
       "Redirects counted as usage, and what became of them." },

@@ -83,6 +83,13 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
       0,
       NULL },
 
+    { ngx_string("leerpoort_key_socket"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_key_socket,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("leerpoort_usage"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE123,
       ngx_http_leerpoort_usage,

@@ -499,6 +499,10 @@ ngx_http_leerpoort_judge(ngx_http_leerpoort_main_conf_t *mcf,
 
     error = lp_token_check(token, &issuer->rules, ngx_time());
 
+    if (error == LP_JOSE_KEY_UNKNOWN) {
+        ngx_http_leerpoort_key_ask(mcf, issuer);
+    }
+
     return error == LP_JOSE_OK
            ? ngx_http_leerpoort_identity_of(mcf, issuer, token, identity)
            : error;

@@ -11,6 +11,7 @@
 
 #include "../core/keys.h"
 #include "../workers/number.h"
+#include "end_session.h"
 #include "session_life.h"
 
 #define WORDS_MAX 32
@@ -200,12 +201,15 @@ time_it(lp_session_t *session, const lp_sites_t *sites, int64_t before)
     return 0;
 }
 
+/* The id_token is kept for whoever will ask for it when its person signs out,
+   and where it is not too long: without it the provider asks its own people. */
 static int
 seal_it(beginning_t *new, lp_sso_t *sso, const lp_who_t *who,
         const lp_session_origin_t *origin)
 {
     new->who_len = seal_who(sso, new->who, who);
-    if (origin->id_token.len > 0 && origin->id_token.len <= LP_SEAL_TEXT_MAX) {
+    if (origin->id_token.len > 0 && origin->id_token.len <= LP_SEAL_TEXT_MAX
+        && lp_end_session_endpoint(sso, origin->provider).len > 0) {
         new->id_token_len = lp_seal_close(sso->seal, new->id_token,
                                           "id_token", origin->id_token);
     }

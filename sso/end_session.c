@@ -1,0 +1,58 @@
+/*
+ * There is no state in the request: the page to which the provider sends people
+ * back says only that they are signed out, to whoever comes there.
+ */
+
+#include "end_session.h"
+
+#include "../workers/conf_members.h"
+
+static void put(lp_text_t *out, const char *name, lp_span_t value);
+
+lp_span_t
+lp_end_session_endpoint(lp_sso_t *sso, const lp_provider_t *provider)
+{
+    lp_span_t     found = provider->end_session_endpoint;
+    const json_t *discovery, *value;
+
+    if (found.len > 0) {
+        return found;
+    }
+    discovery = lp_key_files_discovery(sso->keys, provider->name,
+                                       provider->issuer);
+    value = json_object_get(discovery, "end_session_endpoint");
+    found = (lp_span_t) {json_string_value(value),
+                         json_string_length(value)};
+    return found.len > 0 && lp_conf_is_url(found) ? found : lp_span("");
+}
+
+void
+lp_end_session_url(lp_text_t *out, lp_span_t endpoint, const lp_sites_t *sites,
+                   const lp_provider_t *provider, lp_span_t hint)
+{
+    char      text[LP_END_SESSION_MAX];
+    lp_text_t back = lp_text_in(text, sizeof(text));
+
+    lp_text_add(&back, sites->public_url);
+    lp_text_add(&back, lp_span(LP_SIGNED_OUT));
+    out->full |= back.full;
+    lp_text_add(out, endpoint);
+    lp_text_add(out, memchr(endpoint.data, '?', endpoint.len) == NULL
+                         ? lp_span("?")
+                         : lp_span("&"));
+    lp_text_add(out, lp_span("client_id="));
+    lp_text_query(out, provider->client_id);
+    put(out, "post_logout_redirect_uri", lp_text_span(&back));
+    if (hint.len > 0) {
+        put(out, "id_token_hint", hint);
+    }
+}
+
+static void
+put(lp_text_t *out, const char *name, lp_span_t value)
+{
+    lp_text_add(out, lp_span("&"));
+    lp_text_add(out, lp_span_of(name));
+    lp_text_add(out, lp_span("="));
+    lp_text_query(out, value);
+}

@@ -39,12 +39,19 @@ typedef struct {
 
 typedef struct lp_platforms_s lp_platforms_t;
 
+/* path NULL: no platforms. NULL and *reason: what is wrong, and where. */
 lp_platforms_t *lp_platforms_open(const char *path, const char **reason);
 void lp_platforms_close(lp_platforms_t *platforms);
+
+/* As the file has it now (looked at once a second). Good until the loop's next
+   turn: a visit that waits looks its platform up again by name. */
 const lp_platform_list_t *lp_platform_list(lp_platforms_t *platforms);
 
 /* client_id.len 0: the only one of that issuer. */
 const lp_platform_t *lp_platform_find(const lp_platform_list_t *list,
                                       lp_span_t issuer, lp_span_t client_id);
+
+const lp_platform_t *lp_platform_by_name(const lp_platform_list_t *list,
+                                         lp_span_t name);
 
 #endif

@@ -58,7 +58,7 @@ static void write_header(lp_text_t *out, const lp_page_t *page);
 static void write_code(lp_text_t *out, const lp_page_t *page);
 static void write_footer(lp_text_t *out, const lp_page_t *page);
 static void write_body(lp_text_t *out, const lp_problem_page_t *page);
-static void write_date(lp_text_t *out, uint32_t day, const words_t *word);
+static void write_from(lp_text_t *out, uint32_t day, lp_language_t language);
 static void write_todo(lp_text_t *out, const lp_problem_page_t *page);
 static void add(lp_text_t *out, const char *text);
 static void add_html(lp_text_t *out, const char *text);
@@ -219,7 +219,7 @@ write_body(lp_text_t *out, const lp_problem_page_t *page)
     heading(out, word->what);
     paragraph(out, text->what);
     if (page->from != 0) {
-        write_date(out, page->from, word);
+        write_from(out, page->from, page->language);
     }
 
     heading(out, word->todo);
@@ -232,9 +232,18 @@ write_body(lp_text_t *out, const lp_problem_page_t *page)
     }
 }
 
-/* YYYYMMDD as "1 september 2026". */
 static void
-write_date(lp_text_t *out, uint32_t day, const words_t *word)
+write_from(lp_text_t *out, uint32_t day, lp_language_t language)
+{
+    add(out, "<p>");
+    add(out, words[language].from);
+    add(out, " <strong>");
+    lp_page_date(out, day, language);
+    add(out, "</strong>.</p>\n");
+}
+
+void
+lp_page_date(lp_text_t *out, uint32_t day, lp_language_t language)
 {
     unsigned month = day / 100 % 100;
 
@@ -242,15 +251,11 @@ write_date(lp_text_t *out, uint32_t day, const words_t *word)
         return;
     }
 
-    add(out, "<p>");
-    add(out, word->from);
-    add(out, " <strong>");
     lp_text_number(out, day % 100);
     add(out, " ");
-    add(out, word->months[month - 1]);
+    add(out, words[language].months[month - 1]);
     add(out, " ");
     lp_text_number(out, day / 10000);
-    add(out, "</strong>.</p>\n");
 }
 
 /* What there is to press. */

@@ -34,6 +34,9 @@ typedef struct {
  */
 void lp_page_write(lp_text_t *out, const lp_page_t *page);
 
+/* YYYYMMDD as "1 september 2026"; nothing where it is no day. */
+void lp_page_date(lp_text_t *out, uint32_t day, lp_language_t language);
+
 typedef struct {
     lp_problem_t      problem;
     lp_language_t     language;

@@ -11,7 +11,6 @@
 
 #include "rights_held.h"
 
-static void name_keys(lp_rights_held_t *held, const lp_click_by_t *by);
 static void add_user(lp_rights_held_t *held, lp_span_t school, lp_span_t user);
 static void add_school(lp_rights_held_t *held, lp_span_t school);
 static lp_store_status_t ask(lp_rights_held_t *held, lp_store_t *store,
@@ -35,9 +34,8 @@ lp_rights_held_read(lp_rights_held_t *held, lp_store_t *store,
     unsigned          i;
     int               is_hash;
 
-    held->n_keys = 0;
     held->rights.n = 0;
-    name_keys(held, by);
+    lp_rights_held_name(held, by);
 
     status = ask(held, store, by);
     if (status == LP_STORE_DOWN) {
@@ -105,10 +103,12 @@ lp_rights_held_is_hash(const redisReply *reply)
 }
 
 /* User at the school, the school, the private customer: the edge's order. */
-static void
-name_keys(lp_rights_held_t *held, const lp_click_by_t *by)
+void
+lp_rights_held_name(lp_rights_held_t *held, const lp_click_by_t *by)
 {
     unsigned i;
+
+    held->n_keys = 0;
 
     for (i = 0; by->school.len > 0 && i < by->n_users; i++) {
         add_user(held, by->school, by->users[i]);

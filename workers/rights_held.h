@@ -54,6 +54,9 @@ lp_store_status_t lp_rights_held_read(lp_rights_held_t *held,
                                       lp_store_t *store,
                                       const lp_click_by_t *by);
 
+/* Names the hashes alone, which decides what counts: held->keys, in order. */
+void lp_rights_held_name(lp_rights_held_t *held, const lp_click_by_t *by);
+
 /* Takes a right out, so that the next best can be decided on. */
 void lp_rights_held_drop(lp_rights_held_t *held, const lp_right_t *right);
 

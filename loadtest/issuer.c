@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 #include "../core/base64url.h"
-#include "../workers/private_jwk.h"
+#include "../core/private_jwk.h"
+#include "../workers/key_file.h"
 #include "../workers/say.h"
 #include "json_file.h"
 #include "new_file.h"
@@ -64,7 +65,7 @@ load_key(lp_private_key_t *key, const char *dir, lp_alg_t alg)
     char path[LP_FILE_MAX];
 
     if (key_path(path, dir, alg) != 0
-        || lp_private_key_load(key, path, alg, NULL) != 0) {
+        || lp_key_file_load(key, path, alg, NULL) != 0) {
         return -1;
     }
     if (!key->is_private || key->pkey == NULL

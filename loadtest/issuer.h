@@ -6,7 +6,7 @@
 #ifndef LP_LOAD_ISSUER_H
 #define LP_LOAD_ISSUER_H
 
-#include "../workers/private_key.h"
+#include "../core/private_key.h"
 #include "population.h"
 #include "token_algs.h"
 

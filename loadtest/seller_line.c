@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-#include "../workers/entitlement.h"
+#include "../core/entitlement.h"
 
 #define ACCEPTED 2 /* Edu-V's status */
 #define DATE_MAX 16

@@ -14,8 +14,8 @@
 
 #include "../core/json.h"
 #include "../core/jwks.h"
+#include "../core/private_jwk.h"
 #include "../workers/input.h"
-#include "../workers/private_jwk.h"
 #include "../workers/say.h"
 #include "../workers/watched_file.h"
 

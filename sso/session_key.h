@@ -8,7 +8,7 @@
 #ifndef LP_SESSION_KEY_H
 #define LP_SESSION_KEY_H
 
-#include "../workers/private_key.h"
+#include "../core/private_key.h"
 
 typedef struct lp_session_key_s lp_session_key_t;
 

@@ -15,7 +15,7 @@
 
 #include "../core/base64url.h"
 #include "../core/json.h"
-#include "private_key.h"
+#include "key_file.h"
 
 #define JTI_BYTES        16
 #define ASSERTION_LIFE   60  /* seconds */
@@ -184,7 +184,7 @@ lp_access_token_ask(const lp_party_t *party, int64_t now, const char **reason)
         return NULL;
     }
     *reason = "our key for it can't be used";
-    if (lp_private_key_load(&key, party->key_file, LP_ALG_UNKNOWN, NULL) == 0
+    if (lp_key_file_load(&key, party->key_file, LP_ALG_UNKNOWN, NULL) == 0
         && key.is_private) {
         assertion = lp_client_assertion(&key, party->client_id,
                                         party->token_url, now);

@@ -9,8 +9,8 @@
 
 #include <stdint.h>
 
+#include "../core/private_key.h"
 #include "parties.h"
-#include "private_key.h"
 
 #define LP_ACCESS_TOKEN_MAX 8192 /* bytes of a token */
 

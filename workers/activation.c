@@ -5,8 +5,8 @@
 
 #include "activation.h"
 
+#include "../core/entitlement.h"
 #include "../core/licence.h"
-#include "entitlement.h"
 #include "say.h"
 
 #define SAID_AGAIN 600 /* seconds */

@@ -13,10 +13,10 @@
 #include <stdio.h>
 
 #include "../core/chars.h"
+#include "../core/entitlement.h"
 #include "../core/licence.h"
 #include "../core/token.h"
 #include "codes.h"
-#include "entitlement.h"
 #include "entitlements.h"
 #include "json_members.h"
 #include "written_time.h"

@@ -21,9 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../core/private_jwk.h"
 #include "commands.h"
-#include "private_jwk.h"
-#include "ring_folder.h"
+#include "key_file.h"
 #include "say.h"
 #include "service.h"
 
@@ -33,12 +33,12 @@
 #define BESIDE      ".new-" /* what names of unfinished files begin with */
 
 typedef struct {
-    const char *folder;
-    int         fd;  /* of the folder */
-    lp_ring_t   ring;
-    int64_t     now;
-    uid_t       owner; /* of the folder, and so of what is written there */
-    gid_t       group;
+    const char     *folder;
+    int             fd;  /* of the folder */
+    lp_key_folder_t ring;
+    int64_t         now;
+    uid_t           owner; /* of the folder, and so of what is written there */
+    gid_t           group;
 } rotation_t;
 
 /* Writing files. */
@@ -127,13 +127,13 @@ publish(json_t *keys, const lp_private_key_t *key)
 static int
 write_jwks(const rotation_t *rotation, const lp_private_key_t *fresh)
 {
-    const lp_ring_t *ring = &rotation->ring;
-    json_t          *keys = json_array(), *jwks;
-    unsigned         i;
-    int              rc = 0;
+    const lp_key_folder_t *ring = &rotation->ring;
+    json_t                *keys = json_array(), *jwks;
+    unsigned               i;
+    int                    rc = 0;
 
     for (i = 0; rc == 0 && i < ring->n; i++) {
-        if (lp_ring_published_until(ring, i) > rotation->now) {
+        if (lp_key_folder_published_until(ring, i) > rotation->now) {
             rc = publish(keys, &ring->keys[i].key);
         }
     }
@@ -171,12 +171,12 @@ write_key(const rotation_t *rotation, const lp_private_key_t *key,
 static void
 drop_old_keys(const rotation_t *rotation)
 {
-    const lp_ring_t *ring = &rotation->ring;
-    char             name[LP_KID_MAX + sizeof(".jwk")];
-    unsigned         i;
+    const lp_key_folder_t *ring = &rotation->ring;
+    char                   name[LP_KID_MAX + sizeof(".jwk")];
+    unsigned               i;
 
     for (i = 0; i < ring->n; i++) {
-        if (lp_ring_published_until(ring, i) <= rotation->now) {
+        if (lp_key_folder_published_until(ring, i) <= rotation->now) {
             snprintf(name, sizeof(name), "%s.jwk", ring->keys[i].key.kid);
             if (unlinkat(rotation->fd, name, 0) != 0) {
                 lp_say("%s/%s is not needed any more, but cannot be removed: "
@@ -216,7 +216,7 @@ open_folder(rotation_t *rotation, const char *folder)
     rotation->fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (rotation->fd == -1 || flock(rotation->fd, LOCK_EX) != 0
         || fstat(rotation->fd, &st) != 0
-        || lp_ring_read(&rotation->ring, folder) != 0) {
+        || lp_key_file_folder(&rotation->ring, folder) != 0) {
         lp_say("%s cannot be used as a folder of keys: %s", folder,
                strerror(errno));
         return LP_NO;
@@ -229,7 +229,7 @@ open_folder(rotation_t *rotation, const char *folder)
 static void
 close_folder(rotation_t *rotation)
 {
-    lp_ring_free(&rotation->ring);
+    lp_key_folder_free(&rotation->ring);
     if (rotation->fd != -1) {
         close(rotation->fd);
     }
@@ -254,14 +254,15 @@ add_key(const rotation_t *rotation, lp_alg_t alg, int64_t from)
     lp_private_key_t key;
     int              rc = LP_NO;
 
-    if (rotation->ring.n == LP_RING_KEYS_MAX) {
+    if (rotation->ring.n == LP_FOLDER_KEYS_MAX) {
         lp_say("%s holds %d keys already", rotation->folder,
-               LP_RING_KEYS_MAX);
+               LP_FOLDER_KEYS_MAX);
         return LP_NO;
     }
-    if (lp_private_key_new(&key, alg, NULL) == 0
-        && write_jwks(rotation, &key) == 0
-        && write_key(rotation, &key, from) == 0) {
+    if (lp_private_key_new(&key, alg, NULL) != 0) {
+        lp_say("OpenSSL could not make a key");
+    } else if (write_jwks(rotation, &key) == 0
+               && write_key(rotation, &key, from) == 0) {
         rc = LP_YES;
         printf("%s\n", key.kid);
     }
@@ -272,11 +273,11 @@ add_key(const rotation_t *rotation, lp_alg_t alg, int64_t from)
 static int
 rotate(rotation_t *rotation, lp_alg_t alg, int64_t overlap)
 {
-    const lp_ring_t     *ring = &rotation->ring;
-    const lp_ring_key_t *last;
-    int64_t              from = rotation->now;
-    char                 when[LP_WHEN_MAX];
-    int                  rc;
+    const lp_key_folder_t *ring = &rotation->ring;
+    const lp_folder_key_t *last;
+    int64_t                from = rotation->now;
+    char                   when[LP_WHEN_MAX];
+    int                    rc;
 
     if (ring->left_out > 0) {
         /* tokens that such a key signed may still be about */
@@ -331,10 +332,10 @@ state_of(const rotation_t *rotation, unsigned i)
     if (rotation->ring.keys[i].from > rotation->now) {
         return "waits";
     }
-    if ((int) i == lp_ring_signer(&rotation->ring, rotation->now)) {
+    if ((int) i == lp_key_folder_signer(&rotation->ring, rotation->now)) {
         return "signs";
     }
-    return lp_ring_published_until(&rotation->ring, i) > rotation->now
+    return lp_key_folder_published_until(&rotation->ring, i) > rotation->now
                ? "published"
                : "old";
 }
@@ -342,10 +343,11 @@ state_of(const rotation_t *rotation, unsigned i)
 static json_t *
 describe(const rotation_t *rotation, unsigned i)
 {
-    const lp_ring_key_t *key = &rotation->ring.keys[i];
-    int64_t              until = lp_ring_published_until(&rotation->ring, i);
-    json_t              *object;
+    const lp_folder_key_t *key = &rotation->ring.keys[i];
+    json_t                *object;
+    int64_t                until;
 
+    until = lp_key_folder_published_until(&rotation->ring, i);
     object = json_pack("{s:s, s:s, s:s, s:I}", "kid", key->key.kid, "alg",
                        lp_alg_name(key->key.alg), "state",
                        state_of(rotation, i), "from",
@@ -373,9 +375,9 @@ list_json(const rotation_t *rotation)
 static void
 list_text(const rotation_t *rotation)
 {
-    const lp_ring_key_t *key;
-    char                 when[LP_WHEN_MAX];
-    unsigned             i;
+    const lp_folder_key_t *key;
+    char                   when[LP_WHEN_MAX];
+    unsigned               i;
 
     for (i = 0; i < rotation->ring.n; i++) {
         key = &rotation->ring.keys[i];

@@ -13,19 +13,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "ring_folder.h"
+#include "key_file.h"
 #include "say.h"
 #include "watched_file.h"
 
 #define SETTLED 3 /* seconds after a change: no other has the same time */
 
 struct lp_key_ring_s {
-    char        *folder;
-    lp_watched_t watched;
-    lp_ring_t    ring;
-    int64_t      looked_at;
-    int64_t      read_again_at; /* 0: not until it changes */
-    int          complained;
+    char           *folder;
+    lp_watched_t    watched;
+    lp_key_folder_t keys;
+    int64_t         looked_at;
+    int64_t         read_again_at; /* 0: not until it changes */
+    int             complained;
 };
 
 static char reason_text[512];
@@ -47,7 +47,8 @@ lp_key_ring_open(const char *folder, const char **reason)
     lp_watched_changed(&ring->watched, folder);
     ring->looked_at = lp_watched_clock();
     ring->read_again_at = ring->looked_at + SETTLED;
-    if (lp_ring_read(&ring->ring, folder) != 0 || ring->ring.n == 0) {
+    if (lp_key_file_folder(&ring->keys, folder) != 0
+        || ring->keys.n == 0) {
         snprintf(reason_text, sizeof(reason_text), "%s holds no key to sign "
                  "tokens with; leerpoort key rotate --keys makes the first",
                  folder);
@@ -61,7 +62,7 @@ lp_key_ring_open(const char *folder, const char **reason)
 void
 lp_key_ring_close(lp_key_ring_t *ring)
 {
-    lp_ring_free(&ring->ring);
+    lp_key_folder_free(&ring->keys);
     free(ring->folder);
     free(ring);
 }
@@ -69,7 +70,7 @@ lp_key_ring_close(lp_key_ring_t *ring)
 static void
 look(lp_key_ring_t *ring, int64_t at)
 {
-    lp_ring_t fresh;
+    lp_key_folder_t fresh;
 
     if (lp_watched_changed(&ring->watched, ring->folder)) {
         ring->read_again_at = at + SETTLED;
@@ -78,13 +79,13 @@ look(lp_key_ring_t *ring, int64_t at)
     } else {
         return;
     }
-    if (lp_ring_read(&fresh, ring->folder) == 0 && fresh.n > 0) {
-        lp_ring_free(&ring->ring);
-        ring->ring = fresh;
+    if (lp_key_file_folder(&fresh, ring->folder) == 0 && fresh.n > 0) {
+        lp_key_folder_free(&ring->keys);
+        ring->keys = fresh;
         ring->complained = 0;
         return;
     }
-    lp_ring_free(&fresh);
+    lp_key_folder_free(&fresh);
     if (!ring->complained) {
         lp_say("%s holds no key any more; those that were read go on",
                ring->folder);
@@ -102,6 +103,6 @@ lp_key_ring_signer(lp_key_ring_t *ring, int64_t now)
         ring->looked_at = at;
         look(ring, at);
     }
-    i = lp_ring_signer(&ring->ring, now);
-    return i == -1 ? NULL : &ring->ring.keys[i].key;
+    i = lp_key_folder_signer(&ring->keys, now);
+    return i == -1 ? NULL : &ring->keys.keys[i].key;
 }

@@ -10,7 +10,7 @@
 
 #include <stdint.h>
 
-#include "private_key.h"
+#include "../core/private_key.h"
 
 typedef struct lp_key_ring_s lp_key_ring_t;
 

@@ -17,8 +17,8 @@
 #include <jansson.h>
 
 #include "../core/day.h"
+#include "../core/entitlement.h"
 #include "codes.h"
-#include "entitlement.h"
 #include "number.h"
 
 #define DAY_LEN       8

@@ -10,10 +10,11 @@
 #include <time.h>
 
 #include "../core/base64url.h"
+#include "../core/private_jwk.h"
 #include "../core/token.h"
 #include "commands.h"
 #include "input.h"
-#include "private_jwk.h"
+#include "key_file.h"
 #include "say.h"
 
 #define EXPIRES_MAX (100 * 366 * 86400LL) /* seconds: a hundred years */
@@ -243,7 +244,7 @@ mint_with_key(mint_t *mint, lp_alg_t alg)
 {
     const lp_args_t *args = mint->args;
 
-    if (lp_private_key_load(&mint->key, args->value[LP_OPT_KEY], alg,
+    if (lp_key_file_load(&mint->key, args->value[LP_OPT_KEY], alg,
                             args->value[LP_OPT_KID]) != 0) {
         return LP_NO;
     }
@@ -296,7 +297,7 @@ add_public(const lp_args_t *args, const char *path, lp_alg_t alg,
     json_t          *jwk = NULL;
     int              rc = LP_NO;
 
-    if (lp_private_key_load(&key, path, alg, args->value[LP_OPT_KID]) == 0) {
+    if (lp_key_file_load(&key, path, alg, args->value[LP_OPT_KID]) == 0) {
         jwk = lp_jwk_write(&key, 0);
         if (jwk == NULL) {
             lp_say("%s: a shared secret has no public half", path);
@@ -349,7 +350,10 @@ lp_command_key_new(const lp_args_t *args)
     if (rc != LP_YES) {
         return rc;
     }
-    if (lp_private_key_new(&key, alg, args->value[LP_OPT_KID]) == 0) {
+    if (lp_private_key_new(&key, alg, args->value[LP_OPT_KID]) != 0) {
+        lp_say("there is no key: --kid has more than %d bytes, or OpenSSL "
+               "failed", LP_KID_MAX);
+    } else {
         jwk = lp_jwk_write(&key, 1);
         if (jwk == NULL) {
             lp_say("the key could not be written: --kid must be UTF-8");

@@ -12,7 +12,7 @@
 #include <openssl/evp.h>
 
 #include "../core/base64url.h"
-#include "entitlement.h"
+#include "../core/entitlement.h"
 
 #define HASH_SIZE 32
 #define ID_BYTES  16

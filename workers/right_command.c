@@ -13,11 +13,11 @@
 #include <time.h>
 
 #include "../core/day.h"
+#include "../core/entitlement.h"
 #include "../core/keys.h"
 #include "../core/right.h"
 #include "chain.h"
 #include "commands.h"
-#include "entitlement.h"
 #include "holder.h"
 #include "open_right.h"
 #include "redis_link.h"

@@ -11,7 +11,7 @@
 
 #include <jansson.h>
 
-#include "entitlement.h"
+#include "../core/entitlement.h"
 #include "say.h"
 
 #define DAY_MAX 16 /* room for YYYY-MM-DD */

@@ -6,8 +6,8 @@
 
 #include <stdlib.h>
 
-#include "entitlement.h"
 #include "names.h"
+#include "../core/entitlement.h"
 #include "usage_totals.h"
 #include "usage_viewer.h"
 

@@ -7,7 +7,7 @@
 
 #include <stdio.h>
 
-#include "entitlement.h"
+#include "../core/entitlement.h"
 
 #define DATE_MAX 16 /* "2026-09-01" */
 

@@ -6,7 +6,7 @@
  */
 
 #include "../../core/day.h"
-#include "../../workers/entitlement.h"
+#include "../../core/entitlement.h"
 #include "../../workers/entitlements.h"
 #include "connection.h"
 #include "echo.h"

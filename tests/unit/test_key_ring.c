@@ -17,7 +17,7 @@
 
 #include "key_ring.h"
 #include "private_jwk.h"
-#include "ring_folder.h"
+#include "key_file.h"
 
 #define NOW 1800000000
 
@@ -77,7 +77,7 @@ remove_folder(void **state)
 static void
 test_the_last_key_that_has_begun_signs(void **state)
 {
-    lp_ring_t ring;
+    lp_key_folder_t ring;
 
     (void) state;
 
@@ -85,26 +85,27 @@ test_the_last_key_that_has_begun_signs(void **state)
     add_key("c", LP_ALG_ES256, -1);
     add_key("a", LP_ALG_ES256, NOW);
 
-    assert_int_equal(lp_ring_read(&ring, folder), 0);
+    assert_int_equal(lp_key_file_folder(&ring, folder), 0);
     assert_int_equal(ring.n, 3);
     assert_int_equal(ring.left_out, 0);
     assert_string_equal(ring.keys[0].key.kid, "c");
     assert_string_equal(ring.keys[1].key.kid, "a");
     assert_string_equal(ring.keys[2].key.kid, "b");
 
-    assert_int_equal(lp_ring_signer(&ring, 0), 0);
-    assert_int_equal(lp_ring_signer(&ring, NOW - 1), 0);
-    assert_int_equal(lp_ring_signer(&ring, NOW), 1);
-    assert_int_equal(lp_ring_signer(&ring, NOW + 599), 1);
-    assert_int_equal(lp_ring_signer(&ring, NOW + 600), 2);
-    assert_int_equal(lp_ring_signer(&ring, INT64_MAX), 2);
+    assert_int_equal(lp_key_folder_signer(&ring, 0), 0);
+    assert_int_equal(lp_key_folder_signer(&ring, NOW - 1), 0);
+    assert_int_equal(lp_key_folder_signer(&ring, NOW), 1);
+    assert_int_equal(lp_key_folder_signer(&ring, NOW + 599), 1);
+    assert_int_equal(lp_key_folder_signer(&ring, NOW + 600), 2);
+    assert_int_equal(lp_key_folder_signer(&ring, INT64_MAX), 2);
 
     /* six hours and ten minutes after it signed last */
-    assert_int_equal(lp_ring_published_until(&ring, 0), NOW + 22200);
-    assert_int_equal(lp_ring_published_until(&ring, 1), NOW + 600 + 22200);
-    assert_true(lp_ring_published_until(&ring, 2) == INT64_MAX);
+    assert_int_equal(lp_key_folder_published_until(&ring, 0), NOW + 22200);
+    assert_int_equal(lp_key_folder_published_until(&ring, 1),
+                     NOW + 600 + 22200);
+    assert_true(lp_key_folder_published_until(&ring, 2) == INT64_MAX);
 
-    lp_ring_free(&ring);
+    lp_key_folder_free(&ring);
     drop_key("a");
     drop_key("b");
     drop_key("c");
@@ -133,7 +134,7 @@ test_none_has_begun(void **state)
 static void
 test_what_is_no_key_is_left_out(void **state)
 {
-    lp_ring_t ring;
+    lp_key_folder_t ring;
     char      path[128], other[128];
     FILE     *file;
 
@@ -151,11 +152,11 @@ test_what_is_no_key_is_left_out(void **state)
     assert_non_null(file);
     assert_int_equal(fclose(file), 0);
 
-    assert_int_equal(lp_ring_read(&ring, folder), 0);
+    assert_int_equal(lp_key_file_folder(&ring, folder), 0);
     assert_int_equal(ring.n, 1);
     assert_int_equal(ring.left_out, 4);
     assert_string_equal(ring.keys[0].key.kid, "good");
-    lp_ring_free(&ring);
+    lp_key_folder_free(&ring);
 
     drop_key("good");
     drop_key("secret");
@@ -168,7 +169,7 @@ test_what_is_no_key_is_left_out(void **state)
 static void
 test_files_in_the_making_do_not_count(void **state)
 {
-    lp_ring_t ring;
+    lp_key_folder_t ring;
     char      path[128], hidden[128];
 
     (void) state;
@@ -177,9 +178,9 @@ test_files_in_the_making_do_not_count(void **state)
     path_of(path, sizeof(path), "k");
     path_of(hidden, sizeof(hidden), ".new-k");
     assert_int_equal(rename(path, hidden), 0);
-    assert_int_equal(lp_ring_read(&ring, folder), 0);
+    assert_int_equal(lp_key_file_folder(&ring, folder), 0);
     assert_int_equal(ring.n + ring.left_out, 0);
-    lp_ring_free(&ring);
+    lp_key_folder_free(&ring);
     drop_key(".new-k");
 }
 

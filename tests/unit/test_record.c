@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "../../workers/entitlement.h"
+#include "../../core/entitlement.h"
 #include "../../workers/record.h"
 #include "wire.h"
 

@@ -1,6 +1,6 @@
 /*
- * Keys that sign: where they come from, which algorithms they fit, and the
- * signature itself.
+ * Keys that sign: how they are read and made, which algorithms they fit, and
+ * the signature itself.
  */
 
 #include "private_key.h"
@@ -14,14 +14,17 @@
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
 
-#include "input.h"
 #include "private_jwk.h"
-#include "say.h"
 
-#define KEY_FILE_MAX (64 * 1024)
+#define TEXT(number)    TEXT_OF(number)
+#define TEXT_OF(number) #number
+
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_NEW 2048
 #define SECRET_MIN   32 /* bytes, RFC 7518 section 3.2 */
+
+static const char long_kid[] = "has a kid of more than " TEXT(LP_KID_MAX)
+                               " bytes";
 
 static int
 is_rsa_alg(lp_alg_t alg)
@@ -60,42 +63,40 @@ read_kid(lp_private_key_t *key, const char *kid)
     size_t len = kid == NULL ? 0 : strlen(kid);
 
     if (len > LP_KID_MAX) {
-        lp_say("a kid has at most %d bytes", LP_KID_MAX);
         return -1;
     }
     memcpy(key->kid, kid == NULL ? "" : kid, len + 1);
     return 0;
 }
 
-static int
-load_jwk(lp_private_key_t *key, lp_span_t text, const char *path,
-         lp_alg_t *own)
+/* These return NULL, or what is wrong, to stand behind the file's name. */
+
+static const char *
+read_jwk(lp_private_key_t *key, lp_span_t text, lp_alg_t *own)
 {
     json_t     *jwk;
-    const char *alg;
-    int         rc;
+    const char *alg, *wrong = NULL;
 
     jwk = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, NULL);
     if (!json_is_object(jwk)) {
-        lp_say("%s is not one JSON object", path);
         json_decref(jwk);
-        return -1;
+        return "is not one JSON object";
     }
     alg = json_string_value(json_object_get(jwk, "alg"));
     if (alg != NULL) {
         *own = lp_alg_find(lp_span_of(alg));
     }
-    rc = lp_jwk_read(key, jwk);
-    if (rc != 0) {
-        lp_say("%s is not a private JWK of a type that we sign with (RSA, "
-               "P-256, P-384, P-521, Ed25519, oct), or its members do not "
-               "belong together", path);
-    }
-    if (rc == 0) {
-        rc = read_kid(key, json_string_value(json_object_get(jwk, "kid")));
+    if (lp_jwk_read(key, jwk) != 0) {
+        wrong = "is not a private JWK of a type that we sign with (RSA, P-256,"
+                " P-384, P-521, Ed25519, oct), or its members do not belong "
+                "together";
+    } else if (read_kid(key,
+                        json_string_value(json_object_get(jwk, "kid")))
+               != 0) {
+        wrong = long_kid;
     }
     json_decref(jwk);
-    return rc;
+    return wrong;
 }
 
 /* Reading PEM. */
@@ -111,8 +112,8 @@ no_password(char *dst, int cap, int writing, void *data) /* NOLINT */
     return -1;
 }
 
-static int
-load_pem(lp_private_key_t *key, lp_span_t text, const char *path)
+static const char *
+read_pem(lp_private_key_t *key, lp_span_t text)
 {
     BIO *bio = BIO_new_mem_buf(text.data, (int) text.len);
 
@@ -125,11 +126,9 @@ load_pem(lp_private_key_t *key, lp_span_t text, const char *path)
     }
     BIO_free(bio);
     ERR_clear_error();
-    if (key->pkey == NULL) {
-        lp_say("%s is neither a JWK nor a PEM key without a password", path);
-        return -1;
-    }
-    return 0;
+    return key->pkey == NULL
+               ? "is neither a JWK nor a PEM key without a password"
+               : NULL;
 }
 
 /* Which algorithms a key fits. */
@@ -158,61 +157,70 @@ default_alg(const lp_private_key_t *key)
     return LP_ALG_UNKNOWN;
 }
 
-static int
-choose_alg(lp_private_key_t *key, const char *path, lp_alg_t alg)
+/* Of an algorithm asked for that the key does not fit. */
+static const char *const is_for[LP_ALGS] = {
+    [LP_ALG_RS256] = "is a key for RS* and PS*, not for that algorithm",
+    [LP_ALG_ES256] = "is a key for ES256, not for that algorithm",
+    [LP_ALG_ES384] = "is a key for ES384, not for that algorithm",
+    [LP_ALG_ES512] = "is a key for ES512, not for that algorithm",
+    [LP_ALG_EDDSA] = "is a key for EdDSA, not for that algorithm",
+    [LP_ALG_HS256] = "is a key for HS256, not for that algorithm",
+};
+
+static const char *
+choose_alg(lp_private_key_t *key, lp_alg_t alg)
 {
     lp_alg_t fits = default_alg(key);
 
     if (fits == LP_ALG_UNKNOWN) {
-        lp_say("%s is a key of a type or curve that we do not sign with",
-               path);
-        return -1;
+        return "is a key of a type or curve that we do not sign with";
     }
     key->alg = alg == LP_ALG_UNKNOWN ? fits : alg;
     if (key->alg != fits && !(fits == LP_ALG_RS256 && is_rsa_alg(key->alg))) {
-        lp_say("%s is a key for %s, not for %s", path, lp_alg_name(fits),
-               lp_alg_name(key->alg));
-        return -1;
+        return is_for[fits];
     }
     if (fits == LP_ALG_RS256
         && EVP_PKEY_get_bits(key->pkey) < RSA_BITS_MIN) {
-        lp_say("%s: RSA keys of less than %d bits are refused everywhere",
-               path, RSA_BITS_MIN);
-        return -1;
+        return "is an RSA key of less than " TEXT(RSA_BITS_MIN)
+               " bits, which is refused everywhere";
     }
     if (fits == LP_ALG_HS256 && key->secret_len < SECRET_MIN) {
-        lp_say("%s: a secret for HS256 has at least %d bytes", path,
-               SECRET_MIN);
-        return -1;
+        return "is too short: a secret for HS256 has at least "
+               TEXT(SECRET_MIN) " bytes";
     }
-    return 0;
+    return NULL;
+}
+
+/* A JWK begins with a brace. */
+static int
+is_json(lp_span_t text)
+{
+    size_t i = 0;
+
+    while (i < text.len && strchr(" \t\r\n", text.data[i]) != NULL
+           && text.data[i] != '\0') {
+        i++;
+    }
+    return i < text.len && text.data[i] == '{';
 }
 
 int
-lp_private_key_load(lp_private_key_t *key, const char *path, lp_alg_t alg,
-                    const char *kid)
+lp_private_key_read(lp_private_key_t *key, lp_span_t text, lp_alg_t alg,
+                    const char *kid, const char **reason)
 {
-    lp_input_t text;
-    lp_alg_t   own = LP_ALG_UNKNOWN;
-    size_t     blank;
-    int        rc;
+    lp_alg_t own = LP_ALG_UNKNOWN;
 
     memset(key, 0, sizeof(*key));
-    if (lp_input_file(&text, path, KEY_FILE_MAX) != 0) {
-        return -1;
+    *reason = text.len > LP_KEY_TEXT_MAX ? "is too long for a key"
+              : is_json(text)            ? read_jwk(key, text, &own)
+                                         : read_pem(key, text);
+    if (*reason == NULL) {
+        *reason = choose_alg(key, alg == LP_ALG_UNKNOWN ? own : alg);
     }
-    blank = strspn(text.bytes, " \t\r\n");
-    rc = text.bytes[blank] == '{'
-             ? load_jwk(key, lp_input_span(&text), path, &own)
-             : load_pem(key, lp_input_span(&text), path);
-    lp_input_free(&text);
-    if (rc == 0) {
-        rc = choose_alg(key, path, alg == LP_ALG_UNKNOWN ? own : alg);
+    if (*reason == NULL && kid != NULL && read_kid(key, kid) != 0) {
+        *reason = long_kid;
     }
-    if (rc == 0 && kid != NULL) {
-        rc = read_kid(key, kid);
-    }
-    return rc;
+    return *reason == NULL ? 0 : -1;
 }
 
 /* Making keys. */
@@ -247,7 +255,7 @@ lp_private_key_new(lp_private_key_t *key, lp_alg_t alg, const char *kid)
         ok = key->pkey != NULL;
     }
     if (!ok) {
-        lp_say("OpenSSL could not make a key");
+        ERR_clear_error();
         return -1;
     }
     return kid == NULL ? lp_jwk_thumbprint(key) : read_kid(key, kid);

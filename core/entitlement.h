@@ -6,7 +6,7 @@
 #ifndef LP_ENTITLEMENT_H
 #define LP_ENTITLEMENT_H
 
-#include "../core/right.h"
+#include "right.h"
 
 #define LP_UUID_LEN 36 /* characters, with the hyphens */
 

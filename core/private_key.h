@@ -1,6 +1,6 @@
 /*
- * Signing keys: private JWKs (RFC 7517, 7518, 8037) and PEM files. Only the
- * command signs; the edge and the workers verify alone.
+ * Signing keys: private JWKs (RFC 7517, 7518, 8037) and PEM. Whoever signs has
+ * one: the command, the token endpoint, sessions, launch tickets at the edge.
  */
 
 #ifndef LP_PRIVATE_KEY_H
@@ -8,11 +8,11 @@
 
 #include <openssl/evp.h>
 
-#include "../core/alg.h"
+#include "jwks.h"
 
-#define LP_KID_MAX       256 /* bytes, as core/jws.h takes them */
 #define LP_SECRET_MAX    512 /* bytes of an HS256 secret */
 #define LP_SIGNATURE_MAX 2048 /* RSA of 16384 bits */
+#define LP_KEY_TEXT_MAX  (64 * 1024) /* bytes of a key's file */
 
 typedef struct {
     EVP_PKEY     *pkey; /* NULL: a shared secret */
@@ -24,17 +24,20 @@ typedef struct {
 } lp_private_key_t;
 
 /*
- * Reads a key file. alg: the algorithm asked for, LP_ALG_UNKNOWN for the key's
- * own (its "alg", else RS256, ES* by the curve, EdDSA, HS256); kid: its name,
- * NULL for its own. Refuses what no verifier of ours would take.
- * Returns 0; -1 after lp_say(). lp_private_key_free() must follow either way.
+ * Reads a key's text, a JWK or PEM. alg: the algorithm asked for,
+ * LP_ALG_UNKNOWN for the key's own (its "alg", else RS256, ES* by the curve,
+ * EdDSA, HS256); kid: its name, NULL for its own. Refuses what no verifier of
+ * ours would take. Returns 0; -1 with *reason, which stands behind the name of
+ * the file ("is not one JSON object") and holds nothing of the key.
+ * lp_private_key_free() must follow either way.
  */
-int lp_private_key_load(lp_private_key_t *key, const char *path, lp_alg_t alg,
-                        const char *kid);
+int lp_private_key_read(lp_private_key_t *key, lp_span_t text, lp_alg_t alg,
+                        const char *kid, const char **reason);
 
 /*
  * Makes a key for alg; kid NULL: its thumbprint (RFC 7638).
- * Returns 0; -1 after lp_say(). lp_private_key_free() must follow either way.
+ * Returns 0; -1 where kid is longer than LP_KID_MAX, or OpenSSL failed.
+ * lp_private_key_free() must follow either way.
  */
 int lp_private_key_new(lp_private_key_t *key, lp_alg_t alg, const char *kid);
 

@@ -6,7 +6,7 @@
 
 #include "entitlement.h"
 
-#include "../core/base64url.h"
+#include "base64url.h"
 
 #define UUID_BYTES 16
 

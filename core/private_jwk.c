@@ -14,7 +14,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 
-#include "../core/base64url.h"
+#include "base64url.h"
 
 #define NUMBER_MAX    2048 /* bytes: RSA of 16384 bits */
 #define ED25519_BYTES 32

@@ -1,0 +1,182 @@
+/*
+ * The click goes back to the edge by X-Accel-Redirect, so that a launch needs
+ * no cookie and no second way into the books: rights, activation and usage are
+ * those of any click. A launch never begins a session: whoever could make a
+ * browser open a launch of his own would have signed it in as himself.
+ */
+
+#include "lti_answer.h"
+
+#include <openssl/crypto.h>
+
+#include "../core/text.h"
+#include "../workers/say.h"
+#include "session.h"
+
+#define CLICK_URI "/lti/click"
+#define BODY_MAX  4096
+
+static int add_click_headers(lp_visit_t *visit, const lp_who_t *who,
+                             const lp_platform_t *platform, lp_span_t click);
+static void send_window(lp_visit_t *visit, const lp_platform_t *platform,
+                        lp_span_t school, lp_once_t kind, lp_span_t secret);
+
+static lp_page_look_t
+look_of(const lp_visit_t *visit, const lp_platform_t *platform,
+        lp_span_t school)
+{
+    lp_page_look_t look;
+
+    memset(&look, 0, sizeof(look));
+    look.houses = visit->sso->houses;
+    look.school = school;
+    if (platform != NULL) {
+        look.frames = platform->frames;
+    }
+    return look;
+}
+
+void
+lp_lti_problem(lp_visit_t *visit, const lp_platform_t *platform,
+               lp_span_t school, lp_problem_t problem, unsigned reason)
+{
+    lp_page_look_t look = look_of(visit, platform, school);
+
+    lp_answer_problem(&visit->request, &look, problem, reason,
+                      (lp_span_t) {NULL, 0});
+}
+
+void
+lp_lti_unavailable(lp_visit_t *visit, const lp_platform_t *platform)
+{
+    lp_lti_problem(visit, platform, (lp_span_t) {NULL, 0},
+                   lp_problem_of(LP_UNAVAILABLE), 0);
+}
+
+void
+lp_lti_say(const lp_platform_t *platform, const char *name, const char *why)
+{
+    lp_say("a launch from %.*s was refused: %s: %s", (int) platform->name.len,
+           platform->name.data, name, why);
+}
+
+/* nginx makes a GET of it; the answer's body goes nowhere. */
+void
+lp_lti_click(lp_visit_t *visit, const lp_platform_t *platform,
+             const lp_who_t *who, lp_span_t click)
+{
+    if (add_click_headers(visit, who, platform, click) != 0) {
+        lp_lti_unavailable(visit, platform);
+        return;
+    }
+    lp_answer_begin(&visit->request, 200, "text/plain");
+}
+
+static int
+add_click_headers(lp_visit_t *visit, const lp_who_t *who,
+                  const lp_platform_t *platform, lp_span_t click)
+{
+    int64_t at;
+    size_t  len;
+    char    token[LP_TOKEN_MAX + 1];
+    int     rc;
+
+    if (lp_session_issue_at(visit->sso, who, &at) != LP_STORE_OK) {
+        return -1;
+    }
+    len = lp_session_token(visit->sso, who, LP_LAUNCH_TOKEN_LIFE, at, token);
+    if (len == 0) {
+        return -1;
+    }
+    rc = lp_answer_header(&visit->request, "Leerpoort-Click", click);
+    if (rc == 0) {
+        rc = lp_answer_header(&visit->request, "Leerpoort-Session",
+                              (lp_span_t) {token, len});
+    }
+    if (rc == 0 && platform != NULL && platform->frames.len > 0) {
+        rc = lp_answer_header(&visit->request, "Leerpoort-Frames",
+                              platform->frames);
+    }
+    if (rc == 0) {
+        rc = lp_answer_header(&visit->request, "X-Accel-Redirect",
+                              lp_span(CLICK_URI));
+    }
+    OPENSSL_cleanse(token, sizeof(token));
+    return rc;
+}
+
+void
+lp_lti_window(lp_visit_t *visit, const lp_platform_t *platform,
+              lp_span_t school, lp_once_t kind, const json_t *document)
+{
+    char secret[LP_ONCE_SECRET_LEN + 1];
+
+    if (document == NULL
+        || lp_once_put(visit->sso, kind, document, secret) != LP_STORE_OK) {
+        lp_lti_unavailable(visit, platform);
+        return;
+    }
+    send_window(visit, platform, school, kind,
+                (lp_span_t) {secret, LP_ONCE_SECRET_LEN});
+}
+
+static void
+send_window(lp_visit_t *visit, const lp_platform_t *platform,
+            lp_span_t school, lp_once_t kind, lp_span_t secret)
+{
+    static const struct {
+        const char *path, *title[LP_LANGUAGES], *text[LP_LANGUAGES];
+        const char *button[LP_LANGUAGES];
+    } pages[] = {
+        [LP_ONCE_OPEN] = {
+            "/lti/open/",
+            {"Open je boek", "Open your book"},
+            {"Dit boek opent in een nieuw venster.",
+             "This book opens in a new window."},
+            {"Open het boek", "Open the book"}},
+        [LP_ONCE_LINK] = {
+            "/lti/link/",
+            {"Koppel eerst je account", "Link your account first"},
+            {"Dit is de eerste keer dat je vanuit deze omgeving een boek "
+             "opent. Meld je \303\251\303\251n keer aan bij je school; daarna "
+             "openen je boeken hier meteen.",
+             "This is the first time that you open a book from here. Sign in "
+             "at your school once; from then on your books open here at "
+             "once."},
+            {"Account koppelen", "Link my account"}},
+    };
+    lp_language_t  language = lp_request_language(&visit->request);
+    lp_page_look_t look = look_of(visit, platform, school);
+    lp_text_t      body;
+    char           bytes[BODY_MAX];
+
+    body = lp_text_in(bytes, sizeof(bytes));
+    lp_text_add(&body, lp_span("<p>"));
+    lp_text_html(&body, lp_span_of(pages[kind].text[language]));
+    lp_text_add(&body, lp_span("</p>\n<p><a class=\"button\" target=\"_blank\""
+                               " rel=\"noopener\" href=\""));
+    lp_text_add(&body, lp_span_of(pages[kind].path));
+    lp_text_html(&body, secret);
+    lp_text_add(&body, lp_span("\">"));
+    lp_text_html(&body, lp_span_of(pages[kind].button[language]));
+    lp_text_add(&body, lp_span("<span class=\"aside\"> "));
+    lp_text_html(&body, lp_span_of(language == LP_DUTCH
+                                       ? "(opent een nieuw venster)"
+                                       : "(opens a new window)"));
+    lp_text_add(&body, lp_span("</span></a></p>\n"));
+    lp_answer_page(&visit->request, 200, &look,
+                   lp_span_of(pages[kind].title[language]),
+                   lp_text_span(&body));
+}
+
+lp_span_t
+lp_lti_secret(const lp_visit_t *visit)
+{
+    lp_span_t path = visit->request.path;
+    size_t    i = path.len;
+
+    while (i > 0 && path.data[i - 1] != '/') {
+        i--;
+    }
+    return (lp_span_t) {path.data + i, path.len - i};
+}

@@ -1,0 +1,266 @@
+/*
+ * A hash for each link:
+ *
+ *     who       the ids, sealed, as the session had them
+ *     user ...  the user keys (user, user2, user3), for whoever erases
+ *     school, platform, at
+ *
+ * and links:{NN}:<user>, a set of the hashes of a person's links by each user
+ * key, so that they can be undone without a search through all. It is written
+ * first: a name in it without a link does no harm, a link without its name
+ * would be found by nobody.
+ */
+
+#include "lti_link.h"
+
+#include <openssl/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "../core/keys.h"
+#include "lti_claims.h"
+
+#define SUBJECT_MAX (256 + 1 + LP_LTI_TEXT_MAX)
+#define NUMBER_MAX  24
+#define LINKS_MAX   100 /* of one person that are undone at once */
+#define WORDS_MAX   16
+
+static const lp_span_t user_fields[LP_TOKEN_USERS] = {
+    lp_span("user"), lp_span("user2"), lp_span("user3"),
+};
+
+static int hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
+                   lp_span_t subject);
+static size_t key_of(char *dst, const char *kind, lp_span_t hash);
+static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed);
+static size_t seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who);
+static void add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash,
+                      lp_span_t life);
+static void add_link(lp_sso_t *sso, const lp_platform_t *platform,
+                     const lp_owner_t *owner, lp_span_t hash, lp_span_t who,
+                     lp_span_t life);
+static lp_store_status_t drop_links(lp_sso_t *sso, lp_span_t index,
+                                    unsigned *n);
+
+int
+lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
+             lp_who_t *who)
+{
+    lp_span_t key, sealed;
+    char      hash[LP_USER_KEY_LEN], name[LP_KEY_MAX], life[NUMBER_MAX];
+
+    if (hash_of(hash, sso, platform, subject) != 0) {
+        return -1;
+    }
+    key.data = name;
+    key.len = key_of(name, "link", (lp_span_t) {hash, sizeof(hash)});
+    snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
+    lp_store_add(sso->store,
+                 LP_WORDS(lp_span("HGET"), key, lp_span("who")));
+    lp_store_add(sso->store,
+                 LP_WORDS(lp_span("EXPIRE"), key, lp_span_of(life)));
+    if (lp_store_run(sso->store) != LP_STORE_OK) {
+        return -1;
+    }
+    sealed = lp_store_text(lp_store_reply(sso->store, 0));
+    return sealed.data != NULL && open_who(sso, who, sealed) == 0;
+}
+
+/* Who can see Redis must not find somebody by guessing at subjects. */
+static int
+hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
+        lp_span_t subject)
+{
+    char   text[SUBJECT_MAX];
+    size_t len = platform->issuer.len;
+
+    if (len + 1 + subject.len > sizeof(text)) {
+        return -1;
+    }
+    memcpy(text, platform->issuer.data, len);
+    text[len++] = '|'; /* which no issuer has */
+    memcpy(text + len, subject.data, subject.len);
+    return lp_user_key(hash, sso->pepper, lp_span("LTI"),
+                       (lp_span_t) {text, len + subject.len});
+}
+
+static size_t
+key_of(char *dst, const char *kind, lp_span_t hash)
+{
+    int n = snprintf(dst, LP_KEY_MAX, "%s:{%02u}:%.*s", kind, lp_shard(hash),
+                     (int) hash.len, hash.data);
+
+    return n > 0 && n < LP_KEY_MAX ? (size_t) n : 0;
+}
+
+static int
+open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed)
+{
+    json_t *json;
+    char    text[LP_SEAL_TEXT_MAX];
+    size_t  len;
+    int     rc = -1;
+
+    if (lp_seal_open(sso->seal, text, &len, "link", sealed) != 0) {
+        return -1;
+    }
+    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
+    if (json != NULL && lp_who_from_json(who, json) == 0 && who->n_users > 0) {
+        rc = 0;
+    }
+    json_decref(json);
+    OPENSSL_cleanse(text, sizeof(text));
+    return rc;
+}
+
+lp_store_status_t
+lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
+              const lp_who_t *who, const lp_owner_t *owner)
+{
+    lp_span_t hash;
+    size_t    len;
+    char      text[LP_USER_KEY_LEN], life[NUMBER_MAX];
+    char      sealed[LP_SEAL_SEALED_MAX];
+
+    hash = (lp_span_t) {text, sizeof(text)};
+    len = seal_who(sso, sealed, who);
+    if (len == 0 || hash_of(text, sso, platform, subject) != 0) {
+        return LP_STORE_REFUSED;
+    }
+    snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
+    add_names(sso, owner, hash, lp_span_of(life));
+    if (lp_store_run(sso->store) != LP_STORE_OK) {
+        return lp_store_status(sso->store);
+    }
+    lp_store_begin(sso->store);
+    add_link(sso, platform, owner, hash, (lp_span_t) {sealed, len},
+             lp_span_of(life));
+    return lp_store_commit(sso->store);
+}
+
+static size_t
+seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who)
+{
+    json_t *json = lp_who_json(who);
+    char   *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
+    size_t  len = 0;
+
+    if (text != NULL) {
+        len = lp_seal_close(sso->seal, dst, "link", lp_span_of(text));
+        OPENSSL_cleanse(text, strlen(text));
+    }
+    free(text);
+    json_decref(json);
+    return len;
+}
+
+static void
+add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash,
+          lp_span_t life)
+{
+    lp_span_t key;
+    unsigned  i;
+    char      name[LP_KEY_MAX];
+
+    key.data = name;
+    for (i = 0; i < owner->n_users; i++) {
+        key.len = key_of(name, "links",
+                         (lp_span_t) {owner->users[i], LP_USER_KEY_LEN});
+        lp_store_add(sso->store, LP_WORDS(lp_span("SADD"), key, hash));
+        lp_store_add(sso->store, LP_WORDS(lp_span("EXPIRE"), key, life));
+    }
+}
+
+static void
+add_link(lp_sso_t *sso, const lp_platform_t *platform, const lp_owner_t *owner,
+         lp_span_t hash, lp_span_t who, lp_span_t life)
+{
+    lp_span_t  words[WORDS_MAX], key;
+    lp_words_t command = {words, 0};
+    unsigned   i, n = 0;
+    char       name[LP_KEY_MAX], at[NUMBER_MAX];
+
+    key.data = name;
+    key.len = key_of(name, "link", hash);
+    snprintf(at, sizeof(at), "%lld", (long long) lp_service_now());
+    words[n++] = lp_span("HSET");
+    words[n++] = key;
+    words[n++] = lp_span("who");
+    words[n++] = who;
+    words[n++] = lp_span("school");
+    words[n++] = (lp_span_t) {owner->school, owner->school_len};
+    words[n++] = lp_span("platform");
+    words[n++] = platform->name;
+    words[n++] = lp_span("at");
+    words[n++] = lp_span_of(at);
+    for (i = 0; i < owner->n_users; i++) {
+        words[n++] = user_fields[i];
+        words[n++] = (lp_span_t) {owner->users[i], LP_USER_KEY_LEN};
+    }
+    command.n = n;
+    lp_store_add(sso->store, LP_WORDS(lp_span("DEL"), key));
+    lp_store_add(sso->store, command);
+    lp_store_add(sso->store, LP_WORDS(lp_span("EXPIRE"), key, life));
+}
+
+lp_store_status_t
+lp_link_drop(lp_sso_t *sso, const lp_owner_t *owner, unsigned *n)
+{
+    lp_store_status_t status = LP_STORE_OK;
+    lp_span_t         key;
+    unsigned          i;
+    char              name[LP_KEY_MAX];
+
+    *n = 0;
+    key.data = name;
+    for (i = 0; i < owner->n_users && status == LP_STORE_OK; i++) {
+        key.len = key_of(name, "links",
+                         (lp_span_t) {owner->users[i], LP_USER_KEY_LEN});
+        status = drop_links(sso, key, n);
+    }
+    return status;
+}
+
+/* The links first: what fails half-way can be done again. */
+static lp_store_status_t
+drop_links(lp_sso_t *sso, lp_span_t index, unsigned *n)
+{
+    const redisReply *reply;
+    lp_span_t         hash, key;
+    unsigned          i, count = 0;
+    char              hashes[LINKS_MAX][LP_USER_KEY_LEN], name[LP_KEY_MAX];
+
+    reply = lp_store_ask(sso->store, LP_WORDS(lp_span("SMEMBERS"), index));
+    if (reply == NULL) {
+        return lp_store_status(sso->store);
+    }
+    for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements
+                && count < LINKS_MAX; i++) {
+        hash = lp_store_text(reply->element[i]);
+        if (hash.len == LP_USER_KEY_LEN) {
+            memcpy(hashes[count++], hash.data, hash.len);
+        }
+    }
+    if (count == 0) {
+        return LP_STORE_OK;
+    }
+    key.data = name;
+    for (i = 0; i < count; i++) {
+        hash = (lp_span_t) {hashes[i], LP_USER_KEY_LEN};
+        key.len = key_of(name, "link", hash);
+        lp_store_add(sso->store, LP_WORDS(lp_span("DEL"), key));
+    }
+    if (lp_store_run(sso->store) != LP_STORE_OK) {
+        return lp_store_status(sso->store);
+    }
+    for (i = 0; i < count; i++) {
+        reply = lp_store_reply(sso->store, i);
+        *n += reply != NULL && reply->type == REDIS_REPLY_INTEGER
+              && reply->integer == 1;
+    }
+    for (i = 0; i < count; i++) {
+        hash = (lp_span_t) {hashes[i], LP_USER_KEY_LEN};
+        lp_store_add(sso->store, LP_WORDS(lp_span("SREM"), index, hash));
+    }
+    return lp_store_run(sso->store);
+}

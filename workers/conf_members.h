@@ -14,6 +14,8 @@
 #include "../core/span.h"
 
 #define LP_CONF_REASON_MAX 256
+#define LP_CONF_TEXT_MAX   256 /* bytes of a text, unless its row says other */
+#define LP_CONF_LABEL_MAX  64
 
 typedef struct {
     const char *folder; /* of the file: relative names begin there */
@@ -23,8 +25,9 @@ typedef struct {
 } lp_conf_t;
 
 typedef enum {
-    LP_CONF_TEXT = 0, /* lp_span_t */
-    LP_CONF_SECONDS,  /* int64_t, min to max */
+    LP_CONF_TEXT = 0, /* lp_span_t; max: of its bytes, 0: LP_CONF_TEXT_MAX */
+    LP_CONF_SECONDS,  /* int64_t, min to max; expected: other than seconds,
+                         "sign-ins are" */
     LP_CONF_FLAG,     /* int */
     LP_CONF_FILE,     /* char *, allocated: its name, absolute */
     LP_CONF_ELSE      /* read by the caller */
@@ -45,7 +48,15 @@ typedef struct {
 int lp_conf_read(lp_conf_t *conf, const json_t *object,
                  const lp_conf_member_t *members, void *target);
 
-/* Goes into "name" or "name[i]"; returns the length to come back to. */
+/* An array of at most max; *n 0 where it is absent. */
+int lp_conf_array(lp_conf_t *conf, const json_t *object, const char *name,
+                  unsigned max, const json_t **array, unsigned *n);
+
+/* A value that is a text of 1 to max bytes; name: what a refusal calls it. */
+int lp_conf_text(lp_conf_t *conf, const char *name, const json_t *value,
+                 size_t max, lp_span_t *text);
+
+/* Goes into "name" (i -1) or "name[i]"; returns the length to come back to. */
 size_t lp_conf_enter(lp_conf_t *conf, const char *name, int i);
 void lp_conf_leave(lp_conf_t *conf, size_t len);
 

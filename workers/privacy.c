@@ -1,9 +1,10 @@
 /*
- * Where a person can be: in the name of a key (rights u:, a private customer's
- * list i:, tries), in the fields user, user2, user3 of a record e: and of a
- * code, sealed in a message that waits (journal, outbox, dead letters), in a
- * click that waits to be counted (usage). Every key is looked at: a record
- * whose right was withdrawn is in no other place.
+ * Where a person can be: in the name of a key (rights u:, what signing out left
+ * beside them, a private customer's list i:, tries), in the fields user, user2,
+ * user3 of a record e:, of a code, a session and the link of an LMS' account,
+ * sealed in a message that waits (journal, outbox, dead letters), in a click
+ * that waits to be counted (usage). Every key is looked at: a record whose
+ * right was withdrawn is in no other place.
  *
  * A message that waits goes on without the person: the seller still has to hear
  * of the licence. A click that waits is counted without its reader, under the
@@ -14,12 +15,14 @@
 
 #include "privacy.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
 #include <openssl/crypto.h>
 
 #include "../core/keys.h"
+#include "../core/token.h"
 #include "pairs.h"
 #include "record.h"
 
@@ -38,6 +41,7 @@ static int is_user(const lp_person_t *person, lp_span_t text);
 static int ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n);
 static void judge_hash(lp_person_t *person, lp_span_t key,
                        const redisReply *users);
+static void add_index(lp_person_t *person, const char *kind, lp_span_t hash);
 static int visit_letter(void *owner, lp_span_t key, lp_span_t id,
                         const redisReply *fields);
 static int is_about(lp_person_t *person, lp_span_t sealed);
@@ -77,7 +81,8 @@ int
 lp_person_is_unknown(const lp_person_t *person)
 {
     return person->rights.n + person->lists.n + person->tries.n
-               + person->codes.n + person->records.n + person->letters
+               + person->codes.n + person->records.n + person->sessions.n
+               + person->indexes.n + person->links.n + person->letters
                + person->clicks
            == 0;
 }
@@ -90,6 +95,9 @@ lp_person_reset(lp_person_t *person)
     lp_names_reset(&person->tries);
     lp_names_reset(&person->codes);
     lp_names_reset(&person->records);
+    lp_names_reset(&person->sessions);
+    lp_names_reset(&person->indexes);
+    lp_names_reset(&person->links);
     lp_names_reset(&person->streams);
     person->letters = 0;
     person->clicks = 0;
@@ -105,6 +113,9 @@ lp_person_free(lp_person_t *person)
     lp_names_free(&person->tries);
     lp_names_free(&person->codes);
     lp_names_free(&person->records);
+    lp_names_free(&person->sessions);
+    lp_names_free(&person->indexes);
+    lp_names_free(&person->links);
     lp_names_free(&person->streams);
 }
 
@@ -119,7 +130,9 @@ visit_keys(void *owner, const lp_span_t *keys, unsigned n)
 
     for (i = 0; i < n; i++) {
         if (lp_key_after(keys[i], "e", &rest)
-            || lp_key_after(keys[i], "code", &rest)) {
+            || lp_key_after(keys[i], "code", &rest)
+            || lp_key_after(keys[i], "session", &rest)
+            || lp_key_after(keys[i], "link", &rest)) {
             asked[n_asked++] = keys[i];
         } else {
             sort_key(person, keys[i]);
@@ -139,14 +152,17 @@ sort_key(lp_person_t *person, lp_span_t key)
 {
     lp_span_t rest, user;
 
-    if (lp_key_after(key, "u", &rest) || lp_key_after(key, "i", &rest)) {
+    if (lp_key_after(key, "u", &rest) || lp_key_after(key, "i", &rest)
+        || lp_key_after(key, "signout", &rest)) {
         if (rest.len <= LP_USER_KEY_LEN) {
             return;
         }
         user.data = rest.data + rest.len - LP_USER_KEY_LEN;
         user.len = LP_USER_KEY_LEN;
         if (user.data[-1] == '/' && is_user(person, user)) {
-            add(person, key.data[0] == 'u' ? &person->rights : &person->lists,
+            add(person, key.data[0] == 'u'   ? &person->rights
+                        : key.data[0] == 'i' ? &person->lists
+                                             : &person->indexes,
                 key);
         }
     } else if (lp_key_after(key, "tries", &rest)) {
@@ -180,7 +196,8 @@ is_user(const lp_person_t *person, lp_span_t text)
     return 0;
 }
 
-/* Whose records and codes these are. A key of another type is nobody's. */
+/* Whose records, codes, sessions and links these are. A key of another type is
+   nobody's. */
 static int
 ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n)
 {
@@ -190,7 +207,8 @@ ask_about(lp_person_t *person, const lp_span_t *keys, unsigned n)
     for (i = 0; i < n; i++) {
         lp_store_add(person->store,
                      LP_WORDS(lp_span("HMGET"), keys[i], lp_span("user"),
-                              lp_span("user2"), lp_span("user3")));
+                              lp_span("user2"), lp_span("user3"),
+                              lp_span("sub"), lp_span("sid")));
     }
     if (n > 0 && lp_store_run(person->store) == LP_STORE_DOWN) {
         return -1;
@@ -213,22 +231,46 @@ judge_hash(lp_person_t *person, lp_span_t key, const redisReply *users)
     size_t    i;
     int       ours = 0;
 
-    if (users == NULL || users->type != REDIS_REPLY_ARRAY) {
+    if (users == NULL || users->type != REDIS_REPLY_ARRAY
+        || users->elements != LP_TOKEN_USERS + 2) {
         return;
     }
-    for (i = 0; i < users->elements; i++) {
+    for (i = 0; i < LP_TOKEN_USERS; i++) {
         ours |= is_user(person, lp_store_text(users->element[i]));
     }
     if (!ours) {
         return;
     }
-    add(person, key.data[0] == 'e' ? &person->records : &person->codes, key);
-    for (i = 0; i < users->elements; i++) {
+    add(person, key.data[0] == 'e'   ? &person->records
+                : key.data[0] == 'c' ? &person->codes
+                : key.data[0] == 'l' ? &person->links
+                                     : &person->sessions,
+        key);
+    if (key.data[0] == 's') {
+        add_index(person, "subs", lp_store_text(users->element[i]));
+        add_index(person, "sids", lp_store_text(users->element[i + 1]));
+    }
+    for (i = 0; i < LP_TOKEN_USERS; i++) {
         user = lp_store_text(users->element[i]);
         if (user.len == LP_USER_KEY_LEN) {
             add(person, &person->users, user);
         }
     }
+}
+
+/* By which a provider's logout finds sessions: of one person alone. */
+static void
+add_index(lp_person_t *person, const char *kind, lp_span_t hash)
+{
+    char key[LP_KEY_MAX];
+    int  n;
+
+    if (hash.len != LP_USER_KEY_LEN) {
+        return;
+    }
+    n = snprintf(key, sizeof(key), "%s:{%02u}:%.*s", kind, lp_shard(hash),
+                 (int) hash.len, hash.data);
+    add(person, &person->indexes, (lp_span_t) {key, (size_t) n});
 }
 
 /* Streams. */
@@ -369,6 +411,9 @@ erase_found(lp_person_t *person, lp_person_counts_t *counts)
     int       rc = -1;
 
     if (change.lines != NULL
+        && lp_keys_delete(person->store, &person->indexes) == 0
+        && lp_keys_delete(person->store, &person->sessions) == 0
+        && lp_keys_delete(person->store, &person->links) == 0
         && lp_keys_delete(person->store, &person->rights) == 0
         && lp_keys_delete(person->store, &person->lists) == 0
         && lp_keys_delete(person->store, &person->tries) == 0
@@ -380,6 +425,8 @@ erase_found(lp_person_t *person, lp_person_counts_t *counts)
         counts->codes += person->codes.n;
         counts->clicks += person->clicks;
         counts->records += person->records.n;
+        counts->sessions += person->sessions.n;
+        counts->links += person->links.n;
         rc = 0;
     }
     free(change.lines);

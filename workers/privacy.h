@@ -24,6 +24,9 @@ typedef struct {
     lp_names_t   tries;    /* keys tries: */
     lp_names_t   codes;    /* keys code:, of codes that the person used */
     lp_names_t   records;  /* keys e: */
+    lp_names_t   sessions; /* keys session: */
+    lp_names_t   indexes;  /* keys subs:, sids: of those, signout: */
+    lp_names_t   links;    /* keys link:, accounts of an LMS */
     uint64_t     letters;  /* messages that wait */
     uint64_t     clicks;   /* clicks that wait to be counted */
     uint64_t     sealed;   /* messages whose person could not be read */
@@ -34,6 +37,7 @@ typedef struct {
 
 typedef struct {
     uint64_t rights, records, codes, letters, clicks, others;
+    uint64_t sessions, links;
 } lp_person_counts_t;
 
 /*

@@ -10,9 +10,9 @@
 
 #include <jansson.h>
 
+#include "../core/entitlement.h"
 #include "../core/right.h"
 #include "commands.h"
-#include "entitlement.h"
 #include "erasure.h"
 #include "holder.h"
 #include "input.h"
@@ -25,7 +25,8 @@
 #define DATE_MAX     16 /* room for YYYY-MM-DD */
 #define KEY_SCHOOL   7  /* "u:{NN}:" */
 
-/* A field of a record or code, and what people are told it is. */
+/* A field of a record, code, session or link, and what people are told it is.
+   */
 typedef struct {
     const char *name;
     const char *shown;
@@ -56,6 +57,22 @@ static const shown_t code_fields[] = {
     {"party", "party", 0},
     {"used", "usedAt", 0},
     {"until", "expirationDate", 1},
+    {NULL, NULL, 0},
+};
+
+static const shown_t session_fields[] = {
+    {"provider", "provider", 0},
+    {"school", "school", 0},
+    {"at", "signedInAt", 0},
+    {"used", "lastUsedAt", 0},
+    {"until", "endsAt", 0},
+    {NULL, NULL, 0},
+};
+
+static const shown_t link_fields[] = {
+    {"platform", "platform", 0},
+    {"school", "school", 0},
+    {"at", "linkedAt", 0},
     {NULL, NULL, 0},
 };
 
@@ -173,18 +190,25 @@ static json_t *
 describe(lp_person_t *person)
 {
     json_t *rights = json_array(), *records = json_array();
-    json_t *codes = json_array();
+    json_t *codes = json_array(), *sessions = json_array();
+    json_t *links = json_array();
 
     if (add_rights(person, rights) != 0
         || add_hashes(person, &person->records, record_fields, records) != 0
-        || add_hashes(person, &person->codes, code_fields, codes) != 0) {
+        || add_hashes(person, &person->codes, code_fields, codes) != 0
+        || add_hashes(person, &person->sessions, session_fields, sessions)
+               != 0
+        || add_hashes(person, &person->links, link_fields, links) != 0) {
         json_decref(rights);
         json_decref(records);
         json_decref(codes);
+        json_decref(sessions);
+        json_decref(links);
         return NULL;
     }
-    return json_pack("{s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}", "rights",
-                     rights, "entitlements", records, "codes", codes,
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I, s:I}}",
+                     "rights", rights, "entitlements", records, "codes",
+                     codes, "sessions", sessions, "links", links,
                      "waiting", "messages",
                      (json_int_t) person->letters, "unreadable",
                      (json_int_t) person->sealed, "clicks",
@@ -337,6 +361,8 @@ print_person(const json_t *answer)
     print_list("entitlements and licences",
                json_object_get(answer, "entitlements"));
     print_list("activation codes used", json_object_get(answer, "codes"));
+    print_list("sessions", json_object_get(answer, "sessions"));
+    print_list("linked accounts of an LMS", json_object_get(answer, "links"));
     printf("waiting: %" JSON_INTEGER_FORMAT " messages to sellers, %"
            JSON_INTEGER_FORMAT " clicks to be counted\n",
            json_integer_value(json_object_get(waiting, "messages")),
@@ -430,9 +456,10 @@ erase(lp_person_t *person, const lp_args_t *args)
     }
     printf("erased: %" PRIu64 " sets of rights; the person in %" PRIu64
            " entitlements, %" PRIu64 " codes, %" PRIu64 " messages and %" PRIu64
-           " clicks that wait; %" PRIu64 " other keys\nreceipt: %s\n",
-           n.rights, n.records, n.codes, n.letters, n.clicks, n.others,
-           receipt);
+           " clicks that wait; %" PRIu64 " sessions, %" PRIu64 " linked "
+           "accounts, %" PRIu64 " other keys\nreceipt: %s\n",
+           n.rights, n.records, n.codes, n.letters, n.clicks, n.sessions,
+           n.links, n.others, receipt);
     if (say_sealed(person)) {
         return LP_NO;
     }
@@ -446,7 +473,8 @@ record(lp_store_t *store, const char *receipt, const lp_person_counts_t *n)
     const lp_erased_count_t counts[] = {
         {"rights", n->rights},     {"records", n->records},
         {"codes", n->codes},       {"messages", n->letters},
-        {"clicks", n->clicks},     {"others", n->others},
+        {"clicks", n->clicks},     {"sessions", n->sessions},
+        {"links", n->links},       {"others", n->others},
     };
 
     lp_erasure_add(store, "person", receipt, counts,

@@ -137,7 +137,9 @@ ask_about(lp_school_data_t *data, lp_span_t key)
         lp_store_add(data->store,
                      LP_WORDS(lp_span("HEXISTS"), key, data->school));
     } else if (lp_key_after(key, "e", &rest)
-               || lp_key_after(key, "code", &rest)) {
+               || lp_key_after(key, "code", &rest)
+               || lp_key_after(key, "session", &rest)
+               || lp_key_after(key, "link", &rest)) {
         lp_store_add(data->store,
                      LP_WORDS(lp_span("HGET"), key, lp_span("school")));
     } else {
@@ -150,7 +152,8 @@ ask_about(lp_school_data_t *data, lp_span_t key)
 static int
 sort_key(lp_school_data_t *data, lp_span_t key)
 {
-    static const char *const asked[] = {"a", "weeks", "report", "e", "code"};
+    static const char *const asked[] = {"a",    "weeks",   "report", "e",
+                                        "code", "session", "link"};
     static const char *const whole[] = {"s", "school", "i"};
     static const char *const parts[] = {"week", "readers"};
     lp_span_t                rest, school = data->school;
@@ -169,7 +172,9 @@ sort_key(lp_school_data_t *data, lp_span_t key)
     for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
         ours |= lp_key_after(key, parts[i], &rest) && begins(rest, school, ':');
     }
-    ours |= lp_key_after(key, "u", &rest) && begins(rest, school, '/');
+    ours |= (lp_key_after(key, "u", &rest)
+             || lp_key_after(key, "signout", &rest))
+            && begins(rest, school, '/');
     if (lp_key_after(key, "tries", &rest) && rest.len > 7
         && memcmp(rest.data, "school:", 7) == 0) {
         rest.data += 7;
@@ -210,7 +215,7 @@ judge(lp_school_data_t *data, lp_span_t key, const redisReply *reply)
     }
     if (key.data[0] == 'a') {
         add(data, &data->aliases, key);
-    } else if (key.data[0] == 'c') {
+    } else if (key.data[0] != 'e') {
         add(data, &data->keys, key);
     } else if (key.len == HEAD_LEN + LP_ENTITLEMENT_LEN) {
         add(data, &data->records, key);

@@ -346,13 +346,20 @@ KEYS = {"u": "u:{00}:S/x", "s": "s:{00}:S", "a": "a:{00}:BP_ID:1",
         "week": "week:{00}:S:2026-W36", "weeks": "weeks:{00}:2026-W36",
         "readers": "readers:{00}:S:2026-W36:x", "report": "report:{00}:x",
         "erased": "erased", "products": "products",
-        "parts": "parts:{00}:x", "chapters": "chapters:{00}:x"}
+        "parts": "parts:{00}:x", "chapters": "chapters:{00}:x",
+        "signin": "signin:{00}:x", "signins": "signins:29847360",
+        "session": "session:{00}:x", "subs": "subs:{00}:x",
+        "sids": "sids:{00}:x", "signout": "signout:{00}:S/x",
+        "launch": "launch:{00}:x", "nonce": "nonce:{00}:x",
+        "once": "once:{00}:x", "link": "link:{00}:x"}
 READ = {
     "edge": "u s a p",
     "operator": "u s a p e x i school code journal outbox dead relay "
                 "catalogue usage week weeks readers report products parts "
                 "chapters",
     "worker": "u s a p e x i school code request tries jti parts",
+    "sso": "u s a p school jti products parts chapters signin signins "
+           "session subs sids signout launch nonce once link",
     "relay": "journal outbox dead relay",
     "tally": "e x usage seen tally week weeks readers",
     "officer": " ".join(KEYS)}
@@ -361,6 +368,8 @@ WRITE = {
     "operator": "u s a p e x i school code journal outbox dead relay "
                 "catalogue report products parts chapters",
     "worker": "u s e x i code request tries jti journal",
+    "sso": "u jti signin signins session subs sids signout launch nonce "
+           "once link",
     "relay": "journal outbox dead relay",
     "tally": "e usage seen tally week weeks readers",
     "officer": " ".join(KEYS)}

@@ -3,6 +3,7 @@ school is found, goes, and is nowhere afterwards. The search that finds nothing
 in the end is the one that found it before."""
 
 import json
+import os
 import pathlib
 import random
 import re
@@ -113,6 +114,31 @@ class Household:
         return self.redis("XADD", stream, "*", *(
             part for pair in fields.items() for part in pair))
 
+    def signed_in(self, user, school=SCHOOL, *others):
+        """A session, the account of an LMS, and a sign-out elsewhere. The
+        names of the session's keys."""
+        name, sub, sid = (names.base64url(os.urandom(16)) for _ in range(3))
+        users = dict(zip(("user", "user2", "user3"), (user, *others)))
+        key, *indexes = (f"{kind}:{{{names.shard(of)}}}:{of}" for kind, of in (
+            ("session", name), ("subs", sub), ("sids", sid)))
+        for what, hash_, more in (
+                ("session", key, {"provider": "hub", "used": "1790848801",
+                                  "until": "1790877600", "sub": sub,
+                                  "sid": sid}),
+                ("link", "link:" + key[len("session:"):], {
+                    "platform": "lms"})):
+            fields = {"who": sealing.seal(self.seal.read_bytes(), what, "{}"),
+                      **users, "at": "1790848800", **more}
+            if school:
+                fields["school"] = school
+            self.redis("HSET", hash_, *(
+                part for pair in fields.items() for part in pair))
+        for index in indexes:
+            self.redis("ZADD", index, "1790848800", name)
+        self.redis("SET", "signout" + names.user_hash(school, user)[1:],
+                   "1790848800 0")
+        return [key, *indexes]
+
     def pupil(self, school=SCHOOL):
         """Somebody of whom everything is held. Returns the id."""
         id_ = eck(fresh("pupil"))
@@ -139,6 +165,7 @@ class Household:
                    (school or "-", "atlas", user))
         for stream in (f"outbox:{OIN}", f"dead:{OIN}"):
             self.letter(stream, id_, school, since="1790848800000")
+        self.signed_in(user, school)
         return id_
 
     # --- the search ---
@@ -151,6 +178,7 @@ class Household:
             value = {"string": ("GET", key), "hash": ("HGETALL", key),
                      "list": ("LRANGE", key, 0, -1),
                      "set": ("SMEMBERS", key),
+                     "zset": ("ZRANGE", key, 0, -1),
                      "stream": ("XRANGE", key, "-", "+")}[kind]
             found.append(f"{key} {self.redis(*value)}")
         return "\n".join(found)
@@ -208,6 +236,11 @@ def test_show_finds_everything(home):
     assert book["startDate"] == "2026-08-01"
     assert book["deliveryOrderId"] == "order-1"
     assert [c["productId"] for c in shown["codes"]] == ["map"]
+    assert shown["sessions"] == [{
+        "provider": "hub", "school": SCHOOL, "signedInAt": "1790848800",
+        "lastUsedAt": "1790848801", "endsAt": "1790877600"}]
+    assert shown["links"] == [{"platform": "lms", "school": SCHOOL,
+                               "linkedAt": "1790848800"}]
     assert shown["waiting"]["clicks"] == 2
     # three activations by clicks of sellers, one by code, outbox, dead
     assert shown["waiting"]["messages"] == 5
@@ -277,6 +310,7 @@ def test_nothing_of_an_erased_person_is_anywhere(home, school):
     assert record["kind"] == "person"
     assert int(record["records"]) == len(records)
     assert int(record["clicks"]) == 2
+    assert int(record["sessions"]) == int(record["links"]) == 1
     for output in (answer.stdout, answer.stderr):
         assert id_ not in output and user not in output
 
@@ -410,6 +444,21 @@ def test_one_id_of_a_teacher_leads_to_the_others(home):
     text = home.everything()
     assert not any(user in text for user in users)
     assert not any(i in home.sealed_people() for _, i in ids)
+
+
+def test_a_session_leads_to_a_teachers_other_ids_and_is_erased(home):
+    """With what a provider's logout would find it by; others' stay."""
+    ids = [fresh("teacher") for _ in range(2)]
+    users = [home.key(id_, "NEPPI") for id_ in ids]
+    own = home.signed_in(users[0], SCHOOL, users[1])
+    others = home.signed_in(home.key(fresh("teacher"), "NEPPI"))
+    home.redis("HSET", names.user_hash("", users[1]), "!", "1")
+    answer = home.privacy("erase", ids[0], "--yes", type_="NEPPI")
+    assert answer.returncode == 0, answer.stderr
+    assert "1 sessions, 1 linked accounts" in answer.stdout
+    everything = home.everything()
+    assert not [key for key in (*users, *own) if key in everything]
+    assert all(home.redis("EXISTS", key) for key in others)
 
 
 def test_nothing_is_erased_that_nobody_confirmed(home):
@@ -567,6 +616,7 @@ def school_keys(home, school):
         kind = home.redis("TYPE", key)
         value = {"string": ("GET", key), "hash": ("HGETALL", key),
                  "list": ("LRANGE", key, 0, -1), "set": ("SMEMBERS", key),
+                 "zset": ("ZRANGE", key, 0, -1),
                  "stream": ("XRANGE", key, "-", "+")}[kind]
         if pattern.search(f"{key} {home.redis(*value)}"):
             found.append(key)
@@ -605,7 +655,7 @@ def test_a_school_that_left_is_nowhere(town):
     kinds = {key.split(":")[0] for key in school_keys(town, SCHOOL)}
     assert kinds == {"u", "s", "a", "e", "i", "school", "week", "weeks",
                      "readers", "report", "code", "tries", "journal", "usage",
-                     "outbox", "dead"}
+                     "outbox", "dead", "session", "link", "signout"}
     places = sum(town.redis("HLEN", k) for k in town.redis("KEYS", "x:*"))
     others = [k for k in school_keys(town, OTHER) if k[:3] in (
         "u:{", "s:{", "e:{", "i:{")]

@@ -383,6 +383,5 @@ secret_of(const lp_visit_t *visit)
 static lp_page_look_t
 look_of(const lp_visit_t *visit, lp_span_t school)
 {
-    return (lp_page_look_t) {visit->sso->houses, school, lp_span(""),
-                             lp_span("")};
+    return (lp_page_look_t) {.houses = visit->sso->houses, .school = school};
 }

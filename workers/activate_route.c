@@ -8,8 +8,7 @@
  * that.
  */
 
-#include "licences.h"
-#include "school_alias.h"
+#include "click_by.h"
 
 #define TEXT "text/plain"
 
@@ -44,30 +43,14 @@ activate(lp_service_t *service, const lp_request_t *request)
 {
     lp_click_by_t by;
     char          school[LP_FIELD_MAX];
-    unsigned      i;
 
     if (request->n_users == 0 || request->product.len == 0) {
         return LP_BAD_REQUEST;
     }
 
-    memset(&by, 0, sizeof(by));
-
-    if (lp_request_school(service, request, school, &by.school)
-        != LP_STORE_OK) {
+    if (lp_click_by(service, request, school, &by) != LP_STORE_OK) {
         return LP_UNAVAILABLE;
     }
-
-    for (i = 0; i < request->n_users; i++) {
-        by.users[i] = request->users[i];
-    }
-
-    by.n_users = request->n_users;
-    by.product = request->product;
-    by.employee = request->employee;
-    by.person = request->person;
-    by.issued = request->issued;
-    by.likely = request->likely;
-    by.today = lp_service_today();
 
     return lp_activate(service, &by, NULL);
 }

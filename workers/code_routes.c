@@ -10,9 +10,9 @@
 
 #include <jansson.h>
 
+#include "click_by.h"
 #include "code_redeem.h"
 #include "codes.h"
-#include "school_alias.h"
 
 #define BODY_MAX   4096
 #define DIGITS_MAX 24
@@ -270,18 +270,10 @@ lp_route_code_redeem(lp_service_t *service, lp_request_t *request)
         return;
     }
     memset(&redeemed, 0, sizeof(redeemed));
-    memset(&by, 0, sizeof(by));
-    if (lp_request_school(service, request, school, &by.school)
-        != LP_STORE_OK) {
+    if (lp_click_by(service, request, school, &by) != LP_STORE_OK) {
         lp_answer_unavailable(request);
         return;
     }
-    memcpy(by.users, request->users, sizeof(by.users));
-    by.n_users = request->n_users;
-    by.employee = request->employee;
-    by.person = request->person;
-    by.issued = request->issued;
-    by.today = lp_service_today();
     answer_redeemed(request,
                     lp_code_redeem(service, &by, (lp_span_t) {code, len},
                                    &redeemed),

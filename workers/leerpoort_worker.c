@@ -23,6 +23,7 @@
 #include "command_line.h"
 #include "input.h"
 #include "listener.h"
+#include "page_routes.h"
 #include "routes.h"
 #include "say.h"
 #include "store_args.h"
@@ -35,6 +36,14 @@
 #define REPLICAS_MAX     16
 #define SECRET_FILE_MAX  4096 /* bytes, as core/user_key.h and seal.h take */
 
+/* Of this program alone. */
+enum { OPT_PAGES = LP_OPTS, OPT_SITE };
+
+static const lp_option_t own[] = {
+    {"pages", "FILE", "what pages for people look like: pages.json"},
+    {"site", "URL", "where its pages stand: https://toegang.example.nl"},
+};
+
 static const lp_take_t takes[] = {
     {LP_OPT_REDIS, LP_MAY},         {LP_OPT_USER, LP_MAY},
     {LP_OPT_PASSWORD_FILE, LP_MAY}, {LP_OPT_PEPPER, LP_MUST},
@@ -42,7 +51,8 @@ static const lp_take_t takes[] = {
     {LP_OPT_KEY_FOLDER, LP_MAY},    {LP_OPT_OVER_QUANTITY, LP_MAY},
     {LP_OPT_LAST_DAY, LP_MAY},      {LP_OPT_REPLICAS, LP_MAY},
     {LP_OPT_UNSAFE_REDIS, LP_MAY},  {LP_OPT_REQUESTS, LP_MAY},
-    {LP_OPT_TIMEOUT, LP_MAY},       {LP_OPT_END, LP_MAY},
+    {LP_OPT_TIMEOUT, LP_MAY},       {OPT_PAGES, LP_MAY},
+    {OPT_SITE, LP_MAY},             {LP_OPT_END, LP_MAY},
 };
 
 static const lp_command_t program = {
@@ -53,7 +63,7 @@ static const lp_command_t program = {
     "      -f 4 -- /usr/local/bin/leerpoort-worker --pepper FILE ...\n"
     "Without --keys there is no token endpoint, without --parties nobody\n"
     "who could ask for a token.",
-    takes, NULL, NULL,
+    takes, NULL, own,
 };
 
 typedef struct {
@@ -97,6 +107,26 @@ read_choice(const lp_args_t *args, const choice_t *choice, int *second)
     return LP_YES;
 }
 
+/* An origin: what a browser sends with a form of ours. */
+static int
+read_site(worker_t *worker, const lp_args_t *args)
+{
+    const char *site = args->value[OPT_SITE], *host;
+
+    if (site == NULL) {
+        return LP_YES;
+    }
+    host = strncmp(site, "https://", 8) == 0   ? site + 8
+           : strncmp(site, "http://", 7) == 0 ? site + 7
+                                               : NULL;
+    if (host == NULL || host[0] == '\0' || strpbrk(host, "/?#@ ") != NULL) {
+        return lp_args_refuse(args, "--site is https://, a host name, and "
+                                    "nothing after it");
+    }
+    worker->service.site = lp_span_of(site);
+    return LP_YES;
+}
+
 static int
 read_options(worker_t *worker, const lp_args_t *args,
              lp_store_options_t *options)
@@ -114,6 +144,7 @@ read_options(worker_t *worker, const lp_args_t *args,
     if (rc == LP_YES && (timeout == 0 || worker->requests == 0)) {
         rc = lp_args_refuse(args, "--timeout and --requests are at least 1");
     }
+    rc = rc == LP_YES ? read_site(worker, args) : rc;
     options->address = args->value[LP_OPT_REDIS];
     if (options->address == NULL) {
         options->address = getenv("LEERPOORT_REDIS");
@@ -168,6 +199,11 @@ open_service(lp_service_t *service, const lp_args_t *args,
         || lp_store_password_usable(options->password_file) != LP_YES) {
         return -1;
     }
+    service->pages = lp_pages_file_open(args->value[OPT_PAGES], &reason);
+    if (service->pages == NULL) {
+        lp_say("%s", reason);
+        return -1;
+    }
     service->parties = lp_parties_open(args->value[LP_OPT_PARTIES], &reason);
     if (service->parties == NULL) {
         lp_say("%s", reason);
@@ -200,6 +236,7 @@ close_service(lp_service_t *service)
     if (service->parties != NULL) {
         lp_parties_close(service->parties);
     }
+    lp_pages_file_close(service->pages);
     lp_seal_destroy(service->seal);
     if (service->pepper != NULL) {
         lp_pepper_destroy(service->pepper);
@@ -235,12 +272,16 @@ check_redis(worker_t *worker)
 }
 
 static void
-refuse_for_now(FCGX_Request *connection)
+refuse_for_now(worker_t *worker, FCGX_Request *connection)
 {
     lp_request_t request;
 
-    lp_request_open(&request, connection);
-    lp_answer_unavailable(&request);
+    if (lp_request_open(&request, connection) == NULL
+        && lp_span_equal(request.route, lp_span("page"))) {
+        lp_page_unavailable(&worker->service, &request);
+    } else {
+        lp_answer_unavailable(&request);
+    }
 }
 
 static int
@@ -257,7 +298,7 @@ serve(worker_t *worker, lp_listener_t *listener)
         if (usable == 1) {
             lp_route(&worker->service, &listener->connection);
         } else {
-            refuse_for_now(&listener->connection);
+            refuse_for_now(worker, &listener->connection);
         }
         lp_listener_finish(listener);
         worker->requests--;

@@ -152,6 +152,7 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
 
     if (lp_page_wants_json(request->accept)) {
         lp_page_json(&html, problem);
+        lp_answer_header(request, "Referrer-Policy", lp_span("no-referrer"));
         send_headers(request, http, JSON_TYPE);
         lp_answer_write(request, lp_text_span(&html));
         return;
@@ -198,6 +199,9 @@ send_page(lp_request_t *request, int http, const lp_page_look_t *look,
 
     lp_answer_header(request, "Content-Security-Policy", lp_text_span(&csp));
     keep_language(request);
+    lp_answer_header(request, "Referrer-Policy",
+                     look != NULL && look->posts ? lp_span("same-origin")
+                                                 : lp_span("no-referrer"));
     send_headers(request, http, HTML_TYPE);
     lp_answer_write(request, html);
 }
@@ -213,7 +217,6 @@ send_headers(lp_request_t *request, int http, const char *type)
     lp_answer_header(request, "Content-Type", lp_span_of(type));
     lp_answer_header(request, "Cache-Control", lp_span("no-store"));
     lp_answer_header(request, "X-Content-Type-Options", lp_span("nosniff"));
-    lp_answer_header(request, "Referrer-Policy", lp_span("no-referrer"));
     request->answered = 1;
     lp_answer_write(request, lp_span("\r\n"));
 }
@@ -391,5 +394,6 @@ lp_answer_redirect(lp_request_t *request, lp_span_t location)
         lp_answer_unavailable(request);
         return;
     }
+    lp_answer_header(request, "Referrer-Policy", lp_span("no-referrer"));
     send_headers(request, 303, type);
 }

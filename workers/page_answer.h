@@ -15,6 +15,10 @@ typedef struct {
     lp_span_t          school; /* whose house style; len 0: the default */
     lp_span_t          frames; /* who may frame it; len 0: nobody */
     lp_span_t          forms;  /* where its forms may go beside this site */
+    int                posts;  /* it has a form for this site that looks at
+                                  the header Origin: browsers send "null" from
+                                  a page with no-referrer, so that such a page
+                                  says same-origin (Fetch, section 3.2) */
 } lp_page_look_t;
 
 /* The language of a request: the query's lang, the cookie, the header. */

@@ -9,6 +9,7 @@
 
 #include "routes.h"
 
+#include "page_routes.h"
 #include "say.h"
 
 typedef enum {
@@ -147,6 +148,8 @@ lp_route(lp_service_t *service, FCGX_Request *connection)
         lp_route_activate(service, &request);
     } else if (lp_span_equal(request.route, lp_span("api"))) {
         run_api(service, &request);
+    } else if (lp_span_equal(request.route, lp_span("page"))) {
+        lp_page_route(service, &request);
     } else {
         lp_answer_refuse(&request, 500, LP_CODE_OTHER,
                          "the edge named no route (LEERPOORT_ROUTE)");

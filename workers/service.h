@@ -13,6 +13,7 @@
 #include "../core/keys.h"
 #include "../core/user_key.h"
 #include "key_ring.h"
+#include "pages_file.h"
 #include "parties.h"
 #include "record.h"
 #include "seal.h"
@@ -26,6 +27,9 @@ typedef struct {
     lp_seal_t    *seal;
     lp_parties_t *parties;       /* never NULL; may be empty */
     lp_key_ring_t *keys;         /* NULL: no token endpoint */
+    lp_pages_file_t *pages;      /* never NULL */
+    lp_span_t     site;          /* "https://toegang.example.nl", of which the
+                                    pages are; len 0: not known */
     int           refuse_over;   /* over-quantity: refuse; else allow, report */
     int           until_excluded; /* activationUntilDate is the first day on
                                      which nothing can be activated */
@@ -46,7 +50,7 @@ typedef struct lp_request_s {
     int64_t     taken;  /* bytes of the body that were read so far */
 
     /* from the edge alone, never from the client */
-    lp_span_t   route;  /* "activate" for a click, "api" else */
+    lp_span_t   route;  /* "activate" for a click, "page", "api" else */
     lp_span_t   client; /* who calls an API: azp or client_id of the token */
     lp_span_t   scope;  /* its scopes, space-separated */
     lp_span_t   users[LP_TOKEN_USERS]; /* user keys of a person */
@@ -164,5 +168,7 @@ void lp_route_usage_user(lp_service_t *service, lp_request_t *request);
 void lp_route_codes(lp_service_t *service, lp_request_t *request);
 void lp_route_codes_revoke(lp_service_t *service, lp_request_t *request);
 void lp_route_code_redeem(lp_service_t *service, lp_request_t *request);
+void lp_route_books(lp_service_t *service, lp_request_t *request);
+void lp_route_code_page(lp_service_t *service, lp_request_t *request);
 
 #endif

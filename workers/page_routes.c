@@ -1,0 +1,98 @@
+/*
+ * Which page is whose. Who has not signed in, or with a token that was
+ * withdrawn since, is sent to do that; a machine is told so in JSON.
+ */
+
+#include "page_routes.h"
+
+typedef struct {
+    const char    *path;
+    int            posts; /* takes a form */
+    lp_route_run_t run;
+} page_t;
+
+static const page_t pages[] = {
+    {"/", 0, lp_route_books},
+    {"/code", 1, lp_route_code_page},
+};
+
+#define N_PAGES (sizeof(pages) / sizeof(pages[0]))
+
+static int method_fits(const page_t *page, lp_span_t method);
+
+void
+lp_page_route(lp_service_t *service, lp_request_t *request)
+{
+    lp_page_look_t look = lp_page_look(service, request->school);
+    lp_span_t      none = {NULL, 0};
+    size_t         i;
+
+    for (i = 0; i < N_PAGES; i++) {
+        if (!lp_span_equal(request->path, lp_span_of(pages[i].path))) {
+            continue;
+        }
+        if (!method_fits(&pages[i], request->method)) {
+            lp_answer_header(request, "Allow",
+                             pages[i].posts ? lp_span("GET, HEAD, POST")
+                                            : lp_span("GET, HEAD"));
+            lp_answer_refuse(request, 405, LP_CODE_OTHER,
+                             "this page takes another method");
+            return;
+        }
+        if (request->n_users == 0) {
+            lp_page_sign_in(request, pages[i].path);
+            return;
+        }
+        pages[i].run(service, request);
+        return;
+    }
+    lp_answer_problem(request, &look, LP_PROBLEM_NOT_FOUND, 0, none);
+}
+
+static int
+method_fits(const page_t *page, lp_span_t method)
+{
+    return lp_span_equal(method, lp_span("GET"))
+           || lp_span_equal(method, lp_span("HEAD"))
+           || (page->posts && lp_span_equal(method, lp_span("POST")));
+}
+
+lp_page_look_t
+lp_page_look(lp_service_t *service, lp_span_t school)
+{
+    lp_page_look_t look;
+
+    memset(&look, 0, sizeof(look));
+    look.houses = lp_pages_file_houses(service->pages);
+    look.school = school;
+    return look;
+}
+
+void
+lp_page_sign_in(lp_request_t *request, const char *path)
+{
+    char      href[64];
+    lp_text_t text = lp_text_in(href, sizeof(href));
+
+    if (lp_page_wants_json(request->accept)) {
+        lp_answer_refuse(request, 401, LP_CODE_SCOPE,
+                         "nobody is signed in, or not any more");
+        return;
+    }
+    lp_text_add(&text, lp_span("/sso/login?return="));
+    lp_text_query(&text, lp_span_of(path));
+    lp_answer_redirect(request, lp_text_span(&text));
+}
+
+void
+lp_page_unavailable(lp_service_t *service, lp_request_t *request)
+{
+    lp_page_look_t look = lp_page_look(service, request->school);
+    lp_span_t      again = {NULL, 0};
+
+    if (lp_span_equal(request->method, lp_span("GET"))) {
+        again = request->path;
+    }
+    lp_answer_problem(request, &look, lp_problem_of(LP_UNAVAILABLE), 0,
+                      again);
+}

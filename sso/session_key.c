@@ -111,7 +111,7 @@ load(lp_private_key_t *fresh, const char *path)
     why = read_set(fresh, lp_input_span(&file));
     lp_input_free(&file);
     if (why != NULL) {
-        lp_say("%s: %s; no session is signed with it", path, why);
+        lp_say("no session is signed with %s: %s", path, why);
         return -1;
     }
     return 0;
@@ -127,8 +127,8 @@ is_private(const char *path)
         return 0;
     }
     if ((st.st_mode & (S_IRWXG | S_IRWXO)) != 0) {
-        lp_say("%s signs sessions, and others than its owner may read it: "
-               "chmod 600; no session is signed with it", path);
+        lp_say("no session is signed with %s: others than its owner may read "
+               "it; chmod 600", path);
         return 0;
     }
     return 1;

@@ -34,13 +34,15 @@ static int hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
 static size_t key_of(char *dst, const char *kind, lp_span_t hash);
 static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed);
 static size_t seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who);
-static void add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash,
-                      lp_span_t life);
+static void add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash);
 static void add_link(lp_sso_t *sso, const lp_platform_t *platform,
                      const lp_owner_t *owner, lp_span_t hash, lp_span_t who,
                      lp_span_t life);
-static lp_store_status_t drop_links(lp_sso_t *sso, lp_span_t index,
-                                    unsigned *n);
+static lp_store_status_t drop_links(lp_sso_t *sso, const lp_owner_t *owner,
+                                    lp_span_t index, unsigned *n);
+static unsigned read_names(lp_sso_t *sso, lp_span_t index,
+                           char hashes[][LP_USER_KEY_LEN]);
+static int is_of(const redisReply *reply, const lp_owner_t *owner);
 
 int
 lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
@@ -113,6 +115,24 @@ open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed)
     return rc;
 }
 
+int
+lp_link_fits(lp_sso_t *sso, const lp_who_t *who, const lp_who_id_t *school)
+{
+    lp_owner_t own, asked;
+    lp_who_t   stand_in;
+
+    if (school->type[0] == '\0') {
+        return 1;
+    }
+    memset(&stand_in, 0, sizeof(stand_in));
+    stand_in.school = *school;
+    return lp_owner_of(&own, sso, who) == LP_STORE_OK
+           && lp_owner_of(&asked, sso, &stand_in) == LP_STORE_OK
+           && asked.school_len > 0
+           && lp_span_equal((lp_span_t) {own.school, own.school_len},
+                            (lp_span_t) {asked.school, asked.school_len});
+}
+
 lp_store_status_t
 lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
               const lp_who_t *who, const lp_owner_t *owner)
@@ -127,11 +147,11 @@ lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
     if (len == 0 || hash_of(text, sso, platform, subject) != 0) {
         return LP_STORE_REFUSED;
     }
-    snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
-    add_names(sso, owner, hash, lp_span_of(life));
+    add_names(sso, owner, hash);
     if (lp_store_run(sso->store) != LP_STORE_OK) {
         return lp_store_status(sso->store);
     }
+    snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
     lp_store_begin(sso->store);
     add_link(sso, platform, owner, hash, (lp_span_t) {sealed, len},
              lp_span_of(life));
@@ -155,8 +175,7 @@ seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who)
 }
 
 static void
-add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash,
-          lp_span_t life)
+add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash)
 {
     lp_span_t key;
     unsigned  i;
@@ -167,7 +186,6 @@ add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash,
         key.len = key_of(name, "links",
                          (lp_span_t) {owner->users[i], LP_USER_KEY_LEN});
         lp_store_add(sso->store, LP_WORDS(lp_span("SADD"), key, hash));
-        lp_store_add(sso->store, LP_WORDS(lp_span("EXPIRE"), key, life));
     }
 }
 
@@ -216,51 +234,88 @@ lp_link_drop(lp_sso_t *sso, const lp_owner_t *owner, unsigned *n)
     for (i = 0; i < owner->n_users && status == LP_STORE_OK; i++) {
         key.len = key_of(name, "links",
                          (lp_span_t) {owner->users[i], LP_USER_KEY_LEN});
-        status = drop_links(sso, key, n);
+        status = drop_links(sso, owner, key, n);
     }
     return status;
 }
 
-/* The links first: what fails half-way can be done again. */
+/*
+ * The links first: what fails half-way can be done again. A subject that was
+ * linked to somebody else since is no longer this person's to undo.
+ */
 static lp_store_status_t
-drop_links(lp_sso_t *sso, lp_span_t index, unsigned *n)
+drop_links(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t index,
+           unsigned *n)
 {
+    lp_store_t       *store = sso->store;
     const redisReply *reply;
-    lp_span_t         hash, key;
-    unsigned          i, count = 0;
+    lp_span_t         key;
+    unsigned          i, count;
     char              hashes[LINKS_MAX][LP_USER_KEY_LEN], name[LP_KEY_MAX];
 
-    reply = lp_store_ask(sso->store, LP_WORDS(lp_span("SMEMBERS"), index));
-    if (reply == NULL) {
-        return lp_store_status(sso->store);
-    }
-    for (i = 0; reply->type == REDIS_REPLY_ARRAY && i < reply->elements
-                && count < LINKS_MAX; i++) {
-        hash = lp_store_text(reply->element[i]);
-        if (hash.len == LP_USER_KEY_LEN) {
-            memcpy(hashes[count++], hash.data, hash.len);
-        }
-    }
-    if (count == 0) {
-        return LP_STORE_OK;
+    count = read_names(sso, index, hashes);
+    if (count == 0 || lp_store_status(store) != LP_STORE_OK) {
+        return lp_store_status(store);
     }
     key.data = name;
     for (i = 0; i < count; i++) {
-        hash = (lp_span_t) {hashes[i], LP_USER_KEY_LEN};
-        key.len = key_of(name, "link", hash);
-        lp_store_add(sso->store, LP_WORDS(lp_span("DEL"), key));
-    }
-    if (lp_store_run(sso->store) != LP_STORE_OK) {
-        return lp_store_status(sso->store);
+        key.len = key_of(name, "link",
+                         (lp_span_t) {hashes[i], LP_USER_KEY_LEN});
+        reply = lp_store_ask(store, LP_WORDS(lp_span("HMGET"), key,
+                                             user_fields[0], user_fields[1],
+                                             user_fields[2]));
+        if (is_of(reply, owner)) {
+            reply = lp_store_ask(store, LP_WORDS(lp_span("DEL"), key));
+            *n += reply != NULL && reply->type == REDIS_REPLY_INTEGER
+                  && reply->integer == 1;
+        }
+        if (reply == NULL) {
+            return lp_store_status(store);
+        }
     }
     for (i = 0; i < count; i++) {
-        reply = lp_store_reply(sso->store, i);
-        *n += reply != NULL && reply->type == REDIS_REPLY_INTEGER
-              && reply->integer == 1;
+        key = (lp_span_t) {hashes[i], LP_USER_KEY_LEN};
+        lp_store_add(store, LP_WORDS(lp_span("SREM"), index, key));
     }
-    for (i = 0; i < count; i++) {
-        hash = (lp_span_t) {hashes[i], LP_USER_KEY_LEN};
-        lp_store_add(sso->store, LP_WORDS(lp_span("SREM"), index, hash));
+    return lp_store_run(store);
+}
+
+static unsigned
+read_names(lp_sso_t *sso, lp_span_t index, char hashes[][LP_USER_KEY_LEN])
+{
+    const redisReply *reply;
+    lp_span_t         hash;
+    unsigned          i, n = 0;
+
+    reply = lp_store_ask(sso->store, LP_WORDS(lp_span("SMEMBERS"), index));
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return 0;
     }
-    return lp_store_run(sso->store);
+    for (i = 0; i < reply->elements && n < LINKS_MAX; i++) {
+        hash = lp_store_text(reply->element[i]);
+        if (hash.len == LP_USER_KEY_LEN) {
+            memcpy(hashes[n++], hash.data, hash.len);
+        }
+    }
+    return n;
+}
+
+static int
+is_of(const redisReply *reply, const lp_owner_t *owner)
+{
+    unsigned i, j;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return 0;
+    }
+    for (i = 0; i < reply->elements; i++) {
+        for (j = 0; j < owner->n_users; j++) {
+            if (lp_span_equal(lp_store_text(reply->element[i]),
+                              (lp_span_t) {owner->users[j],
+                                           LP_USER_KEY_LEN})) {
+                return 1;
+            }
+        }
+    }
+    return 0;
 }

@@ -22,6 +22,14 @@ int lp_link_find(lp_sso_t *sso, const lp_platform_t *platform,
                  lp_span_t subject, lp_who_t *who);
 
 /*
+ * 1 where an account is one of the school that a launch comes from: no school
+ * is every school's. An alias is resolved; where that can't be done it does not
+ * fit.
+ */
+int lp_link_fits(lp_sso_t *sso, const lp_who_t *who,
+                 const lp_who_id_t *school);
+
+/*
  * Links the account, in place of one that was linked before. owner: who's, by
  * lp_owner_of(). OK, or the store's failure.
  */

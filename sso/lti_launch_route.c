@@ -1,0 +1,228 @@
+/*
+ * POST /lti/launch: a platform answers (response_mode=form_post). state is
+ * taken once, before anything is looked at: whatever follows, the same answer
+ * can't be sent again. A key that is not here yet is waited for, as long as
+ * leerpoort-keys needs to fetch it.
+ */
+
+#include <openssl/crypto.h>
+#include <stdlib.h>
+
+#include "id_token.h"
+#include "lti_accept.h"
+#include "lti_answer.h"
+#include "lti_state.h"
+#include "parameters.h"
+
+#define FORM_MAX 65536 /* bytes */
+#define KEY_WAIT 5000  /* ms */
+
+enum { STATE, ID_TOKEN, ERROR, PARAMETERS };
+
+static const lp_parameter_t parameters[PARAMETERS] = {
+    [STATE] = {"state", 256, 0, {NULL, 0}},
+    [ID_TOKEN] = {"id_token", LP_TOKEN_MAX, 0, {NULL, 0}},
+    [ERROR] = {"error", 256, 0, {NULL, 0}},
+};
+
+typedef struct {
+    lp_launch_state_t begun;
+    lp_parameter_t    list[PARAMETERS];
+    lp_token_t        token;
+    char              memory[2 * FORM_MAX + 1]; /* the form, and decoded */
+} launch_t;
+
+static void drop_launch(void *launch);
+static int read_form(lp_visit_t *visit, launch_t *launch);
+static int take_state(lp_visit_t *visit, launch_t *launch);
+static void check(lp_visit_t *visit, int late);
+static void check_again(lp_visit_t *visit);
+static void check_late(lp_visit_t *visit);
+static void wait_for_key(lp_visit_t *visit, const lp_platform_t *platform);
+static void use(lp_visit_t *visit, const lp_platform_t *platform,
+                launch_t *launch);
+
+static void
+problem(lp_visit_t *visit, const lp_platform_t *platform, lp_problem_t what,
+        unsigned reason)
+{
+    lp_lti_problem(visit, platform, (lp_span_t) {NULL, 0}, what, reason);
+}
+
+void
+lp_visit_lti_launch(lp_visit_t *visit)
+{
+    launch_t *launch;
+
+    if (!lp_span_equal(visit->request.method, lp_span("POST"))) {
+        problem(visit, NULL, LP_PROBLEM_LAUNCH_OLD, 0); /* a reload, say */
+        return;
+    }
+    launch = malloc(sizeof(launch_t));
+    if (launch == NULL) {
+        lp_lti_unavailable(visit, NULL);
+        return;
+    }
+    memset(launch, 0, offsetof(launch_t, memory));
+    visit->state = launch;
+    if (read_form(visit, launch) == 0 && take_state(visit, launch) == 0) {
+        check(visit, 0);
+    }
+    if (!visit->waiting) {
+        visit->state = NULL;
+        drop_launch(launch);
+    }
+}
+
+/* Names of pupils may be in it. */
+static void
+drop_launch(void *launch)
+{
+    OPENSSL_cleanse(launch, sizeof(launch_t));
+    free(launch);
+}
+
+/* -1 after answering. */
+static int
+read_form(lp_visit_t *visit, launch_t *launch)
+{
+    size_t len;
+
+    memcpy(launch->list, parameters, sizeof(parameters));
+    if (!lp_request_is_form(&visit->request)
+        || lp_request_body(&visit->request, launch->memory, FORM_MAX, &len)
+               != 0
+        || lp_parameters_read(launch->list, PARAMETERS,
+                              (lp_span_t) {launch->memory, len},
+                              launch->memory + FORM_MAX) != NULL) {
+        problem(visit, NULL, LP_PROBLEM_BAD_FORM, 0);
+        return -1;
+    }
+    return 0;
+}
+
+/* -1 after answering. */
+static int
+take_state(lp_visit_t *visit, launch_t *launch)
+{
+    const lp_platform_t *platform;
+
+    switch (lp_launch_take(visit, launch->list[STATE].value,
+                           &launch->begun)) {
+    case LP_LAUNCH_OK:
+        break;
+    case LP_LAUNCH_OTHER:
+        problem(visit, NULL, LP_PROBLEM_LAUNCH_OTHER, 0);
+        return -1;
+    case LP_LAUNCH_FAILED:
+        lp_lti_unavailable(visit, NULL);
+        return -1;
+    default:
+        problem(visit, NULL, LP_PROBLEM_LAUNCH_OLD, 0);
+        return -1;
+    }
+    platform = lp_platform_by_name(lp_platform_list(visit->sso->platforms),
+                                   lp_span_of(launch->begun.platform));
+    if (platform == NULL) {
+        problem(visit, NULL, LP_PROBLEM_LAUNCH_UNKNOWN, 0);
+        return -1;
+    }
+    if (launch->list[ID_TOKEN].value.len == 0) {
+        lp_lti_say(platform, "error",
+                   "the platform sent no id_token, but an error");
+        problem(visit, platform,
+                launch->list[ERROR].value.len > 0 ? LP_PROBLEM_SIGN_IN_REFUSED
+                                                  : LP_PROBLEM_LAUNCH_WRONG,
+                0);
+        return -1;
+    }
+    return 0;
+}
+
+/* The platform is looked up each time: lti.json may have changed. */
+static void
+check(lp_visit_t *visit, int late)
+{
+    launch_t            *launch = visit->state;
+    const lp_platform_t *platform;
+    lp_expected_token_t  expected;
+    lp_jose_error_t      error;
+    lp_id_token_t        result;
+    const char          *why;
+
+    platform = lp_platform_by_name(lp_platform_list(visit->sso->platforms),
+                                   lp_span_of(launch->begun.platform));
+    if (platform == NULL) {
+        problem(visit, NULL, LP_PROBLEM_LAUNCH_UNKNOWN, 0);
+        return;
+    }
+    memset(&expected, 0, sizeof(expected));
+    expected.name = platform->name;
+    expected.issuer = platform->issuer;
+    expected.client_id = platform->client_id;
+    expected.algs = &platform->algs;
+    expected.leeway = platform->leeway;
+    expected.nonce = lp_span_of(launch->begun.nonce);
+    expected.anonymous = 1;
+    result = lp_id_token_check(&launch->token, launch->list[ID_TOKEN].value,
+                               &expected, visit->sso->keys, lp_service_now(),
+                               &error, &why);
+    if (result == LP_ID_TOKEN_OK) {
+        use(visit, platform, launch);
+    } else if (result == LP_ID_TOKEN_NO_KEY && !late) {
+        wait_for_key(visit, platform);
+    } else {
+        lp_lti_say(platform, lp_jose_error_name(error), why);
+        problem(visit, platform, LP_PROBLEM_LAUNCH_WRONG, error);
+    }
+    lp_token_close(&launch->token);
+}
+
+static void
+wait_for_key(lp_visit_t *visit, const lp_platform_t *platform)
+{
+    if (visit->waiting) {
+        return;
+    }
+    visit->on_tick = check_again;
+    visit->on_late = check_late;
+    visit->drop = drop_launch;
+    if (lp_visit_wait(visit, platform, KEY_WAIT) != 0) {
+        problem(visit, platform, LP_PROBLEM_BUSY, 0);
+    }
+}
+
+static void
+check_again(lp_visit_t *visit)
+{
+    check(visit, 0);
+    if (visit->request.answered) {
+        lp_visit_done(visit);
+    }
+}
+
+static void
+check_late(lp_visit_t *visit)
+{
+    check(visit, 1);
+    lp_visit_done(visit);
+}
+
+static void
+use(lp_visit_t *visit, const lp_platform_t *platform, launch_t *launch)
+{
+    switch (lp_launch_use_nonce(visit->sso,
+                                lp_span_of(launch->begun.nonce))) {
+    case LP_LAUNCH_OK:
+        lp_launch_accept(visit, platform,
+                         lp_span_of(launch->begun.deployment),
+                         launch->token.claims);
+        break;
+    case LP_LAUNCH_FAILED:
+        lp_lti_unavailable(visit, platform);
+        break;
+    default:
+        problem(visit, platform, LP_PROBLEM_LAUNCH_OLD, 0);
+        break;
+    }
+}

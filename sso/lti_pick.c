@@ -1,0 +1,94 @@
+/*
+ * A Deep Linking request as a sealed document.
+ */
+
+#include "lti_pick.h"
+
+#include "once.h"
+
+static int read_pick(lp_pick_t *pick, const json_t *document);
+
+/* Absent where the span is. */
+static int
+put(json_t *document, const char *name, lp_span_t text)
+{
+    return text.data == NULL
+               ? 0
+               : json_object_set_new(document, name,
+                                     json_stringn(text.data, text.len));
+}
+
+lp_store_status_t
+lp_pick_store(lp_sso_t *sso, const lp_pick_t *pick, char *secret)
+{
+    lp_store_status_t status = LP_STORE_REFUSED;
+    json_t           *document = json_object();
+
+    if (document != NULL && put(document, "platform", pick->platform) == 0
+        && put(document, "deployment", pick->deployment) == 0
+        && put(document, "return", pick->return_url) == 0
+        && put(document, "data", pick->data) == 0
+        && put(document, "title", pick->title) == 0
+        && put(document, "text", pick->text) == 0
+        && put(document, "locale", pick->locale) == 0
+        && json_object_set_new(document, "multiple",
+                               json_boolean(pick->multiple)) == 0
+        && json_object_set_new(document, "who", lp_who_json(&pick->who))
+               == 0) {
+        status = lp_once_put(sso, LP_ONCE_PICK, document, secret);
+    }
+    json_decref(document);
+    return status;
+}
+
+int
+lp_pick_load(lp_sso_t *sso, lp_span_t secret, int take, lp_pick_t *pick)
+{
+    json_t *document;
+    int     found;
+
+    memset(pick, 0, sizeof(*pick));
+    found = lp_once_get(sso, LP_ONCE_PICK, secret, take, &document);
+    if (found <= 0) {
+        return found;
+    }
+    pick->memory = document;
+    if (read_pick(pick, document) != 0) {
+        lp_pick_close(pick);
+        return 0;
+    }
+    return 1;
+}
+
+static lp_span_t
+get(const json_t *document, const char *name)
+{
+    const json_t *value = json_object_get(document, name);
+
+    return (lp_span_t) {json_string_value(value), json_string_length(value)};
+}
+
+static int
+read_pick(lp_pick_t *pick, const json_t *document)
+{
+    pick->platform = get(document, "platform");
+    pick->deployment = get(document, "deployment");
+    pick->return_url = get(document, "return");
+    pick->data = get(document, "data");
+    pick->title = get(document, "title");
+    pick->text = get(document, "text");
+    pick->locale = get(document, "locale");
+    pick->multiple = json_is_true(json_object_get(document, "multiple"));
+    return pick->platform.len > 0 && pick->return_url.len > 0
+                   && lp_who_from_json(&pick->who,
+                                       json_object_get(document, "who")) == 0
+               ? 0 : -1;
+}
+
+void
+lp_pick_close(lp_pick_t *pick)
+{
+    json_decref(pick->memory);
+    lp_who_wipe(&pick->who);
+    memset(pick, 0, sizeof(*pick));
+}

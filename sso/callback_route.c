@@ -26,6 +26,7 @@
 #define QUERY_MAX 16384
 #define CODE_MAX  4096 /* bytes; those of Entra ID have 1,500 and more */
 #define ISS_MAX   1024
+#define STATE_MAX 512  /* ours has LP_RANDOM_LEN; others are unknown */
 #define AGAIN_MAX (64 + 3 * (LP_RETURN_MAX + LP_PROVIDER_NAME_MAX))
 
 #define WAIT_MS   15000 /* for all of it */
@@ -209,7 +210,7 @@ lp_visit_callback(lp_visit_t *visit)
 {
     static char    memory[QUERY_MAX];
     lp_parameter_t sent[PARAMETERS] = {
-        [STATE] = {.name = "state", .max = LP_RANDOM_LEN},
+        [STATE] = {.name = "state", .max = STATE_MAX},
         [CODE] = {.name = "code", .max = CODE_MAX},
         [ISS] = {.name = "iss", .max = ISS_MAX},
         [ERROR] = {.name = "error", .max = 64}};

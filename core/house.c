@@ -20,6 +20,7 @@
 #include "keys.h"
 
 #define ACCENT       0x1f5f8b
+#define ACCENT_DARK  0x8cc4ec
 #define NAME_MAX_LEN 120 /* bytes */
 #define LINK_MAX_LEN 512
 #define BLOCK_SIZE   65536
@@ -107,7 +108,7 @@ lp_houses_read(lp_span_t text, char *reason)
     fallback->house.help_text[LP_DUTCH] = lp_span("Hulp en contact");
     fallback->house.help_text[LP_ENGLISH] = lp_span("Help and contact");
     fallback->accent = ACCENT;
-    fallback->accent_dark = lp_colour_for_dark(ACCENT);
+    fallback->accent_dark = ACCENT_DARK;
 
     if (text.data == NULL ? dress(&reader, fallback) != 0
                           : read_file(&reader, text) != 0) {

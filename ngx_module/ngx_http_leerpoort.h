@@ -14,9 +14,11 @@
 #include "day.h"
 #include "decide.h"
 #include "fields.h"
+#include "house.h"
 #include "keys.h"
 #include "product.h"
 #include "ring.h"
+#include "support_code.h"
 #include "token.h"
 #include "user_key.h"
 
@@ -106,6 +108,7 @@ typedef struct {
     ngx_uint_t       metrics_line;
 
     ngx_array_t      auths;    /* ngx_http_leerpoort_auth_t * */
+    lp_houses_t     *houses;   /* the built-in style of pages */
 } ngx_http_leerpoort_main_conf_t;
 
 
@@ -118,6 +121,7 @@ typedef struct {
     ngx_array_t     *tokens;   /* ngx_http_complex_value_t; NULL: default */
     ngx_http_complex_value_t  *login;
     ngx_str_t        public_url;
+    lp_houses_t     *houses;   /* what pages look like; never NULL */
     ngx_str_t        activate;
     ngx_http_leerpoort_auth_t  *auth;   /* NULL: none */
     ngx_array_t     *content_hosts; /* lp_span_t */
@@ -420,6 +424,10 @@ struct ngx_http_leerpoort_ctx_s {
     lp_outcome_t                  said;     /* by the worker, once fresh */
     lp_outcome_t                  outcome;
     ngx_str_t                     location; /* of a redirect */
+    lp_span_t                     book;     /* the product's name, for a page */
+    uint32_t                      from;     /* not-yet: the first day; or 0 */
+    lp_jose_error_t               reason;   /* why the token was refused */
+    char                          code[LP_SUPPORT_CODE_LEN]; /* of a page */
     uint64_t                      began;    /* this stretch of work, ns */
     uint64_t                      own_ns;   /* the stretches before it */
     ngx_table_elt_t              *outcome_header;
@@ -439,6 +447,7 @@ struct ngx_http_leerpoort_ctx_s {
     unsigned                      kept:1;
     unsigned                      queued:1;
     unsigned                      counted:1;  /* as usage */
+    unsigned                      coded:1;    /* code is set */
     ngx_http_leerpoort_key_t      keys[NGX_HTTP_LEERPOORT_KEYS];
 };
 
@@ -491,6 +500,17 @@ ngx_table_elt_t *ngx_http_leerpoort_header(ngx_http_request_t *r,
 #define ngx_http_leerpoort_header_literal(r, name, value)                     \
     ngx_http_leerpoort_header(r, name, sizeof(name) - 1,                      \
                               value, sizeof(value) - 1)
+
+
+/* ---- pages for people ---- */
+
+char *ngx_http_leerpoort_pages(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+lp_houses_t *ngx_http_leerpoort_houses(ngx_conf_t *cf, lp_span_t text,
+    char *reason);
+ngx_uint_t ngx_http_leerpoort_is_machine(ngx_http_request_t *r);
+ngx_int_t ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx,
+    lp_outcome_t outcome, ngx_uint_t status);
 
 
 /* ---- APIs ---- */

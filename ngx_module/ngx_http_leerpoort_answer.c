@@ -1,8 +1,8 @@
 /*
  * The answer to a click: a redirect, or a page that says what is the matter
- * and what to do. The pages are plain and whole; a configuration that has an
+ * and what to do (ngx_http_leerpoort_pages.c). A configuration that has an
  * error_page for the status shows that one instead, and finds the outcome in
- * $leerpoort_outcome.
+ * $leerpoort_outcome, the support code in $leerpoort_code.
  */
 
 #include "ngx_http_leerpoort.h"
@@ -13,108 +13,6 @@ static ngx_int_t ngx_http_leerpoort_send_redirect(ngx_http_request_t *r,
 #ifdef LEERPOORT_MUTANT
 static void ngx_http_leerpoort_mutate(ngx_str_t *location);
 #endif
-static ngx_int_t ngx_http_leerpoort_send_page(ngx_http_request_t *r,
-    ngx_uint_t status, const ngx_str_t *page);
-
-#define NGX_HTTP_LEERPOORT_PAGE(title_nl, text_nl, title_en, text_en)         \
-    ngx_string(                                                               \
-    "<!doctype html>\n<html lang=\"nl\">\n<meta charset=\"utf-8\">\n"         \
-    "<meta name=\"viewport\" content=\"width=device-width\">\n"               \
-    "<meta name=\"color-scheme\" content=\"light dark\">\n"                   \
-    "<title>" title_nl "</title>\n"                                           \
-    "<style>body{font:1.1em/1.5 sans-serif;max-width:34em;margin:3em auto;"   \
-    "padding:0 1em}h2{margin-top:2em}</style>\n"                              \
-    "<main>\n<h1>" title_nl "</h1>\n<p>" text_nl "</p>\n"                     \
-    "<section lang=\"en\">\n<h2>" title_en "</h2>\n<p>" text_en "</p>\n"      \
-    "</section>\n</main>\n</html>\n")
-
-static const ngx_str_t  ngx_http_leerpoort_pages[LP_OUTCOMES] = {
-
-    [LP_REDIRECT] = ngx_null_string,
-
-    [LP_ACTIVATE] = ngx_null_string,
-
-    [LP_LOGIN] = NGX_HTTP_LEERPOORT_PAGE(
-        "Je bent niet ingelogd",
-        "Ga terug naar je portaal (bijvoorbeeld Magister of Somtoday), log "
-        "daar in en klik opnieuw op je boek.",
-        "You are not signed in",
-        "Go back to your school portal, sign in there and click on your book "
-        "again."),
-
-    [LP_BAD_TOKEN] = NGX_HTTP_LEERPOORT_PAGE(
-        "We herkennen je aanmelding niet",
-        "Log uit bij je portaal, log opnieuw in en klik nog eens op je boek. "
-        "Lukt het dan niet? Vraag de ICT-helpdesk van je school om hulp.",
-        "We do not recognise your sign-in",
-        "Sign out of your school portal, sign in again and click on your book "
-        "once more. If that does not help, ask your school's help desk."),
-
-    [LP_NO_RIGHT] = NGX_HTTP_LEERPOORT_PAGE(
-        "Dit boek staat niet op jouw naam",
-        "Je school heeft dit boek niet voor jou besteld. Vraag je docent of "
-        "de boekencoördinator van je school of dat klopt.",
-        "This book is not yours",
-        "Your school has not ordered this book for you. Ask your teacher or "
-        "your school's book coordinator whether that is right."),
-
-    [LP_NOT_YET] = NGX_HTTP_LEERPOORT_PAGE(
-        "Je kunt dit boek nog niet openen",
-        "Het boek is voor jou besteld, maar de startdatum is nog niet "
-        "geweest. Probeer het later opnieuw.",
-        "You can't open this book yet",
-        "The book was ordered for you, but its first day has not come yet. "
-        "Try again later."),
-
-    [LP_ENDED] = NGX_HTTP_LEERPOORT_PAGE(
-        "Je mocht dit boek tot nu toe gebruiken",
-        "De periode waarin je dit boek kon gebruiken is voorbij. Heb je het "
-        "nog nodig? Vraag het je docent.",
-        "Your time with this book has ended",
-        "The period in which you could use this book is over. Ask your "
-        "teacher if you still need it."),
-
-    [LP_BLOCKED_OUT] = NGX_HTTP_LEERPOORT_PAGE(
-        "Dit boek is voor jou geblokkeerd",
-        "De verkoper of je school heeft de toegang stopgezet. Vraag de "
-        "boekencoördinator van je school wat er aan de hand is.",
-        "This book is blocked for you",
-        "The seller or your school has stopped access to it. Ask your "
-        "school's book coordinator why."),
-
-    [LP_UNKNOWN_PRODUCT] = NGX_HTTP_LEERPOORT_PAGE(
-        "We kennen dit boek niet",
-        "De link klopt niet, of het boek is nieuw. Meld het aan je docent of "
-        "aan de helpdesk van je school.",
-        "We do not know this book",
-        "The link is wrong, or the book is new. Tell your teacher or your "
-        "school's help desk."),
-
-    [LP_UNKNOWN_MATERIAL] = NGX_HTTP_LEERPOORT_PAGE(
-        "Dit deel van het boek bestaat niet",
-        "Het boek is bekend, maar deze link erin niet. Open het boek vanuit "
-        "je portaal, of meld het aan je docent.",
-        "This part of the book does not exist",
-        "The book is known, but not this link into it. Open the book from "
-        "your school portal, or tell your teacher."),
-
-    [LP_BAD_REQUEST] = NGX_HTTP_LEERPOORT_PAGE(
-        "Deze link klopt niet",
-        "Er staan tekens in de link die er niet in horen. Ga terug naar je "
-        "portaal en klik daar op je boek.",
-        "This link is not right",
-        "There are characters in the link that do not belong there. Go back "
-        "to your school portal and click on your book there."),
-
-    [LP_UNAVAILABLE] = NGX_HTTP_LEERPOORT_PAGE(
-        "Het lukt nu even niet",
-        "Je hoeft niets te veranderen: het ligt aan ons. Wacht een halve "
-        "minuut en probeer het opnieuw.",
-        "It does not work right now",
-        "There is nothing you need to change: it is our fault. Wait half a "
-        "minute and try again.")
-};
-
 
 /* Ends a click. Returns what the content handler is to return. */
 ngx_int_t
@@ -159,14 +57,7 @@ ngx_http_leerpoort_answer(ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (status == NGX_HTTP_SERVICE_UNAVAILABLE
-        && ngx_http_leerpoort_header_literal(r, "Retry-After", "5") == NULL)
-    {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
-    }
-
-    return ngx_http_leerpoort_send_page(r, status,
-                                        &ngx_http_leerpoort_pages[outcome]);
+    return ngx_http_leerpoort_page(ctx, outcome, status);
 }
 
 
@@ -183,8 +74,7 @@ ngx_http_leerpoort_bad_method(ngx_http_leerpoort_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_leerpoort_send_page(r, NGX_HTTP_NOT_ALLOWED,
-                                &ngx_http_leerpoort_pages[LP_BAD_REQUEST]);
+    return ngx_http_leerpoort_page(ctx, LP_BAD_REQUEST, NGX_HTTP_NOT_ALLOWED);
 }
 
 
@@ -240,7 +130,8 @@ ngx_http_leerpoort_login(ngx_http_leerpoort_ctx_t *ctx)
     r = ctx->request;
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
-    if (llcf->login) {
+    /* a program would follow to a page that it can't read */
+    if (llcf->login && !ngx_http_leerpoort_is_machine(r)) {
         if (ngx_http_complex_value(r, llcf->login, &location) != NGX_OK) {
             return NGX_HTTP_INTERNAL_SERVER_ERROR;
         }
@@ -256,8 +147,7 @@ ngx_http_leerpoort_login(ngx_http_leerpoort_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_http_leerpoort_send_page(r, NGX_HTTP_UNAUTHORIZED,
-                                        &ngx_http_leerpoort_pages[LP_LOGIN]);
+    return ngx_http_leerpoort_page(ctx, LP_LOGIN, NGX_HTTP_UNAUTHORIZED);
 }
 
 
@@ -322,19 +212,6 @@ ngx_http_leerpoort_mutate(ngx_str_t *location)
 }
 
 #endif
-
-
-static ngx_int_t
-ngx_http_leerpoort_send_page(ngx_http_request_t *r, ngx_uint_t status,
-    const ngx_str_t *page)
-{
-    if (ngx_http_leerpoort_has_error_page(r, status)) {
-        return status;
-    }
-
-    return ngx_http_leerpoort_send(r, status, "text/html; charset=utf-8",
-                                   page);
-}
 
 
 /* Sends a whole answer; the body must live as long as the request. */

@@ -261,6 +261,9 @@ ngx_http_leerpoort_ctx_again(ngx_http_leerpoort_ctx_t *ctx)
     ctx->missed = 0;
     ctx->n_keys = 0;
     ctx->own_ns = 0;
+    ctx->book.len = 0;
+    ctx->from = 0;
+    ctx->reason = LP_JOSE_OK;
 }
 
 

@@ -19,6 +19,8 @@ static ngx_uint_t ngx_http_leerpoort_names_users(
 static void *ngx_http_leerpoort_create_loc_conf(ngx_conf_t *cf);
 static char *ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent,
     void *child);
+static void ngx_http_leerpoort_merge_houses(ngx_conf_t *cf,
+    ngx_http_leerpoort_loc_conf_t *prev, ngx_http_leerpoort_loc_conf_t *conf);
 static ngx_int_t ngx_http_leerpoort_init_process(ngx_cycle_t *cycle);
 static void ngx_http_leerpoort_exit_process(ngx_cycle_t *cycle);
 static char *ngx_http_leerpoort_click(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -121,6 +123,13 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
     { ngx_string("leerpoort_public_url"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_CONF_TAKE1,
       ngx_http_leerpoort_public_url,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("leerpoort_pages"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_pages,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
       NULL },
@@ -237,9 +246,16 @@ ngx_http_leerpoort_create_main_conf(ngx_conf_t *cf)
 static char *
 ngx_http_leerpoort_init_main_conf(ngx_conf_t *cf, void *conf)
 {
-    ngx_http_leerpoort_issuer_print(conf);
+    ngx_http_leerpoort_main_conf_t *mcf = conf;
 
-    return NGX_CONF_OK;
+    char  reason[LP_HOUSE_REASON_MAX];
+
+    ngx_http_leerpoort_issuer_print(mcf);
+
+    mcf->houses = ngx_http_leerpoort_houses(cf, (lp_span_t) { NULL, 0 },
+                                            reason);
+
+    return mcf->houses ? NGX_CONF_OK : NGX_CONF_ERROR;
 }
 
 
@@ -398,6 +414,7 @@ ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_ptr_value(conf->login, prev->login, NULL);
     ngx_conf_merge_str_value(conf->public_url, prev->public_url, "");
     ngx_conf_merge_str_value(conf->activate, prev->activate, "");
+    ngx_http_leerpoort_merge_houses(cf, prev, conf);
     ngx_conf_merge_ptr_value(conf->content_hosts, prev->content_hosts, NULL);
     ngx_conf_merge_sec_value(conf->token_time, prev->token_time, 300);
     ngx_conf_merge_sec_value(conf->mirror_time, prev->mirror_time, 60);
@@ -414,6 +431,25 @@ ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
 
     return conf->click == 1 ? ngx_http_leerpoort_check_click(cf, conf)
                             : NGX_CONF_OK;
+}
+
+
+/* Without leerpoort_pages: the built-in style. */
+static void
+ngx_http_leerpoort_merge_houses(ngx_conf_t *cf,
+    ngx_http_leerpoort_loc_conf_t *prev, ngx_http_leerpoort_loc_conf_t *conf)
+{
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    mcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_leerpoort_module);
+
+    if (prev->houses == NULL) {
+        prev->houses = mcf->houses;
+    }
+
+    if (conf->houses == NULL) {
+        conf->houses = prev->houses;
+    }
 }
 
 

@@ -57,6 +57,8 @@ static ngx_int_t ngx_http_leerpoort_decide(ngx_http_leerpoort_ctx_t *ctx,
     const ngx_http_leerpoort_found_t *found);
 static ngx_int_t ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
     const lp_product_t *product);
+static uint32_t ngx_http_leerpoort_first_day(
+    const ngx_http_leerpoort_found_t *found);
 static uint32_t ngx_http_leerpoort_today(void);
 static void ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx,
     const char *about, const char *what);
@@ -417,6 +419,14 @@ ngx_http_leerpoort_decide(ngx_http_leerpoort_ctx_t *ctx,
         ctx->outcome = LP_ACTIVATE;
     }
 
+    if (ctx->outcome != LP_REDIRECT) {
+        ctx->book = found->product.name; /* a page may need it */
+    }
+
+    if (ctx->outcome == LP_NOT_YET) {
+        ctx->from = ngx_http_leerpoort_first_day(found);
+    }
+
     if (ctx->outcome != LP_REDIRECT && ctx->outcome != LP_ACTIVATE) {
         return NGX_OK;
     }
@@ -463,8 +473,33 @@ ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
     }
 
     ctx->outcome = LP_UNKNOWN_MATERIAL;
+    ctx->book = product->name;
 
     return NGX_OK;
+}
+
+
+/* The nearest day on which one of the rights begins. */
+static uint32_t
+ngx_http_leerpoort_first_day(const ngx_http_leerpoort_found_t *found)
+{
+    unsigned           i;
+    uint32_t           first;
+    const lp_right_t  *right;
+
+    first = 0;
+
+    for (i = 0; i < found->rights.n; i++) {
+        right = &found->rights.list[i];
+
+        if (lp_right_to_come(right, found->today)
+            && (first == 0 || right->from < first))
+        {
+            first = right->from;
+        }
+    }
+
+    return first;
 }
 
 

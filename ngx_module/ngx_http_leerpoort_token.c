@@ -100,6 +100,7 @@ ngx_http_leerpoort_identify(ngx_http_request_t *r,
     if (error != LP_JOSE_OK) {
         ngx_http_leerpoort_count(refused[error]);
         ctx->outcome = ngx_http_leerpoort_refusal(error);
+        ctx->reason = error;
         return NGX_DECLINED;
     }
 

@@ -36,6 +36,7 @@ enum {
     NGX_HTTP_LEERPOORT_VAR_CLIENT,
     NGX_HTTP_LEERPOORT_VAR_SCOPE,
     NGX_HTTP_LEERPOORT_VAR_RIGHT,
+    NGX_HTTP_LEERPOORT_VAR_CODE,
     NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT
 };
 
@@ -72,6 +73,9 @@ static ngx_http_variable_t  ngx_http_leerpoort_variables[] = {
 
     { ngx_string("leerpoort_role"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_ROLE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_code"), NULL, ngx_http_leerpoort_variable,
+      NGX_HTTP_LEERPOORT_VAR_CODE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("leerpoort_client"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_CLIENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -186,6 +190,10 @@ ngx_http_leerpoort_variable_text(ngx_http_leerpoort_ctx_t *ctx,
                                           : lp_span("student");
         }
         return none;
+
+    case NGX_HTTP_LEERPOORT_VAR_CODE:
+        return ctx->coded ? (lp_span_t) { ctx->code, LP_SUPPORT_CODE_LEN }
+                          : none;
 
     case NGX_HTTP_LEERPOORT_VAR_CLIENT:
         return ctx->client;

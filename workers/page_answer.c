@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "../core/cookie.h"
+
 #define HTML_TYPE     "text/html; charset=utf-8"
 #define JSON_TYPE     "application/json"
 #define FRAME_MAX     (8 * 1024) /* bytes of a page around its body */
@@ -37,7 +39,6 @@ static void send_problem(lp_request_t *request, const lp_page_look_t *look,
                          lp_problem_t problem, lp_span_t again,
                          lp_span_t code);
 static unsigned some_random(void);
-static lp_span_t find_cookie(lp_span_t header, lp_span_t name);
 
 lp_language_t
 lp_request_language(const lp_request_t *request)
@@ -50,7 +51,8 @@ lp_request_language(const lp_request_t *request)
     }
 
     return lp_language_choose(
-        asked, find_cookie(request->cookie, lp_span(LP_LANGUAGE_COOKIE)),
+        asked,
+        lp_cookie_find(request->cookie, lp_span(LP_LANGUAGE_COOKIE)),
         request->language);
 }
 
@@ -352,37 +354,11 @@ lp_request_cookie(const lp_request_t *request, const char *name, int secure)
     }
     lp_text_add(&full, lp_span_of(name));
 
-    return full.full ? (lp_span_t) {NULL, 0}
-                     : find_cookie(request->cookie, lp_text_span(&full));
-}
-
-/* RFC 6265 section 4.2: "name=value; name=value". */
-static lp_span_t
-find_cookie(lp_span_t header, lp_span_t name)
-{
-    const char *end;
-    lp_span_t   pair;
-
-    while (header.len > 0) {
-        end = memchr(header.data, ';', header.len);
-        pair.data = header.data;
-        pair.len = end == NULL ? header.len : (size_t) (end - header.data);
-        header.data += end == NULL ? pair.len : pair.len + 1;
-        header.len -= end == NULL ? pair.len : pair.len + 1;
-
-        while (pair.len > 0 && (*pair.data == ' ' || *pair.data == '\t')) {
-            pair.data++;
-            pair.len--;
-        }
-        if (pair.len > name.len && pair.data[name.len] == '='
-            && memcmp(pair.data, name.data, name.len) == 0) {
-            pair.data += name.len + 1;
-            pair.len -= name.len + 1;
-            return pair;
-        }
+    if (full.full) {
+        return (lp_span_t) {NULL, 0};
     }
 
-    return (lp_span_t) {NULL, 0};
+    return lp_cookie_find(request->cookie, lp_text_span(&full));
 }
 
 void

@@ -5,10 +5,7 @@
  *     user ...  the user keys (user, user2, user3), for whoever erases
  *     school, platform, at
  *
- * and links:{NN}:<user>, a set of the hashes of a person's links by each user
- * key, so that they can be undone without a search through all. It is written
- * first: a name in it without a link does no harm, a link without its name
- * would be found by nobody.
+ * It is found by the subject alone, and by nobody who does not know it.
  */
 
 #include "lti_link.h"
@@ -22,7 +19,6 @@
 
 #define SUBJECT_MAX (256 + 1 + LP_LTI_TEXT_MAX)
 #define NUMBER_MAX  24
-#define LINKS_MAX   100 /* of one person that are undone at once */
 #define WORDS_MAX   16
 
 static const lp_span_t user_fields[LP_TOKEN_USERS] = {
@@ -34,15 +30,9 @@ static int hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
 static size_t key_of(char *dst, const char *kind, lp_span_t hash);
 static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed);
 static size_t seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who);
-static void add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash);
 static void add_link(lp_sso_t *sso, const lp_platform_t *platform,
                      const lp_owner_t *owner, lp_span_t hash, lp_span_t who,
                      lp_span_t life);
-static lp_store_status_t drop_links(lp_sso_t *sso, const lp_owner_t *owner,
-                                    lp_span_t index, unsigned *n);
-static unsigned read_names(lp_sso_t *sso, lp_span_t index,
-                           char hashes[][LP_USER_KEY_LEN]);
-static int is_of(const redisReply *reply, const lp_owner_t *owner);
 
 int
 lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
@@ -147,10 +137,6 @@ lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
     if (len == 0 || hash_of(text, sso, platform, subject) != 0) {
         return LP_STORE_REFUSED;
     }
-    add_names(sso, owner, hash);
-    if (lp_store_run(sso->store) != LP_STORE_OK) {
-        return lp_store_status(sso->store);
-    }
     snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
     lp_store_begin(sso->store);
     add_link(sso, platform, owner, hash, (lp_span_t) {sealed, len},
@@ -172,21 +158,6 @@ seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who)
     free(text);
     json_decref(json);
     return len;
-}
-
-static void
-add_names(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t hash)
-{
-    lp_span_t key;
-    unsigned  i;
-    char      name[LP_KEY_MAX];
-
-    key.data = name;
-    for (i = 0; i < owner->n_users; i++) {
-        key.len = key_of(name, "links",
-                         (lp_span_t) {owner->users[i], LP_USER_KEY_LEN});
-        lp_store_add(sso->store, LP_WORDS(lp_span("SADD"), key, hash));
-    }
 }
 
 static void
@@ -219,103 +190,4 @@ add_link(lp_sso_t *sso, const lp_platform_t *platform, const lp_owner_t *owner,
     lp_store_add(sso->store, LP_WORDS(lp_span("DEL"), key));
     lp_store_add(sso->store, command);
     lp_store_add(sso->store, LP_WORDS(lp_span("EXPIRE"), key, life));
-}
-
-lp_store_status_t
-lp_link_drop(lp_sso_t *sso, const lp_owner_t *owner, unsigned *n)
-{
-    lp_store_status_t status = LP_STORE_OK;
-    lp_span_t         key;
-    unsigned          i;
-    char              name[LP_KEY_MAX];
-
-    *n = 0;
-    key.data = name;
-    for (i = 0; i < owner->n_users && status == LP_STORE_OK; i++) {
-        key.len = key_of(name, "links",
-                         (lp_span_t) {owner->users[i], LP_USER_KEY_LEN});
-        status = drop_links(sso, owner, key, n);
-    }
-    return status;
-}
-
-/*
- * The links first: what fails half-way can be done again. A subject that was
- * linked to somebody else since is no longer this person's to undo.
- */
-static lp_store_status_t
-drop_links(lp_sso_t *sso, const lp_owner_t *owner, lp_span_t index,
-           unsigned *n)
-{
-    lp_store_t       *store = sso->store;
-    const redisReply *reply;
-    lp_span_t         key;
-    unsigned          i, count;
-    char              hashes[LINKS_MAX][LP_USER_KEY_LEN], name[LP_KEY_MAX];
-
-    count = read_names(sso, index, hashes);
-    if (count == 0 || lp_store_status(store) != LP_STORE_OK) {
-        return lp_store_status(store);
-    }
-    key.data = name;
-    for (i = 0; i < count; i++) {
-        key.len = key_of(name, "link",
-                         (lp_span_t) {hashes[i], LP_USER_KEY_LEN});
-        reply = lp_store_ask(store, LP_WORDS(lp_span("HMGET"), key,
-                                             user_fields[0], user_fields[1],
-                                             user_fields[2]));
-        if (is_of(reply, owner)) {
-            reply = lp_store_ask(store, LP_WORDS(lp_span("DEL"), key));
-            *n += reply != NULL && reply->type == REDIS_REPLY_INTEGER
-                  && reply->integer == 1;
-        }
-        if (reply == NULL) {
-            return lp_store_status(store);
-        }
-    }
-    for (i = 0; i < count; i++) {
-        key = (lp_span_t) {hashes[i], LP_USER_KEY_LEN};
-        lp_store_add(store, LP_WORDS(lp_span("SREM"), index, key));
-    }
-    return lp_store_run(store);
-}
-
-static unsigned
-read_names(lp_sso_t *sso, lp_span_t index, char hashes[][LP_USER_KEY_LEN])
-{
-    const redisReply *reply;
-    lp_span_t         hash;
-    unsigned          i, n = 0;
-
-    reply = lp_store_ask(sso->store, LP_WORDS(lp_span("SMEMBERS"), index));
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        return 0;
-    }
-    for (i = 0; i < reply->elements && n < LINKS_MAX; i++) {
-        hash = lp_store_text(reply->element[i]);
-        if (hash.len == LP_USER_KEY_LEN) {
-            memcpy(hashes[n++], hash.data, hash.len);
-        }
-    }
-    return n;
-}
-
-static int
-is_of(const redisReply *reply, const lp_owner_t *owner)
-{
-    unsigned i, j;
-
-    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        return 0;
-    }
-    for (i = 0; i < reply->elements; i++) {
-        for (j = 0; j < owner->n_users; j++) {
-            if (lp_span_equal(lp_store_text(reply->element[i]),
-                              (lp_span_t) {owner->users[j],
-                                           LP_USER_KEY_LEN})) {
-                return 1;
-            }
-        }
-    }
-    return 0;
 }

@@ -37,8 +37,4 @@ lp_store_status_t lp_link_store(lp_sso_t *sso, const lp_platform_t *platform,
                                 lp_span_t subject, const lp_who_t *who,
                                 const lp_owner_t *owner);
 
-/* Undoes all links of an account. *n: how many there were. */
-lp_store_status_t lp_link_drop(lp_sso_t *sso, const lp_owner_t *owner,
-                               unsigned *n);
-
 #endif

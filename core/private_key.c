@@ -33,31 +33,6 @@ is_rsa_alg(lp_alg_t alg)
 }
 
 static int
-is_pss(lp_alg_t alg)
-{
-    return alg >= LP_ALG_PS256 && alg <= LP_ALG_PS512;
-}
-
-static const EVP_MD *
-digest_of(lp_alg_t alg)
-{
-    switch (alg) {
-    case LP_ALG_RS384:
-    case LP_ALG_PS384:
-    case LP_ALG_ES384:
-        return EVP_sha384();
-    case LP_ALG_RS512:
-    case LP_ALG_PS512:
-    case LP_ALG_ES512:
-        return EVP_sha512();
-    case LP_ALG_EDDSA:
-        return NULL;
-    default:
-        return EVP_sha256();
-    }
-}
-
-static int
 read_kid(lp_private_key_t *key, const char *kid)
 {
     size_t len = kid == NULL ? 0 : strlen(kid);
@@ -270,63 +245,88 @@ lp_private_key_free(lp_private_key_t *key)
 
 /* Signing. */
 
-/* DER to r || s, each padded to the field's width: RFC 7518 section 3.4. */
-static size_t
-raw_signature(unsigned char *dst, const unsigned char *der, size_t len,
-              size_t field)
+const EVP_MD *
+lp_sign_digest(lp_alg_t alg)
 {
-    ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long) len);
-    size_t     n = 0;
+    switch (alg) {
+    case LP_ALG_RS384:
+    case LP_ALG_PS384:
+    case LP_ALG_ES384:
+        return EVP_sha384();
+    case LP_ALG_RS512:
+    case LP_ALG_PS512:
+    case LP_ALG_ES512:
+        return EVP_sha512();
+    case LP_ALG_EDDSA:
+        return NULL;
+    default:
+        return EVP_sha256();
+    }
+}
 
+int
+lp_sign_padding(EVP_PKEY_CTX *ctx, lp_alg_t alg)
+{
+    if (!is_rsa_alg(alg)) {
+        return 0;
+    }
+    if (alg < LP_ALG_PS256) {
+        return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PADDING) == 1 ? 0
+                                                                         : -1;
+    }
+    return EVP_PKEY_CTX_set_rsa_padding(ctx, RSA_PKCS1_PSS_PADDING) == 1
+                   && EVP_PKEY_CTX_set_rsa_pss_saltlen(
+                          ctx, RSA_PSS_SALTLEN_DIGEST)
+                          == 1
+               ? 0
+               : -1;
+}
+
+size_t
+lp_sign_raw(unsigned char *dst, const unsigned char *made, size_t len,
+            lp_alg_t alg)
+{
+    const lp_curve_t *curve = lp_curve_of_alg(alg);
+    ECDSA_SIG        *sig;
+    size_t            n = 0;
+
+    if (curve == NULL) {
+        memcpy(dst, made, len);
+        return len;
+    }
+    sig = d2i_ECDSA_SIG(NULL, &made, (long) len);
     if (sig != NULL
-        && BN_bn2binpad(ECDSA_SIG_get0_r(sig), dst, (int) field) > 0
-        && BN_bn2binpad(ECDSA_SIG_get0_s(sig), dst + field, (int) field) > 0) {
-        n = 2 * field;
+        && BN_bn2binpad(ECDSA_SIG_get0_r(sig), dst, (int) curve->field) > 0
+        && BN_bn2binpad(ECDSA_SIG_get0_s(sig), dst + curve->field,
+                        (int) curve->field)
+               > 0) {
+        n = 2 * curve->field;
     }
     ECDSA_SIG_free(sig);
     return n;
 }
 
-static int
-start_signing(EVP_MD_CTX *ctx, const lp_private_key_t *key)
-{
-    EVP_PKEY_CTX *pkey_ctx = NULL;
-
-    if (EVP_DigestSignInit(ctx, &pkey_ctx, digest_of(key->alg), NULL,
-                           key->pkey) != 1) {
-        return -1;
-    }
-    if (!is_pss(key->alg)) {
-        return 0;
-    }
-    if (EVP_PKEY_CTX_set_rsa_padding(pkey_ctx, RSA_PKCS1_PSS_PADDING) != 1
-        || EVP_PKEY_CTX_set_rsa_pss_saltlen(pkey_ctx, RSA_PSS_SALTLEN_DIGEST)
-               != 1) {
-        return -1;
-    }
-    return 0;
-}
-
 static size_t
 sign_with_pkey(const lp_private_key_t *key, unsigned char *dst, lp_span_t text)
 {
-    const lp_curve_t *curve = lp_curve_of_alg(key->alg);
-    EVP_MD_CTX       *ctx = EVP_MD_CTX_new();
-    unsigned char     made[LP_SIGNATURE_MAX];
-    size_t            len = sizeof(made);
+    EVP_MD_CTX   *ctx = EVP_MD_CTX_new();
+    EVP_PKEY_CTX *pkey_ctx = NULL;
+    unsigned char made[LP_SIGNATURE_MAX];
+    size_t        len = sizeof(made);
 
-    if (ctx == NULL || start_signing(ctx, key) != 0
+    if (ctx == NULL
+        || EVP_DigestSignInit(ctx, &pkey_ctx, lp_sign_digest(key->alg), NULL,
+                              key->pkey)
+               != 1
+        || lp_sign_padding(pkey_ctx, key->alg) != 0
         || EVP_DigestSign(ctx, made, &len, (const unsigned char *) text.data,
-                          text.len) != 1) {
+                          text.len)
+               != 1) {
         len = 0;
     }
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
-    if (len > 0 && curve != NULL) {
-        return raw_signature(dst, made, len, curve->field);
-    }
-    memcpy(dst, made, len);
-    return len;
+    return len == 0 ? 0 : lp_sign_raw(dst, made, len, key->alg);
 }
 
 size_t

@@ -50,4 +50,17 @@ void lp_private_key_free(lp_private_key_t *key);
 size_t lp_private_key_sign(const lp_private_key_t *key, unsigned char *dst,
                            lp_span_t text);
 
+/* What signing with alg is made of, for lp_signer_t as well. */
+
+/* The digest; NULL: EdDSA, which takes the text itself. */
+const EVP_MD *lp_sign_digest(lp_alg_t alg);
+
+/* Sets RSA's padding, where alg is RSA's. Returns 0 or -1. */
+int lp_sign_padding(EVP_PKEY_CTX *ctx, lp_alg_t alg);
+
+/* What OpenSSL made as a JWS has it: of ES*, DER to r || s (RFC 7518 section
+   3.4). Returns its length, 0 on failure. */
+size_t lp_sign_raw(unsigned char *dst, const unsigned char *made, size_t len,
+                   lp_alg_t alg);
+
 #endif

@@ -36,7 +36,7 @@ lp_day_amsterdam(int64_t t, int64_t *until)
     date_t  date;
     int64_t days, midnight;
 
-    days = day_number(t + (summer(t) ? 2 : 1) * HOUR_S);
+    days = day_number(t + lp_day_ahead(t));
     date = date_of(days);
 
     if (until != NULL) {
@@ -45,6 +45,12 @@ lp_day_amsterdam(int64_t t, int64_t *until)
     }
 
     return (uint32_t) (date.year * 10000 + date.month * 100 + date.day);
+}
+
+int
+lp_day_ahead(int64_t t)
+{
+    return (summer(t) ? 2 : 1) * HOUR_S;
 }
 
 int64_t

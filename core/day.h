@@ -16,6 +16,9 @@
  */
 uint32_t lp_day_amsterdam(int64_t t, int64_t *until);
 
+/* Seconds by which clocks in Amsterdam are ahead of UTC at Unix time t. */
+int lp_day_ahead(int64_t t);
+
 /* Days from 19700101 to day, a day of the calendar; and back. */
 int64_t lp_day_number(uint32_t day);
 uint32_t lp_day_numbered(int64_t number);

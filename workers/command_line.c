@@ -64,6 +64,7 @@ static const lp_option_t options[LP_OPTS] = {
     [LP_OPT_NAME] = {"name", "NAME", "what people call it"},
     [LP_OPT_LICENCE] = {"licence", "PERIOD",
                         "schoolyear, month, quarter, year, date:YYYYMMDD"},
+    [LP_OPT_TICKET] = {"ticket", "AUDIENCE", "links carry a launch ticket"},
     [LP_OPT_ALIAS_TYPE] = {"type", "TYPE",
                            "OIE_CODE, BP_ID, DD_ID, AS_ID or V_ID"},
     [LP_OPT_ALIAS_ID] = {"id", "ID", "the school's id of that type"},
@@ -126,6 +127,7 @@ static const lp_option_t options[LP_OPTS] = {
     [LP_OPT_FORCE] = {"force", NULL, "also where messages or clicks wait"},
     [LP_OPT_REWRITE] = {"rewrite", NULL,
                         "rewrite Redis' append-only file, and wait"},
+    [LP_OPT_LOG] = {"log", "FILE", "nginx's log, lines of JSON; - for input"},
 };
 
 static const lp_option_t *

@@ -51,6 +51,7 @@ typedef enum {
     LP_OPT_IN,
     LP_OPT_NAME,
     LP_OPT_LICENCE,
+    LP_OPT_TICKET,
     LP_OPT_ALIAS_TYPE,
     LP_OPT_ALIAS_ID,
     LP_OPT_ALIAS_SCHOOL,
@@ -96,6 +97,7 @@ typedef enum {
     LP_OPT_YES,
     LP_OPT_FORCE,
     LP_OPT_REWRITE,
+    LP_OPT_LOG,
     LP_OPTS /* a program's own follow (lp_command_t.own) */
 } lp_opt_t;
 

@@ -40,6 +40,7 @@ int lp_command_relay_retry(const lp_args_t *args);
 int lp_command_school_erase(const lp_args_t *args);
 int lp_command_privacy_show(const lp_args_t *args);
 int lp_command_privacy_erase(const lp_args_t *args);
+int lp_command_explain(const lp_args_t *args);
 int lp_command_check(const lp_args_t *args);
 
 #endif

@@ -67,7 +67,7 @@ TAKES(product_show, REDIS, {LP_OPT_JSON, LP_MAY});
 
 TAKES(product_set, {LP_OPT_URL, LP_MAY}, {LP_OPT_DEEP, LP_MAY},
       {LP_OPT_FREE, LP_MAY}, {LP_OPT_IN, LP_MAY}, {LP_OPT_NAME, LP_MAY},
-      {LP_OPT_LICENCE, LP_MAY}, REDIS);
+      {LP_OPT_LICENCE, LP_MAY}, {LP_OPT_TICKET, LP_MAY}, REDIS);
 
 TAKES(product_drop, REDIS);
 
@@ -113,6 +113,8 @@ TAKES(privacy_show, {LP_OPT_HOLDER_PEPPER, LP_MUST}, {LP_OPT_ID_TYPE, LP_MAY},
 TAKES(privacy_erase, {LP_OPT_HOLDER_PEPPER, LP_MUST}, {LP_OPT_SEAL, LP_MUST},
       {LP_OPT_ID_TYPE, LP_MAY}, {LP_OPT_YES, LP_MAY}, {LP_OPT_REWRITE, LP_MAY},
       REDIS);
+
+TAKES(explain, {LP_OPT_LOG, LP_MAY}, {LP_OPT_JSON, LP_MAY});
 
 TAKES(check, REDIS, {LP_OPT_NGINX_CONF, LP_MAY}, {LP_OPT_NGINX, LP_MAY},
       {LP_OPT_JSON, LP_MAY});
@@ -225,6 +227,11 @@ static const lp_command_t commands[] = {
      "Totals stay. Messages that wait are sent without the person. May be\n"
      "repeated; broken off, the same command does the rest.",
      privacy_erase, lp_command_privacy_erase, NULL},
+    {"explain", "CODE", NULL,
+     "Says what a support code of a page stands for.",
+     "A code is the ten characters that a page asked its reader to pass on.\n"
+     "With --log, - for standard input, the lines of the code as well.",
+     explain, lp_command_explain, NULL},
     {"check", NULL, NULL, "Checks Redis and nginx, and says what to do.", NULL,
      check, lp_command_check, NULL},
 };

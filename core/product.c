@@ -90,5 +90,9 @@ field_of(lp_product_t *product, lp_span_t name)
         return &product->licence;
     }
 
+    if (lp_span_equal(name, lp_span("ticket"))) {
+        return &product->ticket;
+    }
+
     return NULL;
 }

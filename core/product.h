@@ -18,6 +18,7 @@ typedef struct {
     lp_span_t in;      /* comma-separated ids of sets */
     lp_span_t name;
     lp_span_t licence;
+    lp_span_t ticket;  /* audience of a launch ticket; len 0: no ticket */
     int       free;    /* open material: no right needed */
 } lp_product_t;
 

@@ -35,6 +35,7 @@ static const source_t sources[LP_PRODUCT_FIELDS] = {
     {{"name", NULL}},         {{"accessUrl", "defaultAccessUrl"}},
     {{"deepLinkTemplate", NULL}}, {{"openMaterial", NULL}},
     {{"bundledProducts", NULL}},  {{"licensePeriod", NULL}},
+    {{NULL, NULL}}, /* tickets are agreed on with the operator */
 };
 
 static void

@@ -28,7 +28,7 @@ typedef struct {
 /* The options that set lp_product_fields. */
 static const lp_opt_t options[LP_PRODUCT_FIELDS] = {
     LP_OPT_NAME, LP_OPT_URL, LP_OPT_DEEP,
-    LP_OPT_FREE, LP_OPT_IN,  LP_OPT_LICENCE,
+    LP_OPT_FREE, LP_OPT_IN,  LP_OPT_LICENCE, LP_OPT_TICKET,
 };
 
 static int

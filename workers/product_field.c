@@ -11,12 +11,13 @@
 #include "../core/keys.h"
 #include "../core/licence.h"
 #include "../core/product.h"
+#include "../core/ticket.h"
 
 #define TEXT(number)   TEXT_OF(number)
 #define TEXT_OF(number) #number
 
 const char *const lp_product_fields[LP_PRODUCT_FIELDS] = {
-    "name", "url", "deep", "free", "in", "licence",
+    "name", "url", "deep", "free", "in", "licence", "ticket",
 };
 
 static const char *wrong_name(lp_span_t value);
@@ -25,10 +26,12 @@ static const char *wrong_deep(lp_span_t value);
 static const char *wrong_free(lp_span_t value);
 static const char *wrong_sets(lp_span_t value);
 static const char *wrong_licence(lp_span_t value);
+static const char *wrong_ticket(lp_span_t value);
 
 /* As lp_product_fields. */
 static const char *(*const checks[LP_PRODUCT_FIELDS])(lp_span_t value) = {
-    wrong_name, wrong_url, wrong_deep, wrong_free, wrong_sets, wrong_licence,
+    wrong_name, wrong_url,     wrong_deep,   wrong_free,
+    wrong_sets, wrong_licence, wrong_ticket,
 };
 
 const char *
@@ -130,4 +133,13 @@ wrong_licence(lp_span_t value)
     return lp_licence_valid(value)
                ? NULL
                : "is schoolyear, month, quarter, year or date:YYYYMMDD";
+}
+
+static const char *
+wrong_ticket(lp_span_t value)
+{
+    return lp_ticket_text_valid(value)
+               ? NULL
+               : "is 1 to " TEXT(LP_TICKET_TEXT_MAX)
+                 " characters of visible ASCII without \" and \\";
 }

@@ -9,10 +9,11 @@
 
 #include "../core/span.h"
 
-#define LP_PRODUCT_FIELDS   6
+#define LP_PRODUCT_FIELDS   7
 #define LP_PRODUCT_NAME_MAX 200 /* bytes of a name */
 
-/* name, url, deep, free, in, licence: in the order in which they are shown. */
+/* name, url, deep, free, in, licence, ticket: in the order in which they are
+   shown. */
 extern const char *const lp_product_fields[LP_PRODUCT_FIELDS];
 
 /*

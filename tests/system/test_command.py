@@ -930,19 +930,22 @@ def test_products_are_checked_before_they_are_stored(db):
     where = ["--redis", db.address]
     yes("product", "set", "book", "--url", "https://a.example/", "--deep",
         "https://a.example/{path}", "--in", "set1,set2", "--name", "Boek é",
-        "--licence", "schoolyear", "--free", "0", *where)
+        "--licence", "schoolyear", "--free", "0", "--ticket",
+        "https://uitgever.example/", *where)
     key = product_key("book")
     stored = db("HGETALL", key)
     assert dict(zip(stored[::2], stored[1::2])) == {
         "url": "https://a.example/", "deep": "https://a.example/{path}",
         "in": "set1,set2", "name": "Boek é", "licence": "schoolyear",
-        "free": "0"}
+        "free": "0", "ticket": "https://uitgever.example/"}
     for bad in (["--url", "http://a.example/"], ["--url", "javascript:x"],
                 ["--url", "https://a@b/"], ["--url", "https://a/{path}"],
                 ["--deep", "https://a/"], ["--deep", "https://{path}/"],
                 ["--licence", "fortnight"], ["--licence", "date:20270230"],
                 ["--in", "a,,b"], ["--in", "a,"], ["--in", "a b"],
                 ["--in", ",".join("abcdefghijklmnopq")], ["--free", "yes"],
+                ["--ticket", "a b"], ["--ticket", 'a"'],
+                ["--ticket", "x" * 257], ["--ticket", "é"],
                 ["--name", "a\nb"], ["--name", "x" * 201],
                 ["--name", b"\xff".decode("latin-1") * 101]):
         usage("product", "set", "book", *bad, *where)
@@ -955,8 +958,11 @@ def test_products_are_checked_before_they_are_stored(db):
         yes("product", "set", "book", "--licence", licence, *where)
     said = json.loads(yes("product", "show", "book", "--json", *where).out)
     assert said["name"] == "Boek é" and said["licence"] == "year"
-    assert "url      \"https://a.example/\"" in yes(
-        "product", "show", "book", *where).out
+    shown = yes("product", "show", "book", *where).out
+    assert "url      \"https://a.example/\"" in shown
+    assert "ticket   \"https://uitgever.example/\"" in shown
+    yes("product", "set", "book", "--ticket=", *where)
+    assert db("HEXISTS", key, "ticket") == 0
     yes("product", "drop", "book", *where)
     assert "no product" in no("product", "show", "book", *where).err
     no("product", "drop", "book", *where)

@@ -120,7 +120,8 @@ def test_data_model_names_every_field_of_a_product():
     text = code(doc("data-model.md"))
     fields = set(re.findall(r'lp_span_equal\(name, lp_span\("(\w+)"\)\)',
                             sources("core/product.c")))
-    assert fields == {"url", "deep", "free", "in", "name", "licence"}
+    assert fields == {"url", "deep", "free", "in", "name", "licence",
+                      "ticket"}
     assert not {f for f in fields if not re.search(rf"\b{f}\b", text)}
 
 

@@ -251,12 +251,12 @@ def test_products_are_stored_as_product_set_would(importer):
         {"productId": "atlas", "url": "https://a.example/",
          "deep": "https://a.example/{path}", "name": "Atlas één",
          "licence": "year", "free": False, "in": ["set-a", "set-b"],
-         "unknown": 7},
+         "ticket": "atlas", "unknown": 7},
         {"productId": "book", "free": True}])
     assert pairs(importer.redis("HGETALL", names.product_hash("atlas"))) == {
         "url": "https://a.example/", "deep": "https://a.example/{path}",
         "name": "Atlas één", "licence": "year", "free": "0",
-        "in": "set-a,set-b"}
+        "in": "set-a,set-b", "ticket": "atlas"}
     assert pairs(importer.redis("HGETALL", names.product_hash("book"))) == {
         "url": "https://publisher.example/book", "free": "1"}
     importer("products", [{"productId": "atlas", "deep": None, "name": ""}])
@@ -276,6 +276,7 @@ def test_products_are_stored_as_product_set_would(importer):
     ({"productId": "x", "in": ["a" * 600, "b" * 600]}, "in: is of another"),
     ({"productId": "x", "licence": "week"}, "licence: is schoolyear"),
     ({"productId": "x", "name": "x" * 201}, "name: is text in UTF-8"),
+    ({"productId": "x", "ticket": "a b"}, "ticket: is 1 to 256 characters"),
 ])
 def test_a_wrong_product_is_refused(importer, line, why):
     said = importer("products", [line, {"productId": "good", "free": True}],

@@ -41,6 +41,7 @@ test_fields_go_to_their_places(void **state)
     lp_product_field(&product, lp_span("in"), lp_span("i"));
     lp_product_field(&product, lp_span("name"), lp_span("n"));
     lp_product_field(&product, lp_span("licence"), lp_span("l"));
+    lp_product_field(&product, lp_span("ticket"), lp_span("t"));
     assert_int_equal(product.free, 0);
     lp_product_field(&product, lp_span("free"), lp_span("1"));
 
@@ -53,6 +54,7 @@ test_fields_go_to_their_places(void **state)
     assert_true(lp_span_equal(product.in, lp_span("i")));
     assert_true(lp_span_equal(product.name, lp_span("n")));
     assert_true(lp_span_equal(product.licence, lp_span("l")));
+    assert_true(lp_span_equal(product.ticket, lp_span("t")));
     assert_int_equal(product.free, 1);
 }
 

@@ -14,7 +14,6 @@
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "../core/text.h"
 #include "../workers/say.h"
@@ -22,6 +21,7 @@
 #include "id_token.h"
 #include "parameters.h"
 #include "session.h"
+#include "visits.h"
 
 #define QUERY_MAX 16384
 #define CODE_MAX  4096 /* bytes; those of Entra ID have 1,500 and more */
@@ -74,22 +74,13 @@ static void go_on(arrival_t *arrival, const lp_provider_t *provider);
 static void hear_userinfo(void *owner, const lp_http_reply_t *reply);
 static void arrive(arrival_t *arrival, const lp_provider_t *provider);
 
-static int64_t
-clock_ms(void)
-{
-    struct timespec at;
-
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (int64_t) at.tv_sec * 1000 + at.tv_nsec / 1000000;
-}
-
 /* One line a second: a provider that is down turns away thousands. */
 static void
 note(const char *provider, const char *what, const char *why)
 {
     static int64_t  said_at = -1000;
     static unsigned unsaid;
-    int64_t         now = clock_ms();
+    int64_t         now = lp_visit_clock();
 
     if (now - said_at < 1000) {
         unsaid++;
@@ -341,7 +332,7 @@ look_again(lp_visit_t *visit)
 static int
 wait_for_key(arrival_t *arrival)
 {
-    int64_t now = clock_ms();
+    int64_t now = lp_visit_clock();
 
     if (arrival->keys_until == 0) {
         arrival->keys_until = now + KEY_MS;

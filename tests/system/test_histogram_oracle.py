@@ -2,19 +2,15 @@
 same values. The package is fetched into build/npm, once; nothing of it is in
 the repository."""
 
-import fcntl
 import json
 import random
-import re
-import shutil
 import subprocess
 
 import pytest
 
 from lib.nginx import BUILD
-from lib.process import REPOSITORY
+from lib.npm import npm_package
 
-NPM = REPOSITORY / "build" / "npm"
 PACKAGE = "hdr-histogram-js"
 VERSION = "3.0.1"
 VALUES = 20_000
@@ -39,35 +35,7 @@ console.log(JSON.stringify({
 
 @pytest.fixture(scope="module")
 def package():
-    """The folder of the package; a skip where there is no npm, or no way to
-    its registry."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("node and npm are not installed")
-    folder = NPM / "node_modules" / PACKAGE
-    NPM.mkdir(parents=True, exist_ok=True)
-    with open(NPM / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            found = json.loads((folder / "package.json").read_text())
-        except (OSError, ValueError):
-            found = {}
-        if found.get("version") != VERSION:
-            fetch()
-    return folder
-
-
-def fetch():
-    try:
-        done = subprocess.run(
-            ["npm", "install", "--prefix", NPM, "--ignore-scripts",
-             "--no-audit", "--no-fund", f"{PACKAGE}@{VERSION}"], cwd=NPM,
-            stdin=subprocess.DEVNULL, capture_output=True, text=True,
-            timeout=90)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm install took more than 90 s")
-    if done.returncode != 0:
-        reason = re.sub(r"\s+", " ", done.stderr)[:200]
-        pytest.skip(f"npm install {PACKAGE}@{VERSION}: {reason}")
+    return npm_package(PACKAGE, VERSION)
 
 
 def uniform(rng):

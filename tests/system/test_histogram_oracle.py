@@ -4,6 +4,7 @@ the repository."""
 
 import json
 import random
+import re
 import subprocess
 
 import pytest

@@ -1,0 +1,509 @@
+/*
+ * What a teacher sees. One form holds the search box, what was found and what
+ * is chosen, so that a search loses no choice and nothing needs a script or a
+ * cookie. Where the platform takes one item alone, radio buttons stand in the
+ * place of checkboxes.
+ */
+
+#include "pick_page.h"
+
+#include <stdlib.h>
+
+#define FRAME_MAX   4096 /* bytes of a page around its rows */
+#define ROW_MAX     1024 /* bytes of a row without its texts */
+#define ESCAPED     6    /* bytes of an escaped one */
+#define ORIGINS_MAX 4096
+
+typedef struct {
+    const char *title;  /* before the platform's name */
+    const char *lead;
+    const char *search, *search_hint, *search_do;
+    const char *chosen, *found, *found_first, *nothing, *more;
+    const char *chapters, *part, *part_hint, *cut;
+    const char *put; /* before the platform's name */
+    const char *cancel;
+    const char *send_title, *sent, *sent_none;
+    const char *back;
+    const char *says[LP_PICK_SAYS_TOO_MANY + 1]; /* as lp_pick_says_t */
+} words_t;
+
+static const words_t words[LP_LANGUAGES] = {
+    [LP_DUTCH] = {
+        "Kies boeken voor ",
+        "Zoek een boek, vink aan wat je leerlingen nodig hebben, en zet het "
+        "klaar.",
+        "Zoek op titel of nummer", "Hoofdletters en accenten maken niet uit.",
+        "Zoeken",
+        "Gekozen", "Gevonden", "Boeken", "Niets gevonden.",
+        "Er zijn er meer. Zoek preciezer om ze te zien.",
+        "Hoofdstukken", "Alleen een deel", "Het pad van een pagina in het "
+        "boek, als je dat weet. Laat het leeg voor het hele boek.",
+        "Zoek preciezer om de hoofdstukken te zien.",
+        "Zet in ", "Annuleren",
+        "Klaar om te plaatsen", "Dit komt in ", "Je hebt niets gekozen.",
+        "Terug naar ",
+        {"", "Kies eerst een boek of een hoofdstuk.",
+         "Dit pad kan niet: ",
+         "Van dat boek kan alleen een deel open: vul een pad in.",
+         "Dat zijn er te veel: kies er hoogstens 50 tegelijk."}},
+    [LP_ENGLISH] = {
+        "Choose books for ",
+        "Search for a book, tick what your pupils need, and put it in place.",
+        "Search by title or number", "Capitals and accents make no "
+        "difference.",
+        "Search",
+        "Chosen", "Found", "Books", "Nothing was found.",
+        "There are more. Search more precisely to see them.",
+        "Chapters", "A part alone", "The path of a page in the book, if you "
+        "know it. Leave it empty for the whole book.",
+        "Search more precisely to see the chapters.",
+        "Put into ", "Cancel",
+        "Ready to be put in place", "This goes into ", "You chose nothing.",
+        "Back to ",
+        {"", "Choose a book or a chapter first.", "This path can't be used: ",
+         "Only a part of that book can be opened: fill in a path.",
+         "That is too many: choose 50 at once at most."}}};
+
+typedef struct {
+    lp_visit_t           *visit;
+    const lp_pick_view_t *view;
+    const words_t        *word;
+    lp_language_t         language;
+    unsigned              chapters; /* that were offered so far */
+    lp_text_t             body;
+    char                 *bytes;
+} page_t;
+
+static int begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view,
+                 size_t more);
+static size_t size_of(const lp_pick_view_t *view);
+static void send(page_t *page, const char *title, int with_name);
+static void write_says(page_t *page);
+static void write_search(page_t *page);
+static void write_chosen(page_t *page);
+static void write_found(page_t *page);
+static int is_chosen(const page_t *page, const lp_offer_t *offer,
+                     lp_span_t path);
+static void write_offer(page_t *page, const lp_offer_t *offer);
+static void write_choice(page_t *page, const lp_offer_t *offer, lp_span_t path,
+                         lp_span_t title, int checked);
+static void write_chapters(page_t *page, const lp_offer_t *offer);
+static void write_part(page_t *page, const lp_offer_t *offer);
+static void write_buttons(page_t *page);
+static void write_items(page_t *page);
+static int origins(lp_text_t *out, const lp_pick_view_t *view);
+
+void
+lp_pick_show(lp_visit_t *visit, const lp_pick_view_t *view)
+{
+    page_t page;
+
+    if (begin(&page, visit, view, 0) != 0) {
+        return;
+    }
+    write_says(&page);
+    lp_text_add(&page.body, lp_span("<form method=\"post\" "
+                                    "action=\"/lti/pick\">\n"
+                                    "<input type=\"hidden\" name=\"pick\" "
+                                    "value=\""));
+    lp_text_html(&page.body, view->secret);
+    lp_text_add(&page.body, lp_span("\">\n"));
+    write_search(&page);
+    write_chosen(&page);
+    write_found(&page);
+    write_buttons(&page);
+    lp_text_add(&page.body, lp_span("</form>\n"));
+    send(&page, page.word->title, 1);
+}
+
+void
+lp_pick_send(lp_visit_t *visit, const lp_pick_view_t *view, const char *jwt)
+{
+    page_t      page;
+    const char *word;
+
+    if (begin(&page, visit, view, strlen(jwt)) != 0) {
+        return;
+    }
+    write_items(&page);
+    lp_text_add(&page.body, lp_span("<form method=\"post\" action=\""));
+    lp_text_html(&page.body, view->pick->return_url);
+    lp_text_add(&page.body, lp_span("\">\n<input type=\"hidden\" "
+                                    "name=\"JWT\" value=\""));
+    lp_text_html(&page.body, lp_span_of(jwt));
+    lp_text_add(&page.body, lp_span("\">\n<button type=\"submit\">"));
+    word = view->form->n > 0 ? page.word->put : page.word->back;
+    lp_text_html(&page.body, lp_span_of(word));
+    lp_text_html(&page.body, view->platform->title[page.language]);
+    lp_text_add(&page.body, lp_span("</button>\n</form>\n"));
+    send(&page, page.word->send_title, 0);
+}
+
+/* more: bytes beside the texts of the view. -1 after answering: no memory. */
+static int
+begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view, size_t more)
+{
+    size_t size = size_of(view) + more;
+
+    memset(page, 0, sizeof(*page));
+    page->visit = visit;
+    page->view = view;
+    page->language = lp_request_language(&visit->request);
+    page->word = &words[page->language];
+    page->bytes = malloc(size);
+    page->body = lp_text_in(page->bytes, size);
+    if (page->bytes == NULL) {
+        lp_visit_problem(visit, lp_problem_of(LP_UNAVAILABLE), 0,
+                         (lp_span_t) {NULL, 0});
+        return -1;
+    }
+    return 0;
+}
+
+/* Enough for every text escaped, wherever it is shown. */
+static size_t
+size_of(const lp_pick_view_t *view)
+{
+    const lp_offer_t *offer;
+    lp_span_t         path, title;
+    size_t            size = FRAME_MAX, k;
+    unsigned          i, chapters = 0;
+
+    size += ESCAPED * (LP_PICK_QUERY_MAX + view->form->bad_path.len
+                       + view->pick->return_url.len
+                       + 8 * view->platform->title[0].len
+                       + 8 * view->platform->title[1].len);
+    for (i = 0; i < view->offers->n; i++) {
+        offer = &view->offers->list[i];
+        size += 2 * ROW_MAX + ESCAPED * (offer->name.len + 300);
+        for (k = 0; chapters < LP_OFFERS_CHAPTERS + LP_PICK_ITEMS_MAX
+                    && offer->chapters != NULL
+                    && k < offer->chapters->elements; k++) {
+            if (lp_offer_chapter(offer, k, &path, &title) == 0) {
+                size += ROW_MAX + ESCAPED * (path.len + title.len);
+                chapters++;
+            }
+        }
+    }
+    for (i = 0; i < view->form->n; i++) {
+        size += 2 * ROW_MAX + 2 * ESCAPED * view->form->items[i].path.len
+                + ESCAPED * 400;
+    }
+    return size;
+}
+
+static void
+add(page_t *page, const char *text)
+{
+    lp_text_add(&page->body, lp_span_of(text));
+}
+
+static void
+add_html(page_t *page, const char *text)
+{
+    lp_text_html(&page->body, lp_span_of(text));
+}
+
+static void
+add_name(page_t *page)
+{
+    lp_text_html(&page->body, page->view->platform->title[page->language]);
+}
+
+static void
+paragraph(page_t *page, const char *text)
+{
+    add(page, "<p>");
+    add_html(page, text);
+    add(page, "</p>\n");
+}
+
+static void
+send(page_t *page, const char *title, int with_name)
+{
+    const lp_platform_t *platform = page->view->platform;
+    lp_page_look_t       look;
+    lp_text_t            forms, text;
+    char                 bytes[ORIGINS_MAX], head[512];
+
+    memset(&look, 0, sizeof(look));
+    look.houses = page->visit->sso->houses;
+    look.frames = platform->frames;
+    forms = lp_text_in(bytes, sizeof(bytes));
+    text = lp_text_in(head, sizeof(head));
+    lp_text_add(&text, lp_span_of(title));
+    if (with_name) {
+        lp_text_add(&text, platform->title[page->language]);
+    }
+    if (page->body.full || text.full || origins(&forms, page->view) != 0) {
+        lp_visit_problem(page->visit, lp_problem_of(LP_UNAVAILABLE), 0,
+                         (lp_span_t) {NULL, 0});
+    } else {
+        look.forms = lp_text_span(&forms);
+        lp_answer_page(&page->visit->request, 200, &look, lp_text_span(&text),
+                       lp_text_span(&page->body));
+    }
+    free(page->bytes);
+}
+
+/* Where the response goes, and the platform's own further ones: a browser
+   applies the policy to where that answer leads, too. */
+static int
+origins(lp_text_t *out, const lp_pick_view_t *view)
+{
+    lp_span_t   url = view->pick->return_url, origin = url;
+    const char *slashes = memchr(url.data, ':', url.len), *p, *end;
+
+    if (slashes == NULL || (size_t) (url.data + url.len - slashes) < 4) {
+        return -1;
+    }
+    end = url.data + url.len;
+    for (p = slashes + 3; p < end && *p != '/' && *p != '?' && *p != '#';
+         p++) {
+        if (*p <= ' ' || *p == ';' || *p == ',' || *p == '@') {
+            return -1;
+        }
+    }
+    origin.len = (size_t) (p - url.data);
+    lp_text_add(out, origin);
+    if (view->platform->frames.len > 0) {
+        lp_text_add(out, lp_span(" "));
+        lp_text_add(out, view->platform->frames);
+    }
+    return out->full ? -1 : 0;
+}
+
+static void
+write_says(page_t *page)
+{
+    lp_pick_says_t says = page->view->says;
+
+    if (says == LP_PICK_SAYS_NOTHING) {
+        paragraph(page, page->word->lead);
+        return;
+    }
+    add(page, "<div class=\"code\" role=\"alert\"><p>");
+    add_html(page, page->word->says[says]);
+    if (says == LP_PICK_SAYS_BAD_PATH) {
+        lp_text_html(&page->body, page->view->form->bad_path);
+    }
+    add(page, "</p></div>\n");
+}
+
+/* The first button of the form, which the key Enter presses. */
+static void
+write_search(page_t *page)
+{
+    add(page, "<label for=\"q\">");
+    add_html(page, page->word->search);
+    add(page, "</label>\n<input id=\"q\" name=\"q\" type=\"search\" "
+              "maxlength=\"100\" autocomplete=\"off\" "
+              "aria-describedby=\"q-hint\" value=\"");
+    lp_text_html(&page->body, page->view->form->query);
+    add(page, "\">\n<p id=\"q-hint\" class=\"soft\">");
+    add_html(page, page->word->search_hint);
+    add(page, "</p>\n<button type=\"submit\" name=\"do\" value=\"search\">");
+    add_html(page, page->word->search_do);
+    add(page, "</button>\n");
+}
+
+static void
+write_chosen(page_t *page)
+{
+    const lp_pick_form_t *form = page->view->form;
+    const lp_offer_t     *offer;
+    lp_span_t             title;
+    unsigned              i;
+
+    if (form->n == 0) {
+        return;
+    }
+    add(page, "<fieldset>\n<legend>");
+    add_html(page, page->word->chosen);
+    add(page, "</legend>\n<ul class=\"list\">\n");
+    for (i = 0; i < form->n; i++) {
+        offer = &page->view->offers->list[i];
+        (void) lp_offer_has(offer, form->items[i].path, &title);
+        add(page, "<li>");
+        write_choice(page, offer, form->items[i].path, title, 1);
+        add(page, "</li>\n");
+    }
+    add(page, "</ul>\n</fieldset>\n");
+}
+
+static void
+write_found(page_t *page)
+{
+    const lp_offers_t *offers = page->view->offers;
+    unsigned           i, shown = 0;
+
+    add(page, "<fieldset>\n<legend>");
+    add_html(page, page->view->form->query.len > 0 ? page->word->found
+                                                   : page->word->found_first);
+    add(page, "</legend>\n<ul class=\"list\">\n");
+    for (i = page->view->form->n; i < offers->n; i++) {
+        if (offers->list[i].linked || offers->list[i].deep) {
+            write_offer(page, &offers->list[i]);
+            shown++;
+        }
+    }
+    add(page, "</ul>\n");
+    if (shown == 0) {
+        paragraph(page, page->word->nothing);
+    }
+    if (page->view->more) {
+        paragraph(page, page->word->more);
+    }
+    add(page, "</fieldset>\n");
+}
+
+static int
+is_chosen(const page_t *page, const lp_offer_t *offer, lp_span_t path)
+{
+    const lp_pick_form_t *form = page->view->form;
+    unsigned              i;
+
+    for (i = 0; i < form->n; i++) {
+        if (lp_span_equal(form->items[i].product, offer->product)
+            && lp_span_equal(form->items[i].path, path)) {
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* What is chosen already stands above, and not here a second time. */
+static void
+write_offer(page_t *page, const lp_offer_t *offer)
+{
+    lp_span_t whole = {NULL, 0};
+
+    add(page, "<li>");
+    if ((offer->linked || offer->chapters == NULL)
+        && !is_chosen(page, offer, whole)) {
+        write_choice(page, offer, whole, whole, 0);
+    } else {
+        add(page, "<strong>");
+        lp_text_html(&page->body, offer->name);
+        add(page, "</strong>");
+    }
+    if (offer->chapters != NULL) {
+        write_chapters(page, offer);
+    } else if (offer->deep && !is_chosen(page, offer, whole)) {
+        write_part(page, offer);
+    }
+    add(page, "</li>\n");
+}
+
+/* title.len 0 and a path: one that was typed by hand. */
+static void
+write_choice(page_t *page, const lp_offer_t *offer, lp_span_t path,
+             lp_span_t title, int checked)
+{
+    add(page, page->view->pick->multiple ? "<label><input type=\"checkbox\""
+                                         : "<label><input type=\"radio\"");
+    add(page, " name=\"item\" value=\"");
+    lp_text_html(&page->body, offer->product);
+    if (path.len > 0) {
+        add(page, "/");
+        lp_text_html(&page->body, path);
+    }
+    add(page, checked ? "\" checked>" : "\">");
+    if (path.len == 0 || checked) {
+        lp_text_html(&page->body, offer->name);
+    }
+    if (path.len > 0) {
+        add(page, checked ? ": " : "");
+        lp_text_html(&page->body, title.len > 0 ? title : path);
+    }
+    add(page, "</label>");
+}
+
+static void
+write_chapters(page_t *page, const lp_offer_t *offer)
+{
+    lp_span_t path, title;
+    size_t    i;
+
+    if (page->chapters >= LP_OFFERS_CHAPTERS) {
+        add(page, "<p class=\"soft\">");
+        add_html(page, page->word->cut);
+        add(page, "</p>\n");
+        return;
+    }
+    add(page, "\n<details><summary>");
+    add_html(page, page->word->chapters);
+    add(page, "<span class=\"aside\"> ");
+    lp_text_html(&page->body, offer->name);
+    add(page, "</span></summary>\n<ul class=\"list\">\n");
+    for (i = 0; i < offer->chapters->elements
+                && page->chapters < LP_OFFERS_CHAPTERS; i++) {
+        if (lp_offer_chapter(offer, i, &path, &title) == 0
+            && !is_chosen(page, offer, path)) {
+            add(page, "<li>");
+            write_choice(page, offer, path, title, 0);
+            add(page, "</li>\n");
+            page->chapters++;
+        }
+    }
+    add(page, "</ul>\n</details>\n");
+}
+
+/* A path by hand counts where the product is ticked. */
+static void
+write_part(page_t *page, const lp_offer_t *offer)
+{
+    add(page, "\n<details><summary>");
+    add_html(page, page->word->part);
+    add(page, "<span class=\"aside\"> ");
+    lp_text_html(&page->body, offer->name);
+    add(page, "</span></summary>\n<label>");
+    add_html(page, page->word->part_hint);
+    add(page, "\n<input type=\"text\" maxlength=\"512\" autocomplete=\"off\" "
+              "spellcheck=\"false\" name=\"path.");
+    lp_text_html(&page->body, offer->product);
+    add(page, "\"></label></details>\n");
+}
+
+static void
+write_buttons(page_t *page)
+{
+    add(page, "<p><button type=\"submit\" name=\"do\" value=\"put\">");
+    add_html(page, page->word->put);
+    add_name(page);
+    add(page, "</button>\n<button type=\"submit\" class=\"plain\" "
+              "name=\"do\" value=\"cancel\">");
+    add_html(page, page->word->cancel);
+    add(page, "</button></p>\n");
+}
+
+static void
+write_items(page_t *page)
+{
+    const lp_pick_form_t *form = page->view->form;
+    const lp_offer_t     *offer;
+    lp_span_t             title;
+    unsigned              i;
+
+    if (form->n == 0) {
+        paragraph(page, page->word->sent_none);
+        return;
+    }
+    add(page, "<p>");
+    add_html(page, page->word->sent);
+    add_name(page);
+    add(page, ":</p>\n<ul class=\"list\">\n");
+    for (i = 0; i < form->n; i++) {
+        offer = &page->view->offers->list[i];
+        (void) lp_offer_has(offer, form->items[i].path, &title);
+        add(page, "<li>");
+        lp_text_html(&page->body, offer->name);
+        if (form->items[i].path.len > 0) {
+            add(page, ": ");
+            lp_text_html(&page->body,
+                         title.len > 0 ? title : form->items[i].path);
+        }
+        add(page, "</li>\n");
+    }
+    add(page, "</ul>\n");
+}

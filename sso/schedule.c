@@ -44,6 +44,7 @@ void
 lp_turn_hurry(lp_turn_t *turn, int64_t now)
 {
     turn->due = now;
+    turn->asked |= turn->running;
 }
 
 void

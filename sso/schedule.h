@@ -33,7 +33,7 @@ void lp_turn_init(lp_turn_t *turn, int64_t now);
    passed since the last fetch began. */
 void lp_turn_ask(lp_turn_t *turn, const lp_schedule_t *schedule, int64_t now);
 
-/* The operator wants it now: due at once. */
+/* The operator wants it now: due at once, and once more where it runs. */
 void lp_turn_hurry(lp_turn_t *turn, int64_t now);
 
 void lp_turn_begin(lp_turn_t *turn, int64_t now);

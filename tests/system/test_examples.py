@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from lib import http, names
-from lib.nginx import (BINARY, MODULE, configuration_test, environment,
+from lib.nginx import (BINARY, BUILD, MODULE, configuration_test, environment,
                        frame)
 from lib.process import REPOSITORY, Process, eventually, free_port
 from lib.redis import SERVER, Client, Redis, RedisError
@@ -26,7 +26,8 @@ KNOWN = {"README.md", "nginx.conf", "leerpoort_params", "redis.conf", "users.acl
          "systemd/nginx.service.d/leerpoort.conf",
          "systemd/redis-server.service.d/leerpoort.conf",
          "sysctl.d/leerpoort.conf",
-         "parties.json", "systemd/leerpoort-worker.socket",
+         "parties.json", "pages.json", "leerpoort_page_params",
+         "systemd/leerpoort-worker.socket",
          "systemd/leerpoort-worker.service", "systemd/leerpoort-apis.socket",
          "systemd/leerpoort-apis.service", "systemd/leerpoort-relay.service",
          "systemd/leerpoort-tally.service"}
@@ -132,6 +133,7 @@ def nginx_conf(folder, redis):
                           ("redis-edge.password", PASSWORDS["edge"].encode())):
         (folder / name).touch(0o600)
         (folder / name).write_bytes(content)
+    (folder / "pages.json").write_text((EXAMPLES / "pages.json").read_text())
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
          "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
@@ -305,8 +307,27 @@ def test_nginx_example_answers_a_click(tmp_path, redis):
         assert b"leerpoort_" in page.body
     log = (tmp_path / "leerpoort.log").read_text()
     assert '"outcome":"redirect"' in log and '"product":"book"' in log
+    assert '"code":""' in log
     assert "127.0.0.1" not in log
     assert not example.severe()
+
+
+def test_support_code_of_a_page_finds_its_line_of_the_log(tmp_path, redis):
+    with Example(tmp_path, redis) as example:
+        status, head, page = example.ask(
+            "/go/nothing-here", token=example.school.mint(
+                sub="me", org="regenboog-0412"))
+        assert status == 404 and "De Regenboog" in page
+        code = re.search(r"\r\nLeerpoort-Code: (\S+)\r\n", head)[1]
+        id_ = re.search(r"\r\nX-Request-Id: (\S+)\r\n", head)[1]
+    said = subprocess.run(
+        [BUILD / "leerpoort", "explain", code.lower(), "--json", "--log",
+         tmp_path / "leerpoort.log"], check=True, capture_output=True)
+    answer = json.loads(said.stdout)
+    assert answer["problem"] == "unknown-product"
+    assert [(line["product"], line["school"], line["outcome"], line["id"])
+            for line in answer["lines"]] == [
+        ("nothing-here", "regenboog-0412", "unknown-product", id_)]
 
 
 def test_nginx_example_agrees_to_no_rehearsal_but_when_it_is_told(tmp_path,

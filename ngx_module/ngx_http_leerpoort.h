@@ -59,6 +59,9 @@ typedef struct {
 } ngx_http_leerpoort_issuer_t;
 
 
+typedef struct ngx_http_leerpoort_ticket_s  ngx_http_leerpoort_ticket_t;
+
+
 /* leerpoort_auth of one location. */
 typedef struct {
     ngx_array_t      names;    /* ngx_str_t, of issuers */
@@ -124,6 +127,7 @@ typedef struct {
     lp_houses_t     *houses;   /* what pages look like; never NULL */
     ngx_str_t        activate;
     ngx_http_leerpoort_auth_t  *auth;   /* NULL: none */
+    ngx_http_leerpoort_ticket_t  *ticket;  /* NULL: none */
     ngx_array_t     *content_hosts; /* lp_span_t */
     lp_hosts_t       hosts;
     time_t           token_time;
@@ -213,6 +217,8 @@ typedef struct {
     ngx_atomic_t     jwks_broken;
     ngx_atomic_t     keys_asked;
     ngx_atomic_t     keys_not_asked;
+    ngx_atomic_t     tickets;
+    ngx_atomic_t     tickets_failed;
     ngx_atomic_t     usage_produced;
     ngx_atomic_t     usage_stored;
     ngx_atomic_t     usage_spooled;
@@ -484,6 +490,13 @@ void ngx_http_leerpoort_activation_back(ngx_http_leerpoort_ctx_t *ctx);
 
 ngx_int_t ngx_http_leerpoort_look(ngx_http_leerpoort_ctx_t *ctx);
 ngx_uint_t ngx_http_leerpoort_may_complain(const char *what, lp_span_t of);
+void ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx,
+    const char *about, const char *what);
+
+char *ngx_http_leerpoort_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+ngx_int_t ngx_http_leerpoort_ticket_add(ngx_http_leerpoort_ctx_t *ctx,
+    lp_span_t audience, char *location, size_t *len);
 
 ngx_int_t ngx_http_leerpoort_prepare(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome);

@@ -101,6 +101,12 @@ static const ngx_http_leerpoort_metric_t  ngx_http_leerpoort_simple[] = {
     { "leerpoort_key_requests_total", "result", "failed",
       ngx_http_leerpoort_at(keys_not_asked), NULL },
 
+    { "leerpoort_tickets_total", "result", "signed",
+      ngx_http_leerpoort_at(tickets),
+      "Launch tickets that were signed, and clicks for want of one." },
+    { "leerpoort_tickets_total", "result", "failed",
+      ngx_http_leerpoort_at(tickets_failed), NULL },
+
     { "leerpoort_usage_events_total", "state", "produced",
       ngx_http_leerpoort_at(usage_produced),
       "Redirects counted as usage, and what became of them." },

@@ -169,6 +169,13 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
       offsetof(ngx_http_leerpoort_loc_conf_t, stale),
       NULL },
 
+    { ngx_string("leerpoort_ticket"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_http_leerpoort_ticket,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("leerpoort_auth"),
       NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
       ngx_http_leerpoort_auth,
@@ -396,6 +403,7 @@ ngx_http_leerpoort_create_loc_conf(ngx_conf_t *cf)
     llcf->tokens = NGX_CONF_UNSET_PTR;
     llcf->login = NGX_CONF_UNSET_PTR;
     llcf->content_hosts = NGX_CONF_UNSET_PTR;
+    llcf->ticket = NGX_CONF_UNSET_PTR;
     llcf->token_time = NGX_CONF_UNSET;
     llcf->mirror_time = NGX_CONF_UNSET;
     llcf->stale = NGX_CONF_UNSET;
@@ -416,6 +424,7 @@ ngx_http_leerpoort_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_conf_merge_str_value(conf->activate, prev->activate, "");
     ngx_http_leerpoort_merge_houses(cf, prev, conf);
     ngx_conf_merge_ptr_value(conf->content_hosts, prev->content_hosts, NULL);
+    ngx_conf_merge_ptr_value(conf->ticket, prev->ticket, NULL);
     ngx_conf_merge_sec_value(conf->token_time, prev->token_time, 300);
     ngx_conf_merge_sec_value(conf->mirror_time, prev->mirror_time, 60);
     ngx_conf_merge_sec_value(conf->stale, prev->stale, 3600);

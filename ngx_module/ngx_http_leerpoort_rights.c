@@ -60,8 +60,6 @@ static ngx_int_t ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
 static uint32_t ngx_http_leerpoort_first_day(
     const ngx_http_leerpoort_found_t *found);
 static uint32_t ngx_http_leerpoort_today(void);
-static void ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx,
-    const char *about, const char *what);
 
 
 /*
@@ -447,33 +445,43 @@ ngx_http_leerpoort_target(ngx_http_leerpoort_ctx_t *ctx,
     const lp_product_t *product)
 {
     char                            location[LP_LOCATION_MAX];
+    size_t                          len;
     lp_target_t                     target;
     ngx_http_leerpoort_loc_conf_t  *llcf;
 
     llcf = ngx_http_get_module_loc_conf(ctx->request,
                                         ngx_http_leerpoort_module);
 
-    target = lp_location(location, &ctx->location.len, product,
-                         ctx->click.path, &llcf->hosts);
+    target = lp_location(location, &len, product, ctx->click.path,
+                         &llcf->hosts);
 
-    if (target == LP_TARGET_OK) {
-        ctx->location.data = ngx_pnalloc(ctx->request->pool,
-                                         ctx->location.len);
-        if (ctx->location.data == NULL) {
-            return NGX_ERROR;
+    if (target != LP_TARGET_OK) {
+        if (target != LP_TARGET_NONE) {
+            ngx_http_leerpoort_complain(ctx, "the link of",
+                                        lp_target_text(target));
         }
 
-        ngx_memcpy(ctx->location.data, location, ctx->location.len);
+        ctx->outcome = LP_UNKNOWN_MATERIAL;
+        ctx->book = product->name;
+
         return NGX_OK;
     }
 
-    if (target != LP_TARGET_NONE) {
-        ngx_http_leerpoort_complain(ctx, "the link of",
-                                    lp_target_text(target));
+    if (product->ticket.len > 0
+        && ngx_http_leerpoort_ticket_add(ctx, product->ticket, location, &len)
+           != NGX_OK)
+    {
+        ctx->book = product->name;
+        return NGX_OK;
     }
 
-    ctx->outcome = LP_UNKNOWN_MATERIAL;
-    ctx->book = product->name;
+    ctx->location.data = ngx_pnalloc(ctx->request->pool, len);
+    if (ctx->location.data == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memcpy(ctx->location.data, location, len);
+    ctx->location.len = len;
 
     return NGX_OK;
 }
@@ -520,7 +528,7 @@ ngx_http_leerpoort_today(void)
 
 
 /* A line about a product; ids of products are public. */
-static void
+void
 ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx, const char *about,
     const char *what)
 {

@@ -56,7 +56,8 @@ def test_design_s_directives_are_there():
         "leerpoort_login", "leerpoort_public_url", "leerpoort_activate",
         "leerpoort_content_hosts", "leerpoort_token_time",
         "leerpoort_mirror_time", "leerpoort_stale", "leerpoort_auth",
-        "leerpoort_usage", "leerpoort_metrics", "leerpoort_key_socket"}
+        "leerpoort_usage", "leerpoort_metrics", "leerpoort_key_socket",
+        "leerpoort_ticket"}
     assert {d for d in directives() if d.startswith("leerpoort")} == expected
 
 

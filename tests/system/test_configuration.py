@@ -263,8 +263,8 @@ MISTAKES = {
                                   ["leerpoort_click"]),
     "click twice": ("leerpoort_click;", "leerpoort_click; leerpoort_click;",
                     ["leerpoort_click", "duplicate"]),
-    "click with a value": ("leerpoort_click;", "leerpoort_click on;",
-                           ["leerpoort_click"]),
+    "click with two values": ("leerpoort_click;", "leerpoort_click a b;",
+                              ["leerpoort_click"]),
     "click outside a location": (
         "leerpoort_public_url https://toegang.example;",
         "leerpoort_public_url https://toegang.example; leerpoort_click;",

@@ -5,10 +5,10 @@
  * which Redis keeps what the platform asked for (lti_pick.h).
  *
  * What comes back from the page is looked up before it is shown or signed, all
- * of it each time: an item that the page can't have offered ends the matter. The
- * response is made before the request is taken out, so that a failure leaves
- * the teacher with a page that can be sent again; of two that are sent at once,
- * one is answered.
+ * of it each time: an item that the page can't have offered ends the matter.
+ * The response is made before the request is taken out, so that a failure
+ * leaves the teacher with a page that can be sent again; of two that are sent
+ * at once, one is answered.
  */
 
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * Read in pages (HSCAN), so that Redis, which answers clicks meanwhile, is never
- * held up by one long answer. A search goes through all of it: 50,000 names
- * are some megabytes, a few milliseconds, for a teacher now and then.
+ * Read in pages (HSCAN), so that Redis, which answers clicks meanwhile, is
+ * never held up by one long answer. A search goes through all of it: 50,000
+ * names are some megabytes, a few milliseconds, for a teacher now and then.
  *
  * Where Redis fails while it is read anew, the former one serves on.
  */

@@ -234,7 +234,7 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_PROBLEM_LINK_OLD] = {
         "Deze link werkt niet meer",
-        "De link is al een keer gebruikt, of is ouder dan vijf minuten.",
+        "De link is al een keer gebruikt, of is te oud.",
         "Ga terug naar je leeromgeving en klik opnieuw op je boek.",
         NULL},
 

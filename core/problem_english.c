@@ -234,7 +234,7 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_PROBLEM_LINK_OLD] = {
         "This link no longer works",
-        "The link was used already, or is older than five minutes.",
+        "The link was used already, or is too old.",
         "Go back to your learning platform and click on your book again.",
         NULL},
 

@@ -16,6 +16,7 @@
 
 #define FRAMES_MAX 32  /* origins of one platform */
 #define ORIGIN_MAX 255 /* bytes */
+#define ORIGINS_MAX 1400 /* bytes of all: a CSP has to hold them */
 #define LEEWAY     60  /* seconds */
 #define LEEWAY_MAX 300
 
@@ -280,6 +281,10 @@ read_frames(lp_conf_t *conf, const json_t *object, lp_platform_t *platform)
         memcpy(text + len, origin.data, origin.len);
         len += origin.len;
         text[len++] = ' ';
+    }
+    if (len > ORIGINS_MAX) {
+        return lp_conf_refuse(conf, "frames", "too long together: one origin "
+                              "with *. may stand for many");
     }
     platform->frames.len = len == 0 ? 0 : len - 1;
     return 0;

@@ -242,21 +242,22 @@ static int
 is_prefix(lp_span_t text)
 {
     size_t i;
+    char   before = '\0';
 
+    if (text.data[0] != '/') {
+        return 0;
+    }
     for (i = 0; i < text.len; i++) {
-        if (text.data[i] == '/') {
-            if (i > 0 && text.data[i - 1] == '/') {
+        if (text.data[i] == '/' || text.data[i] == '.') {
+            if (before == '/') {
                 return 0;
             }
-        } else if (!lp_char_is((unsigned char) text.data[i], LP_CHAR_NAME)
-                   || (text.data[i] == '.' && text.data[i - 1] == '/')) {
+        } else if (!lp_char_is((unsigned char) text.data[i], LP_CHAR_NAME)) {
             return 0;
         }
-        if (i == 0 && text.data[i] != '/') {
-            return 0;
-        }
+        before = text.data[i];
     }
-    return text.data[text.len - 1] == '/';
+    return before == '/';
 }
 
 /* The site. */

@@ -10,6 +10,7 @@
 #include <fcgiapp.h>
 
 #include "../core/house.h"
+#include "../core/problem.h"
 #include "../workers/http_client.h"
 #include "../workers/key_ring.h"
 #include "../workers/page_answer.h"
@@ -18,6 +19,7 @@
 #include "key_files.h"
 #include "platforms.h"
 #include "providers.h"
+#include "shelf.h"
 
 typedef struct lp_visit_s lp_visit_t;
 
@@ -32,11 +34,11 @@ typedef struct {
     lp_key_ring_t  *ring;      /* Leerpoort's own keys (--keys): Deep Linking,
                                   private_key_jwt; NULL: none */
     lp_http_t      *http;
-    lp_houses_t    *houses;
+    const lp_houses_t *houses; /* good for a turn of the loop */
+    lp_shelf_t     *shelf;     /* what teachers search; NULL until one does */
     struct lp_session_key_s *session_key; /* NULL until a token is signed;
                                              lp_session_key_destroy() */
-    int             once_a_minute; /* sign-ins that may begin, over all
-                                      processes */
+    struct lp_visits_s *visits; /* those that wait (visits.h) */
 } lp_sso_t;
 
 struct lp_visit_s {
@@ -55,6 +57,11 @@ struct lp_visit_s {
     const void   *behind;    /* what it waits for: a provider; no one of them
                                 may hold more than half of the places */
     int           waiting;
+
+    /* visit.c's */
+    int           whole;     /* nothing of the request is still to come */
+    int           ended;     /* answered; freed when the loop's turn is over */
+    lp_visit_t   *next;
 };
 
 /*

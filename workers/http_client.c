@@ -431,15 +431,18 @@ finish(exchange_t *exchange, CURLcode code)
     drop_exchange(exchange);
 }
 
+/* Whoever is told may forget others: from the beginning each time. */
 static void
 finish_forbidden(lp_http_t *http)
 {
-    exchange_t *exchange, *next;
+    exchange_t *exchange = http->first;
 
-    for (exchange = http->first; exchange != NULL; exchange = next) {
-        next = exchange->next;
+    while (exchange != NULL) {
         if (exchange->forbidden) {
             finish(exchange, CURLE_OK);
+            exchange = http->first;
+        } else {
+            exchange = exchange->next;
         }
     }
 }

@@ -17,24 +17,14 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
 #include "command_line.h"
-#include "input.h"
 #include "listener.h"
 #include "page_routes.h"
 #include "routes.h"
 #include "say.h"
+#include "serving.h"
 #include "store_args.h"
-
-#define REDIS_DEFAULT    "unix:/run/redis/redis-server.sock"
-#define REQUESTS_DEFAULT 100000
-#define REQUESTS_MAX     1000000000
-#define TIMEOUT_DEFAULT  1000  /* ms */
-#define TIMEOUT_MAX      60000
-#define REPLICAS_MAX     16
-#define SECRET_FILE_MAX  4096 /* bytes, as core/user_key.h and seal.h take */
 
 /* Of this program alone. */
 enum { OPT_PAGES = LP_OPTS, OPT_SITE };
@@ -71,16 +61,6 @@ typedef struct {
     int64_t      requests; /* that are left */
     int          durable;  /* Redis was looked at */
 } worker_t;
-
-/* No core files: they would hold ids of persons and secrets. */
-static void
-guard_memory(void)
-{
-    struct rlimit none = {0, 0};
-
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-}
 
 /* Options that take one of two words; the second one sets something. */
 typedef struct {
@@ -128,65 +108,14 @@ read_site(worker_t *worker, const lp_args_t *args)
 }
 
 static int
-read_options(worker_t *worker, const lp_args_t *args,
-             lp_store_options_t *options)
+read_options(worker_t *worker, const lp_args_t *args, lp_serving_t *serving)
 {
-    int64_t timeout = TIMEOUT_DEFAULT, replicas = 0;
-    int     rc;
+    int rc = lp_serving_options(serving, args);
 
-    worker->requests = REQUESTS_DEFAULT;
-    rc = lp_args_number(args, LP_OPT_REQUESTS, REQUESTS_MAX,
-                        &worker->requests);
-    rc |= lp_args_number(args, LP_OPT_TIMEOUT, TIMEOUT_MAX, &timeout);
-    rc |= lp_args_number(args, LP_OPT_REPLICAS, REPLICAS_MAX, &replicas);
     rc |= read_choice(args, &over_quantity, &worker->service.refuse_over);
     rc |= read_choice(args, &last_day, &worker->service.until_excluded);
-    if (rc == LP_YES && (timeout == 0 || worker->requests == 0)) {
-        rc = lp_args_refuse(args, "--timeout and --requests are at least 1");
-    }
-    rc = rc == LP_YES ? read_site(worker, args) : rc;
-    options->address = args->value[LP_OPT_REDIS];
-    if (options->address == NULL) {
-        options->address = getenv("LEERPOORT_REDIS");
-    }
-    if (options->address == NULL) {
-        options->address = REDIS_DEFAULT;
-    }
-    options->user = args->value[LP_OPT_USER];
-    options->password_file = args->value[LP_OPT_PASSWORD_FILE];
-    options->timeout_ms = (int) timeout;
-    options->replicas = (unsigned) replicas;
-    return rc;
-}
-
-/* The two secrets, which share a way of being read. */
-static int
-read_secrets(lp_service_t *service, const lp_args_t *args)
-{
-    const char *path[2] = {args->value[LP_OPT_PEPPER],
-                           args->value[LP_OPT_SEAL]};
-    lp_input_t  file;
-    int         i;
-
-    for (i = 0; i < 2; i++) {
-        if (lp_input_file(&file, path[i], SECRET_FILE_MAX) != 0) {
-            return -1;
-        }
-        lp_input_warn_open(path[i], i == 0 ? "pepper" : "seal");
-        if (i == 0) {
-            service->pepper = lp_pepper_create(lp_input_span(&file));
-        } else {
-            service->seal = lp_seal_create(lp_input_span(&file));
-        }
-        lp_input_free(&file);
-        if ((i == 0 && service->pepper == NULL)
-            || (i == 1 && service->seal == NULL)) {
-            lp_say("%s holds too little for a secret: openssl rand 32 makes "
-                   "one", path[i]);
-            return -1;
-        }
-    }
-    return 0;
+    worker->requests = serving->requests;
+    return rc == LP_YES ? read_site(worker, args) : rc;
 }
 
 static int
@@ -195,7 +124,7 @@ open_service(lp_service_t *service, const lp_args_t *args,
 {
     const char *reason;
 
-    if (read_secrets(service, args) != 0
+    if (lp_serving_secrets(&service->pepper, &service->seal, args) != 0
         || lp_store_password_usable(options->password_file) != LP_YES) {
         return -1;
     }
@@ -243,34 +172,6 @@ close_service(lp_service_t *service)
     }
 }
 
-/* Redis is away, or not yet itself: that passes. */
-static int
-may_pass(const lp_store_t *store)
-{
-    return lp_store_status(store) == LP_STORE_DOWN
-           || strcmp(lp_store_error(store), "LOADING") == 0;
-}
-
-/* 1: Redis may be used; 0: not now; -1 after saying why it never may. */
-static int
-check_redis(worker_t *worker)
-{
-    const char *reason;
-
-    if (worker->durable) {
-        return 1;
-    }
-    if (lp_store_durable(worker->service.store, &reason) == 0) {
-        worker->durable = 1;
-        return 1;
-    }
-    if (may_pass(worker->service.store)) {
-        return 0;
-    }
-    lp_say("%s", reason);
-    return -1;
-}
-
 static void
 refuse_for_now(worker_t *worker, FCGX_Request *connection)
 {
@@ -294,7 +195,7 @@ serve(worker_t *worker, lp_listener_t *listener)
         if (ready != 1) {
             return ready == 0 ? LP_YES : LP_NO;
         }
-        usable = check_redis(worker);
+        usable = lp_serving_redis(worker->service.store, &worker->durable);
         if (usable == 1) {
             lp_route(&worker->service, &listener->connection);
         } else {
@@ -310,7 +211,7 @@ serve(worker_t *worker, lp_listener_t *listener)
 static int
 start(worker_t *worker, lp_listener_t *listener)
 {
-    int usable = check_redis(worker);
+    int usable = lp_serving_redis(worker->service.store, &worker->durable);
 
     if (usable == -1) {
         return LP_NO;
@@ -324,18 +225,18 @@ start(worker_t *worker, lp_listener_t *listener)
 static int
 run(worker_t *worker, const lp_args_t *args)
 {
-    lp_store_options_t options;
-    lp_listener_t      listener;
-    int                rc;
+    lp_serving_t  serving;
+    lp_listener_t listener;
+    int           rc;
 
-    rc = read_options(worker, args, &options);
+    rc = read_options(worker, args, &serving);
     if (rc != LP_YES) {
         return rc;
     }
     rc = LP_NO;
     worker->durable = args->value[LP_OPT_UNSAFE_REDIS] != NULL;
     if (lp_listener_open(&listener) == 0
-        && open_service(&worker->service, args, &options) == 0) {
+        && open_service(&worker->service, args, &serving.store) == 0) {
         rc = start(worker, &listener);
     }
     lp_listener_close(&listener);
@@ -350,7 +251,7 @@ main(int argc, char **argv)
     lp_args_t       args;
     int             rc;
 
-    guard_memory();
+    lp_serving_guard();
     rc = lp_args_read(&args, &program, argc - 1, argv + 1);
     if (rc == -1) {
         lp_args_help(&program);

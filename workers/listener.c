@@ -129,6 +129,14 @@ wait_for_event(const lp_listener_t *listener)
     return 0;
 }
 
+/* Nobody is there, or who was there has left. */
+static int
+is_passing(int error)
+{
+    return error == EAGAIN || error == EINTR || error == ECONNABORTED
+           || error == EPROTO;
+}
+
 /* A connection; -1: asked to stop; -2 after saying why. */
 static int
 wait_for_connection(const lp_listener_t *listener)
@@ -148,8 +156,7 @@ wait_for_connection(const lp_listener_t *listener)
         if (fd != -1) {
             return fd;
         }
-        if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED
-            && errno != EPROTO) {
+        if (!is_passing(errno)) {
             lp_say("no connection can be accepted any more");
             return -2;
         }
@@ -157,9 +164,9 @@ wait_for_connection(const lp_listener_t *listener)
 }
 
 static void
-limit_silence(int fd)
+limit_silence(int fd, int seconds)
 {
-    struct timeval limit = {SILENCE, 0};
+    struct timeval limit = {seconds, 0};
 
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
     setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
@@ -171,11 +178,24 @@ limit_silence(int fd)
  * its own socket for another, and fails, because it has none.
  */
 static int
-read_request(lp_listener_t *listener, int fd)
+read_request(FCGX_Request *connection, int fd)
 {
-    listener->connection.ipcFd = fd;
-    listener->connection.keepConnection = 1;
-    return FCGX_Accept_r(&listener->connection) == 0 ? 0 : -1;
+    connection->ipcFd = fd;
+    connection->keepConnection = 1;
+    return FCGX_Accept_r(connection) == 0 ? 0 : -1;
+}
+
+/* Reads the request that a connection brings; where it brings none, it is
+   closed. */
+static int
+take(FCGX_Request *connection, int fd, int silence, int *whole)
+{
+    limit_silence(fd, silence);
+    if (lp_preamble_check(fd, whole) != 0) {
+        close(fd);
+        return -1;
+    }
+    return read_request(connection, fd);
 }
 
 int
@@ -188,13 +208,50 @@ lp_listener_next(lp_listener_t *listener)
         if (fd < 0) {
             return fd == -1 ? 0 : -1;
         }
-        limit_silence(fd);
-        if (lp_preamble_check(fd, &listener->whole) != 0) {
-            close(fd);
-        } else if (read_request(listener, fd) == 0) {
+        if (take(&listener->connection, fd, SILENCE, &listener->whole) == 0) {
             return 1;
         }
     }
+}
+
+/* For a loop of one's own. */
+
+int
+lp_listener_asked_to_stop(const lp_listener_t *listener)
+{
+    struct signalfd_siginfo signal;
+
+    return read(listener->signals, &signal, sizeof(signal))
+           == (ssize_t) sizeof(signal);
+}
+
+int
+lp_listener_accept(FCGX_Request *connection, int silence, int *whole)
+{
+    int fd = accept4(STDIN_FILENO, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd == -1) {
+        if (is_passing(errno)) {
+            return 0;
+        }
+        lp_say("no connection can be accepted any more");
+        return -1;
+    }
+    return take(connection, fd, silence, whole) == 0 ? 1 : 2;
+}
+
+void
+lp_listener_leave(lp_listener_t *listener)
+{
+    epoll_ctl(listener->epoll, EPOLL_CTL_DEL, STDIN_FILENO, NULL);
+}
+
+void
+lp_listener_wait(const lp_listener_t *listener, int wait_ms)
+{
+    struct epoll_event events[2];
+
+    (void) epoll_wait(listener->epoll, events, 2, wait_ms);
 }
 
 /*
@@ -207,17 +264,21 @@ lp_listener_next(lp_listener_t *listener)
  * that slept there would not take the next request.
  */
 void
-lp_listener_finish(lp_listener_t *listener)
+lp_listener_end(FCGX_Request *connection, int whole)
 {
-    FCGX_Request *connection = &listener->connection;
-
-    connection->keepConnection = listener->whole;
+    connection->keepConnection = whole;
     FCGX_Finish_r(connection);
 
-    if (listener->whole && connection->ipcFd != -1) {
+    if (whole && connection->ipcFd != -1) {
         close(connection->ipcFd);
         connection->ipcFd = -1;
     }
+}
+
+void
+lp_listener_finish(lp_listener_t *listener)
+{
+    lp_listener_end(&listener->connection, listener->whole);
 }
 
 void

@@ -115,6 +115,19 @@ lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
     send_problem(request, look, problem, again, shown);
 }
 
+void
+lp_answer_problem_again(lp_request_t *request, const lp_page_look_t *look,
+                        const lp_support_code_t *code)
+{
+    char text[LP_SUPPORT_CODE_LEN];
+
+    lp_support_code_write(text, code);
+    lp_answer_header(request, "Leerpoort-Outcome",
+                     lp_span_of(lp_problem_name(code->problem)));
+    send_problem(request, look, code->problem, lp_span(""),
+                 (lp_span_t) {text, sizeof(text)});
+}
+
 /* Where trying again may help; the page's own link says the same. */
 static void
 add_retry(lp_request_t *request, lp_problem_t problem, lp_span_t again)

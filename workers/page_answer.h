@@ -45,6 +45,11 @@ void lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
                        lp_problem_t problem, unsigned reason,
                        lp_span_t again);
 
+/* The same page once more, under the code that it has: what /problem shows. It
+   is no new problem, and gets no line in the log. */
+void lp_answer_problem_again(lp_request_t *request, const lp_page_look_t *look,
+                             const lp_support_code_t *code);
+
 /* Adds a Set-Cookie header: HttpOnly, Path=/, SameSite as given; __Host- and
    Secure where secure. max_age -1: for the browser's session; 0: removes. */
 typedef struct {

@@ -1,0 +1,404 @@
+/*
+ * GET /sso/login: a click without a token that may be used comes by here.
+ *
+ * Who has a session goes straight back, with a new token: nobody sees a screen.
+ * Others go to their provider, which is the first that one of these names: the
+ * link (provider=), the school (school=), the portal that they come from
+ * (portal=), what this browser chose last, the only provider there is. Else
+ * they are asked.
+ *
+ * A session that is renewed again and again for one address goes in a circle:
+ * the browser does not keep the token's cookie, or the edge does not take it.
+ * That is counted in a cookie of some seconds, and ends with a page.
+ */
+
+#include <openssl/sha.h>
+#include <stdio.h>
+
+#include "../core/base64url.h"
+#include "../core/target.h"
+#include "../workers/conf_members.h"
+#include "../workers/say.h"
+#include "choice_page.h"
+#include "exchange.h"
+#include "once.h"
+#include "parameters.h"
+#include "session.h"
+
+#define QUERY_MAX    8192
+#define SENT_MAX     (LP_RETURN_MAX + 256) /* a return, with the site's URL */
+#define AGAIN_MAX    (256 + 3 * (LP_RETURN_MAX + LP_PROVIDER_NAME_MAX))
+#define LOCATION_MAX 8192
+
+#define LAST_COOKIE   "leerpoort-provider" /* what was chosen last */
+#define LAST_LIFE     (180 * 86400)
+#define CIRCLE_COOKIE "leerpoort-returns"
+#define CIRCLE_LIFE   20 /* seconds */
+#define CIRCLE_MAX    5  /* browsers give up after 20 redirects, 2 each */
+#define CIRCLE_MARK   8  /* characters of an address's hash */
+
+enum { BACK = 0, SCHOOL, PORTAL, PROVIDER, CHOOSE, KEEP, SEARCH, PARAMETERS };
+
+typedef struct {
+    lp_parameter_t sent[PARAMETERS];
+    char           back[LP_RETURN_MAX + 1];
+} asked_t;
+
+static int read_asked(lp_visit_t *visit, asked_t *asked, char *memory);
+static int renew(lp_visit_t *visit, const asked_t *asked);
+static int goes_in_a_circle(lp_visit_t *visit, const asked_t *asked);
+static void go_on(lp_visit_t *visit, const asked_t *asked);
+static const lp_provider_t *find_provider(lp_visit_t *visit,
+                                          const asked_t *asked);
+static void begin(lp_visit_t *visit, const asked_t *asked,
+                  const lp_provider_t *provider);
+static void ask_provider(lp_visit_t *visit, const asked_t *asked,
+                         const lp_provider_t *provider, lp_span_t endpoint);
+static void turn_away(lp_visit_t *visit, const asked_t *asked,
+                      const lp_provider_t *provider, lp_problem_t problem);
+
+void
+lp_visit_sign_in(lp_visit_t *visit)
+{
+    char    memory[QUERY_MAX];
+    asked_t asked;
+
+    if (read_asked(visit, &asked, memory) == 0
+        && renew(visit, &asked) == 0) {
+        go_on(visit, &asked);
+    }
+}
+
+/* -1 after answering. */
+static int
+read_asked(lp_visit_t *visit, asked_t *asked, char *memory)
+{
+    static const lp_parameter_t list[PARAMETERS] = {
+        [BACK] = {.name = "return", .max = SENT_MAX},
+        [SCHOOL] = {.name = "school", .max = 64},
+        [PORTAL] = {.name = "portal", .max = LP_CONF_LABEL_MAX},
+        [PROVIDER] = {.name = "provider", .max = LP_PROVIDER_NAME_MAX},
+        [CHOOSE] = {.name = "choose", .max = 8},
+        [KEEP] = {.name = "keep", .max = 8},
+        [SEARCH] = {.name = "q", .max = LP_SEARCH_MAX}};
+    const lp_request_t *request = &visit->request;
+    const char         *wrong = "return";
+
+    memcpy(asked->sent, list, sizeof(list));
+    if (request->query.len < QUERY_MAX) {
+        wrong = lp_parameters_read(asked->sent, PARAMETERS, request->query,
+                                   memory);
+    }
+    if (wrong != NULL && strcmp(wrong, "return") != 0) {
+        lp_visit_problem(visit, LP_PROBLEM_BAD_FORM, 0, lp_span(""));
+        return -1;
+    }
+    if (wrong != NULL
+        || lp_return_check(asked->back, lp_sites(visit->sso->providers),
+                           asked->sent[BACK].value) != 0) {
+        lp_visit_problem(visit, LP_PROBLEM_BAD_RETURN, 0, lp_span(""));
+        return -1;
+    }
+    return 0;
+}
+
+/* Who has signed in already. 1 after answering. */
+static int
+renew(lp_visit_t *visit, const asked_t *asked)
+{
+    switch (lp_session_renew(visit, NULL)) {
+    case LP_SESSION_RENEWED:
+        if (goes_in_a_circle(visit, asked)) {
+            turn_away(visit, asked, NULL, LP_PROBLEM_NO_COOKIES);
+        } else {
+            lp_answer_redirect(&visit->request, lp_span_of(asked->back));
+        }
+        return 1;
+    case LP_SESSION_FAILED:
+        turn_away(visit, asked, NULL, lp_problem_of(LP_UNAVAILABLE));
+        return 1;
+    default:
+        return 0;
+    }
+}
+
+/* The cookie: "<times>.<since>.<mark>". Nothing is lost where somebody writes
+   their own. */
+static int
+goes_in_a_circle(lp_visit_t *visit, const asked_t *asked)
+{
+    lp_set_cookie_t cookie = {.name = CIRCLE_COOKIE, .same_site = "Lax",
+                              .secure = lp_sso_is_secure(visit->sso)};
+    lp_span_t       old;
+    char            text[64], mark[LP_SECRET_HASH_LEN + 1] = "", was[32] = "";
+    long long       now = (long long) lp_service_now(), since = now;
+    unsigned        times = 0;
+
+    old = lp_request_cookie(&visit->request, CIRCLE_COOKIE, cookie.secure);
+    if (old.len < sizeof(text)
+        && lp_secret_hash(mark, "return", lp_span_of(asked->back)) == 0) {
+        memcpy(text, old.data == NULL ? "" : old.data, old.len);
+        text[old.len] = '\0';
+        mark[CIRCLE_MARK] = '\0';
+        if (sscanf(text, "%2u.%15lld.%8s", &times, &since, was) != 3
+            || strcmp(was, mark) != 0 || since > now
+            || since < now - CIRCLE_LIFE) {
+            times = 0;
+            since = now;
+        }
+    }
+    if (++times > CIRCLE_MAX) {
+        cookie.value = lp_span("");
+        lp_answer_cookie(&visit->request, &cookie);
+        return 1;
+    }
+    snprintf(text, sizeof(text), "%u.%lld.%s", times, since, mark);
+    cookie.value = lp_span_of(text);
+    cookie.max_age = CIRCLE_LIFE;
+    lp_answer_cookie(&visit->request, &cookie);
+    return 0;
+}
+
+/* The provider. */
+
+static void
+go_on(lp_visit_t *visit, const asked_t *asked)
+{
+    const lp_parameter_t *sent = asked->sent;
+    const lp_provider_t  *provider;
+    lp_choice_t           choice;
+
+    if (lp_sites(visit->sso->providers)->n == 0) {
+        lp_visit_problem(visit, LP_PROBLEM_OFF, 0, lp_span(""));
+        return;
+    }
+    provider = find_provider(visit, asked);
+    if (provider != NULL) {
+        begin(visit, asked, provider);
+    } else if (sent[PROVIDER].value.len > 0) {
+        turn_away(visit, asked, NULL, LP_PROBLEM_UNKNOWN_PROVIDER);
+    } else if (lp_span_equal(sent[CHOOSE].value, lp_span("none"))) {
+        turn_away(visit, asked, NULL, LP_PROBLEM_UNKNOWN_SCHOOL);
+    } else {
+        memset(&choice, 0, sizeof(choice));
+        choice.back = lp_span_of(asked->back);
+        choice.search = sent[SEARCH].value;
+        choice.school = sent[SCHOOL].value;
+        lp_choice_page(visit, &choice);
+    }
+}
+
+static const lp_provider_t *
+that_serves(const lp_sites_t *sites, lp_span_t school, unsigned *n)
+{
+    const lp_provider_t *found = NULL;
+    unsigned             i;
+
+    *n = 0;
+    for (i = 0; school.len > 0 && i < sites->n; i++) {
+        if (lp_provider_serves(&sites->list[i], school)) {
+            found = &sites->list[i];
+            ++*n;
+        }
+    }
+    return *n == 1 ? found : NULL;
+}
+
+static const lp_provider_t *
+that_knows_portal(const lp_sites_t *sites, lp_span_t portal)
+{
+    unsigned i, j;
+
+    for (i = 0; portal.len > 0 && i < sites->n; i++) {
+        for (j = 0; j < sites->list[i].n_portals; j++) {
+            if (lp_span_equal(sites->list[i].portals[j], portal)) {
+                return &sites->list[i];
+            }
+        }
+    }
+    return NULL;
+}
+
+static const lp_provider_t *
+that_was_last(lp_visit_t *visit, const lp_sites_t *sites)
+{
+    lp_span_t name = lp_request_cookie(&visit->request, LAST_COOKIE,
+                                       lp_sso_is_secure(visit->sso));
+
+    return name.len == 0 ? NULL : lp_provider_by_name(sites, name);
+}
+
+/* NULL: the person is asked, or told that there is no such provider. */
+static const lp_provider_t *
+find_provider(lp_visit_t *visit, const asked_t *asked)
+{
+    const lp_sites_t     *sites = lp_sites(visit->sso->providers);
+    const lp_parameter_t *sent = asked->sent;
+    const lp_provider_t  *found;
+    unsigned              serving;
+
+    if (sent[PROVIDER].value.len > 0) {
+        return lp_provider_by_name(sites, sent[PROVIDER].value);
+    }
+    if (sent[CHOOSE].value.len > 0) {
+        return NULL;
+    }
+    found = that_serves(sites, sent[SCHOOL].value, &serving);
+    if (found != NULL || serving > 1) {
+        return found;
+    }
+    found = that_knows_portal(sites, sent[PORTAL].value);
+    if (found == NULL) {
+        found = that_was_last(visit, sites);
+    }
+    return found == NULL && sites->n == 1 ? &sites->list[0] : found;
+}
+
+/* The way to it. */
+
+static void
+remember(lp_visit_t *visit, const lp_provider_t *provider)
+{
+    lp_set_cookie_t cookie = {.name = LAST_COOKIE, .value = provider->name,
+                              .max_age = LAST_LIFE, .same_site = "Lax",
+                              .secure = lp_sso_is_secure(visit->sso)};
+
+    lp_answer_cookie(&visit->request, &cookie);
+}
+
+/* Configured, or found by discovery; a browser is sent there, so that it has to
+   be what a browser and we read alike. */
+static int
+is_address(lp_span_t endpoint)
+{
+    lp_hosts_t any = {NULL, 0};
+
+    return endpoint.len > 0
+           && lp_target_check(endpoint, 0, &any) == LP_TARGET_OK
+           && memchr(endpoint.data, '#', endpoint.len) == NULL;
+}
+
+static void
+begin(lp_visit_t *visit, const asked_t *asked, const lp_provider_t *provider)
+{
+    lp_sso_t *sso = visit->sso;
+    lp_span_t endpoint;
+
+    if (asked->sent[KEEP].value.len > 0) {
+        remember(visit, provider);
+    }
+    endpoint = lp_exchange_endpoint(sso, provider,
+                                    provider->authorization_endpoint,
+                                    "authorization_endpoint");
+    if (!is_address(endpoint)) {
+        /* leerpoort-keys is told, in case it waits for its next round */
+        lp_key_files_ask(sso->keys, provider->issuer);
+        turn_away(visit, asked, provider, LP_PROBLEM_PROVIDER_DOWN);
+        return;
+    }
+    ask_provider(visit, asked, provider, endpoint);
+}
+
+static void
+add_pair(lp_text_t *text, const char *name, lp_span_t value)
+{
+    lp_text_add(text, lp_span("&"));
+    lp_text_add(text, lp_span_of(name));
+    lp_text_add(text, lp_span("="));
+    lp_text_query(text, value);
+}
+
+/* RFC 7636 section 4.2. */
+static void
+add_challenge(lp_text_t *text, const char *verifier)
+{
+    unsigned char hash[SHA256_DIGEST_LENGTH];
+    char          challenge[LP_RANDOM_LEN];
+
+    SHA256((const unsigned char *) verifier, LP_RANDOM_LEN, hash);
+    lp_base64url_encode(challenge, hash, sizeof(hash));
+    add_pair(text, "code_challenge",
+             (lp_span_t) {challenge, sizeof(challenge)});
+    add_pair(text, "code_challenge_method", lp_span("S256"));
+}
+
+static void
+write_request(lp_text_t *text, const lp_sites_t *sites,
+              const lp_provider_t *provider, lp_span_t endpoint,
+              const lp_sign_in_t *sign_in, const char *state)
+{
+    unsigned i;
+
+    lp_text_add(text, endpoint);
+    lp_text_add(text, memchr(endpoint.data, '?', endpoint.len) == NULL
+                          ? lp_span("?") : lp_span("&"));
+    lp_text_add(text, lp_span("response_type=code"));
+    add_pair(text, "client_id", provider->client_id);
+    lp_text_add(text, lp_span("&redirect_uri="));
+    lp_text_query(text, sites->public_url);
+    lp_text_query(text, lp_span("/sso/callback"));
+    add_pair(text, "scope", provider->scope);
+    add_pair(text, "state", lp_span_of(state));
+    add_pair(text, "nonce", lp_span_of(sign_in->nonce));
+    add_challenge(text, sign_in->verifier);
+    for (i = 0; i < provider->n_parameters; i++) {
+        lp_text_add(text, lp_span("&"));
+        lp_text_query(text, provider->parameters[i][0]);
+        lp_text_add(text, lp_span("="));
+        lp_text_query(text, provider->parameters[i][1]);
+    }
+}
+
+static void
+ask_provider(lp_visit_t *visit, const asked_t *asked,
+             const lp_provider_t *provider, lp_span_t endpoint)
+{
+    const lp_sites_t *sites = lp_sites(visit->sso->providers);
+    lp_sign_in_t      sign_in;
+    lp_text_t         text;
+    char              bytes[LOCATION_MAX], state[LP_RANDOM_LEN + 1];
+
+    memset(&sign_in, 0, sizeof(sign_in));
+    memcpy(sign_in.provider, provider->name.data, provider->name.len);
+    memcpy(sign_in.back, asked->back, sizeof(sign_in.back));
+    switch (lp_sign_in_store(visit, &sign_in, state)) {
+    case LP_SIGN_IN_OK:
+        break;
+    case LP_SIGN_IN_TOO_MANY:
+        turn_away(visit, asked, provider, LP_PROBLEM_BUSY);
+        return;
+    default:
+        turn_away(visit, asked, provider, lp_problem_of(LP_UNAVAILABLE));
+        return;
+    }
+    text = lp_text_in(bytes, sizeof(bytes));
+    write_request(&text, sites, provider, endpoint, &sign_in, state);
+    if (text.full) {
+        lp_say("the request to the provider %.*s is longer than %d bytes: "
+               "its parameters", (int) provider->name.len,
+               provider->name.data, LOCATION_MAX);
+        turn_away(visit, asked, provider, LP_PROBLEM_OFF);
+        return;
+    }
+    lp_answer_redirect(&visit->request, lp_text_span(&text));
+}
+
+/* A page, from which one comes back to here with the same way back. */
+static void
+turn_away(lp_visit_t *visit, const asked_t *asked,
+          const lp_provider_t *provider, lp_problem_t problem)
+{
+    char      again[AGAIN_MAX];
+    lp_text_t text = lp_text_in(again, sizeof(again));
+
+    lp_text_add(&text, lp_span("/sso/login?return="));
+    lp_text_query(&text, lp_span_of(asked->back));
+    if (provider != NULL) {
+        lp_text_add(&text, lp_span("&provider="));
+        lp_text_query(&text, provider->name);
+    } else if (problem == LP_PROBLEM_UNKNOWN_PROVIDER
+               || problem == LP_PROBLEM_UNKNOWN_SCHOOL) {
+        lp_text_add(&text, lp_span("&choose=1"));
+    }
+    lp_visit_problem(visit, problem, 0, lp_text_span(&text));
+}

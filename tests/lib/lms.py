@@ -241,11 +241,12 @@ class Frame:
 
 
 class Gate:
-    """Everything that a launch meets. lti: further platforms' entries. The
-    session of somebody who is signed in: session()."""
+    """Everything that a launch meets. entries: the platforms of lti.json;
+    provider: where people sign in (lib.provider)."""
 
-    def __init__(self, lms, entries=None, more="", allow=(), n=2):
-        self.lms = lms
+    def __init__(self, lms, entries=None, more="", allow=(), n=2,
+                 provider=None):
+        self.lms, self.provider = lms, provider
         self.entries = entries or [lms.entry()]
         self._more, self._allow, self._n = more, allow, n
         self.in_force, self._marks = (self.entries, {}), 0
@@ -278,6 +279,8 @@ class Gate:
             "employee role employee; leeway 60s;")
         self.configure()
         self.lms.publish(self.keys)
+        if self.provider:
+            self.provider.publish(self.keys)
         folders = [self.folder / name for name in ("sso", "worker")]
         for folder in folders:
             folder.mkdir()
@@ -315,7 +318,8 @@ class Gate:
         replace(self.sso_json, json.dumps({
             "publicUrl": PUBLIC, "clickPrefix": "/go/",
             "session": {"keyFile": str(self.issuer.jwks)},
-            "providers": [], **site}))
+            "providers": [self.provider.entry(self.folder)]
+            if self.provider else [], **site}))
 
     def change(self, entries=None, **site):
         """Writes them; returns once every process has read them."""

@@ -125,6 +125,7 @@ typedef struct {
     ngx_http_complex_value_t  *login;
     ngx_str_t        public_url;
     lp_houses_t     *houses;   /* what pages look like; never NULL */
+    ngx_uint_t       standing; /* an lp_problem_t of leerpoort_page; 0: none */
     ngx_str_t        activate;
     ngx_http_leerpoort_auth_t  *auth;   /* NULL: none */
     ngx_http_leerpoort_ticket_t  *ticket;  /* NULL: none */
@@ -524,6 +525,8 @@ lp_houses_t *ngx_http_leerpoort_houses(ngx_conf_t *cf, lp_span_t text,
 ngx_uint_t ngx_http_leerpoort_is_machine(ngx_http_request_t *r);
 ngx_int_t ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome, ngx_uint_t status);
+char *ngx_http_leerpoort_standing(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 
 
 /* ---- APIs ---- */

@@ -134,6 +134,13 @@ static ngx_command_t  ngx_http_leerpoort_commands[] = {
       0,
       NULL },
 
+    { ngx_string("leerpoort_page"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_leerpoort_standing,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("leerpoort_activate"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_http_leerpoort_activate_uri,

@@ -29,6 +29,7 @@ static ngx_uint_t ngx_http_leerpoort_page_is_theirs(
     const ngx_http_leerpoort_ctx_t *ctx, lp_problem_t problem);
 static ngx_int_t ngx_http_leerpoort_page_headers(ngx_http_request_t *r,
     const lp_problem_page_t *page, unsigned seconds);
+static ngx_uint_t ngx_http_leerpoort_page_leaves(const ngx_str_t *uri);
 static ngx_int_t ngx_http_leerpoort_page_retry(ngx_http_request_t *r,
     unsigned seconds);
 static ngx_int_t ngx_http_leerpoort_page_cookie(ngx_http_request_t *r,
@@ -292,6 +293,7 @@ ngx_http_leerpoort_page_again(ngx_http_leerpoort_ctx_t *ctx,
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
     if (llcf->target || r->unparsed_uri.len > NGX_HTTP_LEERPOORT_PAGE_URI
+        || ngx_http_leerpoort_page_leaves(&r->unparsed_uri)
         || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
     {
         return;
@@ -301,10 +303,19 @@ ngx_http_leerpoort_page_again(ngx_http_leerpoort_ctx_t *ctx,
                    page->language == LP_DUTCH ? LP_ENGLISH : LP_DUTCH);
     page->other = lp_text_span(other);
 
-    /* what passes was a click below the location: never "//elsewhere" */
     if (lp_problem_passes(page->problem)) {
         page->again = ngx_http_leerpoort_span(&r->unparsed_uri);
     }
+}
+
+
+/* To a browser "//host" and "/\host" are another site; as a link they would be
+   one that the client chose. */
+static ngx_uint_t
+ngx_http_leerpoort_page_leaves(const ngx_str_t *uri)
+{
+    return uri->len == 0 || uri->data[0] != '/'
+           || (uri->len > 1 && (uri->data[1] == '/' || uri->data[1] == '\\'));
 }
 
 

@@ -57,7 +57,8 @@ def test_design_s_directives_are_there():
         "leerpoort_content_hosts", "leerpoort_token_time",
         "leerpoort_mirror_time", "leerpoort_stale", "leerpoort_auth",
         "leerpoort_usage", "leerpoort_metrics", "leerpoort_key_socket",
-        "leerpoort_ticket"}
+        "leerpoort_ticket",
+        "leerpoort_page"}
     assert {d for d in directives() if d.startswith("leerpoort")} == expected
 
 

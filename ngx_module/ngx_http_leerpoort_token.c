@@ -37,6 +37,10 @@ static lp_jose_error_t ngx_http_leerpoort_recall_or_verify(
 static lp_outcome_t ngx_http_leerpoort_refusal(lp_jose_error_t error);
 static ngx_int_t ngx_http_leerpoort_usual_place(ngx_http_request_t *r,
     lp_span_t *token);
+static ngx_int_t ngx_http_leerpoort_cookie(ngx_http_request_t *r,
+    lp_span_t name, ngx_str_t *value);
+static ngx_int_t ngx_http_leerpoort_cookie_of(const ngx_str_t *header,
+    lp_span_t name, ngx_str_t *value);
 static ngx_int_t ngx_http_leerpoort_bearer(ngx_http_request_t *r,
     lp_span_t *token);
 static void ngx_http_leerpoort_strip_scheme(lp_span_t *token);
@@ -238,27 +242,80 @@ ngx_http_leerpoort_usual_place(ngx_http_request_t *r, lp_span_t *token)
  * The session token that the browser keeps: that of a cookie with the prefix
  * "__Host-" (RFC 6265bis section 4.1.3), which nobody but this very host can
  * have set, before that of a plain one. NGX_DECLINED: there is none.
+ *
+ * nginx' own reader of cookies takes names in any case, and goes through values
+ * by the byte: 0.3 us of a token's 450.
  */
 ngx_int_t
 ngx_http_leerpoort_session(ngx_http_request_t *r, ngx_str_t *value)
 {
-    ngx_uint_t                  i;
-    ngx_http_variable_value_t  *v;
+    return ngx_http_leerpoort_cookie(r, lp_span("__Host-leerpoort="), value)
+           == NGX_OK
+           ? NGX_OK
+           : ngx_http_leerpoort_cookie(r, lp_span("leerpoort="), value);
+}
 
-    static ngx_str_t  names[] = {
-        ngx_string("cookie___Host-leerpoort"), /* "$" can't name a hyphen */
-        ngx_string("cookie_leerpoort")
-    };
 
-    for (i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        v = ngx_http_get_variable(r, &names[i],
-                                  ngx_hash_key(names[i].data, names[i].len));
+/* The first cookie of that name that is not empty. name ends with "=". */
+static ngx_int_t
+ngx_http_leerpoort_cookie(ngx_http_request_t *r, lp_span_t name,
+    ngx_str_t *value)
+{
+#if (nginx_version >= 1023000)
+    ngx_table_elt_t  *h;
 
-        if (v && !v->not_found && v->len > 0) {
-            value->data = v->data;
-            value->len = v->len;
+    for (h = r->headers_in.cookie; h; h = h->next) {
+        if (ngx_http_leerpoort_cookie_of(&h->value, name, value) == NGX_OK) {
             return NGX_OK;
         }
+    }
+#else
+    ngx_uint_t         i;
+    ngx_table_elt_t  **h;
+
+    h = r->headers_in.cookies.elts;
+
+    for (i = 0; i < r->headers_in.cookies.nelts; i++) {
+        if (ngx_http_leerpoort_cookie_of(&h[i]->value, name, value) == NGX_OK)
+        {
+            return NGX_OK;
+        }
+    }
+#endif
+
+    return NGX_DECLINED;
+}
+
+
+/* In one header: "a=b; c=d". */
+static ngx_int_t
+ngx_http_leerpoort_cookie_of(const ngx_str_t *header, lp_span_t name,
+    ngx_str_t *value)
+{
+    u_char  *p, *end, *last;
+
+    p = header->data;
+    last = p + header->len;
+
+    while (p < last) {
+        while (p < last && *p == ' ') {
+            p++;
+        }
+
+        end = memchr(p, ';', last - p);
+        if (end == NULL) {
+            end = last;
+        }
+
+        if ((size_t) (end - p) > name.len
+            && ngx_memcmp(p, name.data, name.len) == 0)
+        {
+            value->data = p + name.len;
+            value->len = end - value->data;
+            return NGX_OK;
+        }
+
+        p = end + 1;
     }
 
     return NGX_DECLINED;

@@ -478,7 +478,11 @@ def test_the_host_s_own_cookie_wins_over_the_plain_one(edge):
             (f"__Host-leerpoort={good}", "redirect"),
             (f"leerpoort=not.a.token; __Host-leerpoort={good}", "redirect"),
             (f"leerpoort={good}; __Host-leerpoort=not.a.token", "bad-token"),
-            (f"leerpoort={good}; __Host-leerpoort=", "redirect")):
+            (f"leerpoort={good}; __Host-leerpoort=", "redirect"),
+            (f"leerpoort={good};__Host-leerpoort=;__host-leerpoort=a",
+             "redirect"),
+            (f"__Host-leerpoort=; __Host-leerpoort={good};", "redirect"),
+            (f"=; ;;  leerpoort={good}", "redirect")):
         assert edge.click("/go/book", headers=[
             f"Cookie: {cookies}"]).outcome == expected, cookies
 

@@ -15,12 +15,14 @@ import hashlib
 import os
 import pathlib
 import shutil
+import subprocess
 import tempfile
 
 from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from lib import http, names
-from lib.nginx import Nginx
+from lib.nginx import BUILD, Nginx
 from lib.process import alive, eventually, free_port
 from lib.redis import Redis
 from lib.tokens import Issuer
@@ -59,12 +61,14 @@ class Pupil:
                          for i in range(RIGHTS)]
         self.hash = names.user_hash(self.school, names.user_key(
             bed.pepper, "ECK", self.eck))
-        self.issuer = bed.issuer
+        self._bed = bed
 
     def token(self, alg="RS256"):
-        claims = self.issuer.claims(eckid=self.eck, org=self.school)
+        """HS256: that of a session, by Leerpoort itself."""
+        issuer = self._bed.session if alg == "HS256" else self._bed.issuer
+        claims = issuer.claims(eckid=self.eck, org=self.school)
         claims["exp"] = claims["iat"] + TOKEN_LIFE
-        return self.issuer.mint(claims, alg=alg)
+        return issuer.mint(claims, alg=alg)
 
     @property
     def target(self):
@@ -78,11 +82,13 @@ class Pupil:
 
 
 class Bed:
-    """Use as a context; pupils: how many there are."""
+    """Use as a context; pupils: how many there are; tickets: the links of all
+    products carry one."""
 
-    def __init__(self, core, load_core, pupils):
+    def __init__(self, core, load_core, pupils, tickets=False):
         self.core = core
         self.load_core = load_core
+        self.tickets = tickets
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="leerpoort-bench-"))
         self._stack = contextlib.ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -108,6 +114,14 @@ class Bed:
         pepper.touch(0o600)
         pepper.write_bytes(self.pepper)
         self.issuer = Issuer(self.folder)
+        self.session = Issuer(self.folder, "leerpoort", "https://toegang"
+                              ".example", ["HS256"], users=(("eckid", "ECK"),))
+        if self.tickets:
+            self.keys = self.folder / "keys"
+            self.keys.mkdir(mode=0o700)
+            subprocess.run([BUILD / "leerpoort", "key", "rotate", "--keys",
+                            self.keys, "--alg", "ES256"], check=True,
+                           stdout=subprocess.DEVNULL)
 
         self.redis = Redis(self.folder)
         self._stack.callback(self.redis.destroy)
@@ -135,7 +149,8 @@ class Bed:
         commands = [["HSET", names.product_hash(product(n)),
                      "url", f"{HOST}/boek/{product(n)}",
                      "deep", f"{HOST}/boek/{product(n)}/{{path}}",
-                     "name", f"Boek {n}", "licence", "schoolyear"]
+                     "name", f"Boek {n}", "licence", "schoolyear",
+                     *(["ticket", HOST] if self.tickets else [])]
                     for n in range(PRODUCTS)]
         for school in sorted({pupil.school for pupil in self.pupils}):
             commands.append(["HSET", names.school_hash(school), *(
@@ -159,12 +174,16 @@ class Bed:
             {extra}
         }}
     }}""" for side, extra in SIDES.items())
+        ticket = (f"leerpoort_ticket keys={self.keys}"
+                  " issuer=https://toegang.example;" if self.tickets else "")
         return f"""
     leerpoort_zone leerpoort:64m;
     leerpoort_redis {self.redis.address} timeout=500ms;
     leerpoort_pepper {self.folder}/pepper;
     leerpoort_usage {"on" if self._usage else "off"};
     {self.issuer.conf()}
+    {self.session.conf()}
+    {ticket}
     keepalive_requests 1000000000;
     server {{
         listen 127.0.0.1:@PORT@;
@@ -180,8 +199,10 @@ class Bed:
         for side, port in self.ports.items():
             answer = http.click(port, pupil.target, token=token)
             assert answer.status == 302, f"{side}: {answer}"
-            assert answer.location == \
-                f"{HOST}/boek/{pupil.product}/{PATH}", f"{side}: {answer}"
+            location, _, ticket = answer.location.partition("?ticket=")
+            assert location == f"{HOST}/boek/{pupil.product}/{PATH}", \
+                f"{side}: {answer}"
+            assert bool(ticket) == (self.tickets and side != "plain"), answer
 
     def usage(self, on):
         """A new worker that counts usage, or does not; what was counted so
@@ -210,18 +231,41 @@ class Bed:
                 if line and not line.startswith("#")}
 
     def requests(self, alg="RS256", pupils=None):
-        """A file with one click of each pupil, for the client clicks."""
+        """A file with one click of each pupil, for the client clicks. A
+        session's token is in its cookie."""
         pupils = self.pupils[:pupils]
         path = self.folder / f"requests-{alg}-{len(pupils)}"
         path.write_bytes(b"".join(
-            http.request(pupil.target, token=pupil.token(alg), close=False)
+            http.request(pupil.target, headers=[header(pupil.token(alg), alg)],
+                         close=False)
             for pupil in pupils))
         return path
+
+    def signing(self):
+        """The files that sign wants: a key, and what a ticket is a signature
+        of."""
+        pupil = self.pupils[0]
+        ticket = http.click(self.ports["hit"], pupil.target,
+                            token=pupil.token()).location.partition("=")[2]
+        key = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption())
+        paths = [self.folder / "ticket.pem", self.folder / "ticket.text"]
+        for path, data in zip(paths, (key,
+                                      ticket.rpartition(".")[0].encode())):
+            path.write_bytes(data)
+        return paths
 
     def signature(self, alg):
         """The files that verify wants."""
         return signature(self.folder, self.issuer, alg,
                          self.pupils[0].token(alg))
+
+
+def header(token, alg):
+    """Where a token of this kind stands in a request."""
+    return (f"Cookie: __Host-leerpoort={token}" if alg == "HS256"
+            else f"Authorization: Bearer {token}")
 
 
 def signature(folder, issuer, alg, token):

@@ -32,12 +32,12 @@ import provision                                        # noqa: E402
 import rehearsing                                       # noqa: E402
 import store                                            # noqa: E402
 import varied                                           # noqa: E402
-from bed import Bed                                     # noqa: E402
+from bed import Bed, header                                     # noqa: E402
 from lib.nginx import BINARY, BUILD                     # noqa: E402
 from lib.redis import SERVER                            # noqa: E402
 
 # Those that need the bed of clicks, and those that bring their own.
-CLICKS = ["hit", "new", "miss", "usage", "revocation"]
+CLICKS = ["hit", "session", "new", "miss", "ticket", "usage", "revocation"]
 PARTS = [*CLICKS, "memory", "activation", "import", "bulk", "tally",
          "records", "load", "country"]
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
@@ -136,7 +136,7 @@ class Bench:
 
     def wrk(self, bed, alg="RS256"):
         pupil = bed.pupils[0]
-        return legs.Wrk(bed, pupil.target, pupil.token(alg))
+        return legs.Wrk(bed, pupil.target, header(pupil.token(alg), alg))
 
     def clicks(self, bed, *args, poll=False):
         return legs.Clicks(bed, OUT / "clicks", bed.requests(*args), poll)
@@ -171,18 +171,34 @@ class Bench:
                 self.add(f"{what}: own time p{q * 100:.0f}", figure, " us",
                          target, at_least=False)
 
+    def session(self, bed):
+        """A session's token (HS256) in its cookie, as after a sign-in."""
+        for name, what, load in (
+                ("session", "session click", self.wrk(bed, "HS256")),
+                ("session_varied",
+                 f"session click, {self.plan.pupils} pupils",
+                 self.clicks(bed, "HS256", poll=True))):
+            result = self.compare(bed, name, what, "hit", load, 0.95)
+            legs.check_mix(result, 'leerpoort_mirror_total{result="hit"}')
+            legs.check_mix(result,
+                           'leerpoort_token_cache_total{result="hit"}')
+
+    def took(self, bed, program, *args):
+        """A call that gives the microseconds that a program measures."""
+        argv = ["taskset", "-c", str(bed.core), OUT / program, *args,
+                str(self.plan.verify_seconds)]
+
+        def measure():
+            run = subprocess.run(argv, capture_output=True, text=True,
+                                 timeout=60)
+            if run.returncode != 0:
+                raise legs.Failed(run.stderr)
+            return float(run.stdout) / 1000
+        return measure
+
     def new(self, bed):
         for alg in ALGORITHMS:
-            argv = ["taskset", "-c", str(bed.core), OUT / "verify",
-                    *bed.signature(alg), str(self.plan.verify_seconds)]
-
-            def verify(argv=argv):
-                run = subprocess.run(argv, capture_output=True, text=True,
-                                     timeout=60)
-                if run.returncode != 0:
-                    raise legs.Failed(run.stderr)
-                return float(run.stdout) / 1000
-
+            verify = self.took(bed, "verify", *bed.signature(alg))
             result = self.compare(bed, f"new_{alg}", f"new token, {alg}",
                                   "new", self.clicks(bed, alg, 1, poll=True),
                                   0.85,
@@ -204,6 +220,33 @@ class Bench:
             asked = result.counted.sum("leerpoort_redis_questions_total")
             self.raw[name]["keys_asked_per_click"] = asked / clicks
             self.add(f"{what}: keys asked per click", asked / clicks)
+
+    def ticket(self, bed):
+        """What a launch ticket adds to a mirror hit."""
+        with Bed(self.core, self.load_core, self.plan.pupils,
+                 tickets=True) as other:
+            limit, price = legs.ticketed(
+                bed, self.clicks(bed, "RS256", 1, poll=True), other,
+                self.clicks(other, "RS256", 1, poll=True), self.plan,
+                self.took(other, "sign", *other.signing()))
+        for name in ('leerpoort_mirror_total{result="hit"}',
+                     'leerpoort_tickets_total{result="signed"}'):
+            legs.check_mix(limit, name)
+        sign = statistics.median(limit.verify_us)
+        (plain_rps, plain_us), (rps, us) = limit.medians()
+        (hit_rps, hit_us), _ = price.medians()
+        self.raw["ticket"] = {**limit.as_dict(), "without": {
+            "rps": hit_rps, "cpu_us": hit_us,
+            "legs": [leg.as_dict() for leg in price.plain]}}
+        self.add("mirror hit with a ticket: requests/s", limit.throughput(),
+                 target=0.85, note=f"{rps:.0f} of {plain_rps:.0f}/s; "
+                                   f"{hit_rps:.0f} without")
+        self.add("mirror hit with a ticket: nginx CPU per click", limit.cpu(),
+                 target=0.85,
+                 note=f"{plain_us:.2f} + {sign:.2f} of {us:.2f} us")
+        self.add("ticket of a mirror hit: nginx CPU added", us - hit_us,
+                 " us", note=f"{hit_us:.2f} to {us:.2f} us; a P-256 "
+                             f"signature alone {sign:.2f}")
 
     def usage(self, bed):
         """What leerpoort_usage adds to a mirror hit."""
@@ -388,7 +431,7 @@ def build():
     """The C programs, with the strictness of the rest."""
     OUT.mkdir(parents=True, exist_ok=True)
     timing = (REPOSITORY / "bench/timing.h").stat().st_mtime
-    for name in ("activations", "clicks", "transactions", "verify"):
+    for name in ("activations", "clicks", "sign", "transactions", "verify"):
         source = REPOSITORY / "bench" / f"{name}.c"
         program = OUT / name
         if program.exists() and program.stat().st_mtime > max(

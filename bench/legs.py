@@ -63,10 +63,10 @@ def _run(core, argv):
 class Wrk:
     """The same request again and again."""
 
-    def __init__(self, bed, target, token):
+    def __init__(self, bed, target, header):
         self._bed = bed
         self._target = target
-        self._header = f"Authorization: Bearer {token}"
+        self._header = header
 
     def __call__(self, port, seconds):
         text = _run(self._bed.load_core, [
@@ -212,6 +212,24 @@ def pairs(bed, side, load, plan, verify=None):
         if verify:
             result.verify_us.append(verify())
     return result
+
+
+def ticketed(bed, load, other, other_load, plan, sign):
+    """(pairs with return 302 and a signature, pairs with a click without one)
+    of mirrored clicks whose links carry a ticket, on the other bed. sign: a
+    call that gives microseconds."""
+    counted = Counted(other)
+    limit = Pairs([], [], [], counted)
+    price = Pairs([], limit.side, [], counted)
+    for warm, side, by in ((bed, "plain", load), (bed, "hit", load),
+                           (other, "hit", other_load)):
+        leg(warm, side, by, plan.warm_up)
+    for _ in range(plan.pairs):
+        limit.plain.append(leg(bed, "plain", load, plan.seconds))
+        price.plain.append(leg(bed, "hit", load, plan.seconds))
+        limit.side.append(counted.leg("hit", other_load, plan.seconds))
+        limit.verify_us.append(sign())
+    return limit, price
 
 
 STARTS = 4

@@ -15,13 +15,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 
-#define SLICES_MAX 4096
-#define SLICE_NS   5000000.0
+#include "timing.h"
+
 #define FILE_SIZE_MAX 16384
 
 typedef struct {
@@ -41,18 +40,14 @@ typedef struct {
 static int read_arguments(check_t *check, char **argv);
 static int read_file(file_t *file, const char *name);
 static int prepare(check_t *check, const char *scheme);
-static int check_once(check_t *check);
-static double cpu_ns(void);
-static size_t measure(check_t *check, double *slices, double seconds);
-static int order(const void *a, const void *b);
+static int check_once(void *what);
 
 
 int
 main(int argc, char **argv)
 {
     static check_t  check;
-    static double   slices[SLICES_MAX];
-    size_t          n;
+    double          ns;
 
     if (argc != 6) {
         fputs("usage: verify <raw|pkcs1|ecdsa> <public.pem> <text> "
@@ -67,14 +62,13 @@ main(int argc, char **argv)
         return 1;
     }
 
-    n = measure(&check, slices, strtod(argv[5], NULL));
-    if (n == 0) {
+    ns = cpu_ns_of(check_once, &check, strtod(argv[5], NULL));
+    if (ns <= 0) {
         fputs("verify: the signature is good once, not again\n", stderr);
         return 1;
     }
 
-    qsort(slices, n, sizeof(double), order);
-    printf("%.1f\n", slices[n / 2]);
+    printf("%.1f\n", ns);
 
     return 0;
 }
@@ -147,8 +141,9 @@ prepare(check_t *check, const char *scheme)
 
 
 static int
-check_once(check_t *check)
+check_once(void *what)
 {
+    check_t      *check = what;
     unsigned      len;
     unsigned char digest[EVP_MAX_MD_SIZE];
 
@@ -168,58 +163,4 @@ check_once(check_t *check)
 
     return EVP_PKEY_verify(check->verify, check->signature.bytes,
                            check->signature.len, digest, len);
-}
-
-
-static double
-cpu_ns(void)
-{
-    struct timespec ts;
-
-    (void) clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
-
-    return (double) ts.tv_sec * 1e9 + (double) ts.tv_nsec;
-}
-
-
-/* Fills slices with ns per check; returns how many, 0 when a check failed. */
-static size_t
-measure(check_t *check, double *slices, double seconds)
-{
-    size_t  n;
-    double  start, began, now;
-    unsigned checks;
-
-    n = 0;
-    start = cpu_ns();
-    now = start;
-
-    while (n < SLICES_MAX && now - start < seconds * 1e9) {
-        began = now;
-
-        for (checks = 0; now - began < SLICE_NS; checks += 10) {
-            for (unsigned i = 0; i < 10; i++) {
-                if (check_once(check) != 1) {
-                    return 0;
-                }
-            }
-            now = cpu_ns();
-        }
-
-        slices[n++] = (now - began) / checks;
-    }
-
-    return n;
-}
-
-
-static int
-order(const void *a, const void *b)
-{
-    double x, y;
-
-    x = *(const double *) a;
-    y = *(const double *) b;
-
-    return (x > y) - (x < y);
 }

@@ -31,6 +31,25 @@ def test_every_part_with_a_town_of_its_own_runs(tmp_path):
 
 
 @pytest.mark.once
+def test_the_front_door_s_clicks_are_measured(tmp_path):
+    """Session clicks come from a cookie, and every ticket was signed."""
+    out = tmp_path / "bench.json"
+    run = subprocess.run(
+        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+         "--only", "session,ticket", "--json", out], capture_output=True,
+        text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    raw = json.loads(out.read_text())["raw"]
+    assert set(raw) == {"session", "session_varied", "ticket"}
+    assert all(raw[name]["cpu_ratio"] > 0 for name in raw)
+    seen = raw["ticket"]["metrics_of_side"]
+    assert seen['leerpoort_tickets_total{result="signed"}'] == \
+        seen['leerpoort_clicks_total{outcome="redirect"}']
+    assert raw["ticket"]["medians"]["verify_us"] > 0
+    assert raw["ticket"]["without"]["cpu_us"] > 0
+
+
+@pytest.mark.once
 def test_the_rehearsal_tool_is_measured(tmp_path):
     """All figures are there, and the tool judged what it measured."""
     out = tmp_path / "bench.json"

@@ -8,6 +8,7 @@
 
 #include <openssl/crypto.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "../core/keys.h"
 #include "../workers/number.h"
@@ -39,6 +40,7 @@ static lp_store_status_t prepare(beginning_t *new, lp_visit_t *visit,
 static int name_it(beginning_t *new, lp_sso_t *sso,
                    const lp_session_origin_t *origin);
 static lp_store_status_t look_around(beginning_t *new, lp_visit_t *visit);
+static int has_error(const lp_store_t *store, unsigned n);
 static void note_drops(beginning_t *new, const redisReply *reply);
 static int time_it(lp_session_t *session, const lp_sites_t *sites,
                    int64_t before);
@@ -49,6 +51,7 @@ static lp_store_status_t write_it(beginning_t *new, lp_sso_t *sso);
 static void add_session_cookie(lp_visit_t *visit, lp_span_t secret);
 static void add_session(const beginning_t *new, lp_store_t *store,
                         const lp_sites_t *sites);
+static uint64_t microseconds(void);
 static void add_index(const lp_session_t *session, lp_session_index_t index,
                       lp_store_t *store, int64_t life);
 lp_store_status_t
@@ -160,7 +163,8 @@ look_around(beginning_t *new, lp_visit_t *visit)
     }
     lp_store_run(store);
     lp_store_unwatch(store);
-    if (lp_store_status(store) != LP_STORE_OK) {
+    if (lp_store_status(store) != LP_STORE_OK
+        && (!lp_store_wrong_type(store) || has_error(store, at + 1))) {
         return lp_store_status(store);
     }
     note_drops(new, lp_store_reply(store, at));
@@ -169,6 +173,21 @@ look_around(beginning_t *new, lp_visit_t *visit)
                                          at + 1)
                              == 0;
     return LP_STORE_OK;
+}
+
+/* Among the first n replies: what a browser says that it had is no reason to
+   turn anybody away. */
+static int
+has_error(const lp_store_t *store, unsigned n)
+{
+    unsigned i;
+
+    for (i = 0; i < n; i++) {
+        if (lp_store_reply(store, i)->type == REDIS_REPLY_ERROR) {
+            return 1;
+        }
+    }
+    return 0;
 }
 
 static void
@@ -307,6 +326,16 @@ add_session(const beginning_t *new, lp_store_t *store, const lp_sites_t *sites)
                                                   session, sites))));
 }
 
+/* The order of sign-ins, which may be several in a second. */
+static uint64_t
+microseconds(void)
+{
+    struct timespec at;
+
+    clock_gettime(CLOCK_REALTIME, &at);
+    return (uint64_t) at.tv_sec * 1000000 + (uint64_t) at.tv_nsec / 1000;
+}
+
 /* An index lives as long as the longest of its sessions; the oldest of too
    many leave it. */
 static void
@@ -324,7 +353,7 @@ add_index(const lp_session_t *session, lp_session_index_t index,
     memcpy(last + 1, text.data, text.len);
     lp_store_add(store,
                  LP_WORDS(lp_span("ZADD"), key,
-                          lp_number(&score, (uint64_t) session->at),
+                          lp_number(&score, microseconds()),
                           ((lp_span_t) {session->hash.text,
                                         LP_SECRET_HASH_LEN})));
     lp_store_add(store, LP_WORDS(lp_span("ZREMRANGEBYRANK"), key,

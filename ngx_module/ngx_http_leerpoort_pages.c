@@ -18,6 +18,7 @@
 /* Bytes of the click's own URI: in links of the page, escaped, six times. */
 #define NGX_HTTP_LEERPOORT_PAGE_URI   768
 #define NGX_HTTP_LEERPOORT_BOOK_NAME  256
+#define NGX_HTTP_LEERPOORT_FRAMES_MAX 4096
 
 static ngx_int_t ngx_http_leerpoort_page_html(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_t problem, ngx_uint_t status, unsigned seconds);
@@ -27,8 +28,9 @@ static void ngx_http_leerpoort_page_again(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_page_t *page, lp_text_t *other);
 static ngx_uint_t ngx_http_leerpoort_page_is_theirs(
     const ngx_http_leerpoort_ctx_t *ctx, lp_problem_t problem);
-static ngx_int_t ngx_http_leerpoort_page_headers(ngx_http_request_t *r,
-    const lp_problem_page_t *page, unsigned seconds);
+static ngx_int_t ngx_http_leerpoort_page_headers(
+    ngx_http_leerpoort_ctx_t *ctx, const lp_problem_page_t *page,
+    unsigned seconds);
 static ngx_uint_t ngx_http_leerpoort_page_leaves(const ngx_str_t *uri);
 static ngx_int_t ngx_http_leerpoort_page_retry(ngx_http_request_t *r,
     unsigned seconds);
@@ -223,7 +225,7 @@ ngx_http_leerpoort_page_html(ngx_http_leerpoort_ctx_t *ctx,
         lp_page_problem(&html, &page);
     }
 
-    if (ngx_http_leerpoort_page_headers(r, &page, seconds) != NGX_OK) {
+    if (ngx_http_leerpoort_page_headers(ctx, &page, seconds) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
@@ -320,17 +322,18 @@ ngx_http_leerpoort_page_leaves(const ngx_str_t *uri)
 
 
 static ngx_int_t
-ngx_http_leerpoort_page_headers(ngx_http_request_t *r,
+ngx_http_leerpoort_page_headers(ngx_http_leerpoort_ctx_t *ctx,
     const lp_problem_page_t *page, unsigned seconds)
 {
-    char       bytes[LP_PAGE_CSP_MAX];
-    char       refresh[NGX_HTTP_LEERPOORT_PAGE_URI + 32];
-    lp_span_t  none;
-    lp_text_t  value;
+    char                 bytes[LP_PAGE_CSP_MAX
+                               + NGX_HTTP_LEERPOORT_FRAMES_MAX];
+    char                 refresh[NGX_HTTP_LEERPOORT_PAGE_URI + 32];
+    lp_text_t            value;
+    ngx_http_request_t  *r;
 
-    none = lp_span("");
+    r = ctx->request;
     value = lp_text_in(bytes, sizeof(bytes));
-    lp_page_csp(&value, page->house, none, none);
+    lp_page_csp(&value, page->house, lp_span(""), ctx->frames);
 
     if (ngx_http_leerpoort_page_header(r, "Content-Security-Policy", &value)
         != NGX_OK
@@ -353,6 +356,50 @@ ngx_http_leerpoort_page_headers(ngx_http_request_t *r,
     lp_text_add(&value, page->again);
 
     return ngx_http_leerpoort_page_header(r, "Refresh", &value);
+}
+
+
+/*
+ * Who may frame the page, as the program says that led the request here: the
+ * header Leerpoort-Frames of its answer, origins with blanks between them. It
+ * becomes a part of the CSP, and must not end that part.
+ */
+lp_span_t
+ngx_http_leerpoort_frames(ngx_http_request_t *r)
+{
+    lp_span_t         frames;
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    frames = lp_span("");
+
+    for (part = &r->upstream->headers_in.headers.part; part;
+         part = part->next)
+    {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+            if (h[i].hash != 0
+                && h[i].key.len == sizeof("Leerpoort-Frames") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "Leerpoort-Frames",
+                                   h[i].key.len)
+                   == 0)
+            {
+                frames = ngx_http_leerpoort_span(&h[i].value);
+            }
+        }
+    }
+
+    if (frames.len > NGX_HTTP_LEERPOORT_FRAMES_MAX
+        || memchr(frames.data, ';', frames.len)
+        || memchr(frames.data, ',', frames.len))
+    {
+        return lp_span("");
+    }
+
+    return frames;
 }
 
 

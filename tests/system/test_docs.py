@@ -57,8 +57,7 @@ def test_design_s_directives_are_there():
         "leerpoort_content_hosts", "leerpoort_token_time",
         "leerpoort_mirror_time", "leerpoort_stale", "leerpoort_auth",
         "leerpoort_usage", "leerpoort_metrics", "leerpoort_key_socket",
-        "leerpoort_ticket",
-        "leerpoort_page"}
+        "leerpoort_ticket", "leerpoort_pages", "leerpoort_page"}
     assert {d for d in directives() if d.startswith("leerpoort")} == expected
 
 
@@ -69,7 +68,7 @@ def test_design_s_variables_are_there():
         "leerpoort_users", "leerpoort_role", "leerpoort_person",
         "leerpoort_token_iat", "leerpoort_client", "leerpoort_scope",
         "leerpoort_entitlement", "leerpoort_right", "leerpoort_return",
-        "leerpoort_session"}
+        "leerpoort_session", "leerpoort_code"}
 
 
 def test_directives_document_names_every_directive():

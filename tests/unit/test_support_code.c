@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "../../core/jose_error.h"
+#include "../../core/launch_fault.h"
 #include "../../core/support_code.h"
 
 #define ALPHABET "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -162,7 +163,9 @@ test_people_write_codes_as_they_like(void **state)
             lp_support_code_read(&code, (lp_span_t) {text, LEN}), 0);
         assert_int_equal(
             lp_support_code_read(&same, (lp_span_t) {other, n}), 0);
-        assert_memory_equal(&code, &same, sizeof(code));
+        assert_int_equal(code.problem, same.problem);
+        assert_int_equal(code.at, same.at);
+        assert_int_equal(code.salt, same.salt);
     }
 }
 
@@ -193,7 +196,8 @@ test_numbers_that_mean_nothing_make_no_code(void **state)
         write_code(text, n, 0, times[2], n);
         assert_int_equal(reads(text, LEN), lp_problem_exists(n));
         write_code(text, LP_NO_RIGHT, n, times[2], n);
-        assert_int_equal(reads(text, LEN), n < LP_JOSE_ERRORS);
+        assert_int_equal(reads(text, LEN),
+                         n < LP_JOSE_ERRORS || lp_lti_fault_exists(n));
     }
     write_code(text, LP_NO_RIGHT, 64, times[2], 1); /* too large: none */
     assert_true(reads(text, LEN));

@@ -282,12 +282,12 @@ write_says(page_t *page)
         paragraph(page, page->word->lead);
         return;
     }
-    add(page, "<div class=\"code\" role=\"alert\"><p>");
+    add(page, "<p role=\"alert\"><strong>");
     add_html(page, page->word->says[says]);
     if (says == LP_PICK_SAYS_BAD_PATH) {
         lp_text_html(&page->body, page->view->form->bad_path);
     }
-    add(page, "</p></div>\n");
+    add(page, "</strong></p>\n");
 }
 
 /* The first button of the form, which the key Enter presses. */

@@ -180,11 +180,11 @@ show_form(page_t *page, int http, const char *product, const char *wrong)
     const words_t *word = &words[page->language];
 
     if (wrong != NULL) {
-        add(page, "<div class=\"code\" role=\"alert\"><p><strong>");
+        add(page, "<p role=\"alert\"><strong>");
         add_html(page, word->wrong);
         add(page, "</strong> ");
         add_html(page, wrong);
-        add(page, "</p></div>\n");
+        add(page, "</p>\n");
     }
     add(page, "<p>");
     add_html(page, word->lead);

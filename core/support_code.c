@@ -15,7 +15,10 @@
 
 #include "support_code.h"
 
+#include <assert.h>
+
 #include "jose_error.h"
+#include "launch_fault.h"
 
 #define CHARACTERS  10
 #define HYPHEN      5 /* characters before it */
@@ -25,6 +28,10 @@
 #define READ_MAX    64 /* bytes that somebody may have typed for a code */
 
 static const char alphabet[] = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
+static_assert((int) LP_JOSE_ERRORS <= (int) LP_LTI_VERSION
+                  && LP_LTI_FAULTS == 64,
+              "reasons have six bits");
 
 static unsigned check_over(const unsigned char *values, unsigned n);
 static int unpack(lp_support_code_t *code, uint64_t bits);
@@ -97,7 +104,8 @@ unpack(lp_support_code_t *code, uint64_t bits)
     code->salt = bits & 0xff;
 
     if (bits >> 43 != VERSION || !lp_problem_exists(problem)
-        || code->reason >= LP_JOSE_ERRORS) {
+        || (code->reason >= LP_JOSE_ERRORS
+            && !lp_lti_fault_exists(code->reason))) {
         return -1;
     }
 

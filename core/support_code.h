@@ -18,8 +18,8 @@
 
 typedef struct {
     lp_problem_t problem;
-    unsigned     reason; /* an lp_jose_error_t where a token was looked at;
-                            0: none */
+    unsigned     reason; /* an lp_jose_error_t where a token was looked at,
+                            an lp_lti_fault_t of a launch; 0: none */
     int64_t      at;     /* Unix time; cut to the minute when read */
     unsigned     salt;   /* random; the lowest bits count */
 } lp_support_code_t;

@@ -50,7 +50,7 @@ lp_launch_accept(lp_visit_t *visit, const lp_platform_t *platform,
     if (fault != LP_LTI_OK) {
         lp_lti_say(platform, lp_lti_fault_name(fault),
                    lp_lti_fault_text(fault));
-        refuse(&accept, problem_of(fault), 0);
+        refuse(&accept, problem_of(fault), fault);
         return;
     }
     if (read_who(&accept, claims) != 0) {
@@ -101,10 +101,10 @@ read_who(accept_t *accept, const json_t *claims)
     result = lp_who_add(&accept->who, &mapping, named);
     json_decref(named);
     if (result != LP_WHO_OK) {
-        lp_lti_say(accept->platform, "person",
-                   "a claim that is mapped holds what can't be an id");
+        lp_lti_say(accept->platform, lp_lti_fault_name(LP_LTI_PERSON),
+                   lp_lti_fault_text(LP_LTI_PERSON));
         lp_who_wipe(&accept->who);
-        refuse(accept, LP_PROBLEM_LAUNCH_WRONG, LP_JOSE_USER_TYPE);
+        refuse(accept, LP_PROBLEM_LAUNCH_WRONG, LP_LTI_PERSON);
         return -1;
     }
     return 0;

@@ -16,51 +16,12 @@
 
 #define CLAIM(name) LP_LTI_PREFIX name
 
-static const char *const names[LP_LTI_FAULTS] = {
-    "ok",       "version",       "message-type", "deployment",
-    "deployment-other", "deployment-unknown", "target-link-uri",
-    "resource-link", "roles", "custom", "sub", "product", "return-url",
-    "accept-types", "data", "click",
-};
-
-static const char *const texts[LP_LTI_FAULTS] = {
-    "it is right",
-    "the claim version is not 1.3.0",
-    "the claim message_type is neither LtiResourceLinkRequest nor "
-    "LtiDeepLinkingRequest",
-    "the claim deployment_id is missing, or no ASCII text of 1 to 255",
-    "the claim deployment_id is another than lti_deployment_id of the login",
-    "the deployment is not registered in lti.json",
-    "the claim target_link_uri is missing, or leads to another site",
-    "the claim resource_link has no id",
-    "the claim roles is missing, or not an array of texts",
-    "the claim custom is not an object of texts",
-    "the claim sub is not a text of 1 to 255 bytes",
-    "neither the custom parameter product nor target_link_uri names a product",
-    "deep_link_return_url is missing, or not an https URL",
-    "accept_types has no ltiResourceLink: the platform takes no links",
-    "the member data of deep_linking_settings is no text, or too long",
-    "the product or the path can't be those of a click",
-};
-
 static int read_resource(lp_launch_t *launch, const json_t *claims);
 static int all_texts(const json_t *array);
 static lp_lti_fault_t read_settings(lp_launch_t *launch, const json_t *claims);
 static lp_lti_fault_t read_product(lp_launch_t *launch,
                                    const lp_launch_site_t *site,
                                    const json_t *claims);
-
-const char *
-lp_lti_fault_name(lp_lti_fault_t fault)
-{
-    return (unsigned) fault < LP_LTI_FAULTS ? names[fault] : "unknown";
-}
-
-const char *
-lp_lti_fault_text(lp_lti_fault_t fault)
-{
-    return (unsigned) fault < LP_LTI_FAULTS ? texts[fault] : "it is unknown";
-}
 
 static lp_span_t
 text_of(const json_t *value)

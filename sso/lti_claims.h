@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "../core/launch_fault.h"
 #include "platforms.h"
 
 #define LP_LTI_PREFIX      "https://purl.imsglobal.org/spec/lti/claim/"
@@ -23,32 +24,6 @@
 
 /* product[/path] below the click's prefix: LP_PATH_MAX and a product's id. */
 #define LP_LTI_CLICK_MAX 640
-
-typedef enum {
-    LP_LTI_OK = 0,
-    LP_LTI_VERSION,         /* not 1.3.0 */
-    LP_LTI_MESSAGE_TYPE,    /* missing, or one that we don't know */
-    LP_LTI_DEPLOYMENT,      /* missing, or no text of 1 to 255 ASCII */
-    LP_LTI_DEPLOYMENT_OTHER,   /* another than the login spoke of */
-    LP_LTI_DEPLOYMENT_UNKNOWN, /* not registered */
-    LP_LTI_TARGET,          /* target_link_uri: missing, or not this site's */
-    LP_LTI_RESOURCE,        /* resource_link.id is missing */
-    LP_LTI_ROLES,           /* missing, or not an array of texts */
-    LP_LTI_CUSTOM,          /* custom is not an object of texts */
-    LP_LTI_SUBJECT,         /* sub is not a text */
-    LP_LTI_PRODUCT,         /* names no product */
-    LP_LTI_RETURN_URL,      /* deep_link_return_url: missing, not https */
-    LP_LTI_ACCEPT,          /* does not accept ltiResourceLink */
-    LP_LTI_DATA,            /* data is no text, or too long */
-    LP_LTI_CLICK,           /* a product, but not one that can be clicked */
-    LP_LTI_FAULTS
-} lp_lti_fault_t;
-
-/* "version", "deployment-unknown": for logs. */
-const char *lp_lti_fault_name(lp_lti_fault_t fault);
-
-/* A sentence for the operator. */
-const char *lp_lti_fault_text(lp_lti_fault_t fault);
 
 typedef struct {
     int       deep_linking; /* LtiDeepLinkingRequest; else a resource link */

@@ -18,6 +18,7 @@
 
 #include "../core/day.h"
 #include "../core/jose_error.h"
+#include "../core/launch_fault.h"
 #include "../core/support_code.h"
 #include "commands.h"
 #include "say.h"
@@ -146,6 +147,23 @@ read_line(explain_t *explain, const char *line, size_t len)
     json_decref(read);
 }
 
+/* Of a token, or of a launch. */
+static const char *
+reason_name(unsigned reason)
+{
+    return lp_lti_fault_exists(reason)
+               ? lp_lti_fault_name((lp_lti_fault_t) reason)
+               : lp_jose_error_name((lp_jose_error_t) reason);
+}
+
+static const char *
+reason_text(unsigned reason)
+{
+    return lp_lti_fault_exists(reason)
+               ? lp_lti_fault_text((lp_lti_fault_t) reason)
+               : lp_jose_error_text((lp_jose_error_t) reason);
+}
+
 static int
 print_text(const explain_t *explain, int64_t now)
 {
@@ -161,9 +179,8 @@ print_text(const explain_t *explain, int64_t now)
            lp_problem_text(code->problem, LP_DUTCH)->title,
            lp_problem_text(code->problem, LP_ENGLISH)->title);
     if (code->reason != LP_JOSE_OK) {
-        printf("why      %s: %s\n",
-               lp_jose_error_name((lp_jose_error_t) code->reason),
-               lp_jose_error_text((lp_jose_error_t) code->reason));
+        printf("why      %s: %s\n", reason_name(code->reason),
+               reason_text(code->reason));
     }
     printf("look at  %s\n", lp_problem_advice(code->problem));
     if (explain->lines != NULL) {
@@ -207,7 +224,7 @@ static int
 print_json(const explain_t *explain)
 {
     const lp_support_code_t *code = &explain->code;
-    lp_jose_error_t          reason = (lp_jose_error_t) code->reason;
+    unsigned                 reason = code->reason;
     char                     local[WHEN_MAX];
     json_t                  *answer;
     int                      known = reason != LP_JOSE_OK;
@@ -217,8 +234,8 @@ print_json(const explain_t *explain)
         "code", explain->text, "at", (json_int_t) code->at, "amsterdam",
         amsterdam(local, code->at), "problem", lp_problem_name(code->problem),
         "status", (int) lp_problem_status(code->problem), "reason",
-        known ? lp_jose_error_name(reason) : NULL, "sentence",
-        known ? lp_jose_error_text(reason) : NULL, "advice",
+        known ? reason_name(reason) : NULL, "sentence",
+        known ? reason_text(reason) : NULL, "advice",
         lp_problem_advice(code->problem), "nl", seen(explain, LP_DUTCH), "en",
         seen(explain, LP_ENGLISH), "lines", explain->lines, "more",
         explain->more);

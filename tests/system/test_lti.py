@@ -3,6 +3,7 @@ for the person that it names, and nothing else does."""
 
 import json
 import re
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -13,6 +14,7 @@ from lib import names
 from lib.edge import PUBLIC, URL
 from lib.http import at_once
 from lib.lms import LTI, MEMBERSHIP, SETTINGS, Frame, Gate, Lms
+from lib.nginx import BUILD
 from lib.process import eventually
 from lib.tokens import make_key
 
@@ -50,6 +52,14 @@ def framed_by(response):
     """The origins that may frame a page."""
     policy = response.header("Content-Security-Policy")
     return re.search(r"frame-ancestors ([^;]*)", policy)[1].strip()
+
+
+def why(response):
+    """What leerpoort explain makes of the page's support code."""
+    run = subprocess.run([str(BUILD / "leerpoort"), "explain", "--json",
+                          response.header("Leerpoort-Code")],
+                         capture_output=True, text=True, check=True)
+    return json.loads(run.stdout)["reason"]
 
 
 def reconfigure(gate, **changes):
@@ -152,6 +162,7 @@ def test_no_right_is_the_click_s_own_answer(gate, lms):
     gate.pupil()
     response = Frame(gate).launch(lms)
     assert (response.status, response.outcome) == (403, "no-right")
+    assert framed_by(response) == lms.issuer
 
 
 def test_the_school_comes_from_the_deployment(gate, lms):
@@ -222,6 +233,17 @@ def test_a_wrong_claim_is_refused(gate, lms, what):
     assert response.status in (400, 403, 404)
     assert framed_by(response) == lms.issuer
     assert response.all("Set-Cookie") == []
+
+
+@pytest.mark.parametrize("what, reason", [
+    ("version", "version"), ("deployment", "deployment-other"),
+    ("target", "target-link-uri"), ("person", "person"),
+    ("audience", "aud-wrong"), ("expired", "expired"),
+    ("no product", "product")])
+def test_a_support_code_says_which_claim(gate, lms, what, reason):
+    gate.pupil()
+    lms.claims, _ = WRONG[what]
+    assert why(Frame(gate).launch(lms)) == reason
 
 
 def test_one_of_several_audiences_with_azp(gate, lms):

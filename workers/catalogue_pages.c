@@ -74,7 +74,7 @@ static void
 fetch_page(lp_http_t *http, const char *url, size_t start, page_t *page)
 {
     char              full[URL_MAX];
-    lp_http_request_t request = {"GET", full, NULL, NULL, {NULL, 0}};
+    lp_http_request_t request = {.method = "GET", .url = full};
     int               n;
 
     n = snprintf(full, sizeof(full), "%s%cstart=%zu&limit=%d", url,

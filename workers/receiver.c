@@ -357,7 +357,7 @@ static void
 ask_token(lp_receiver_t *receiver, const lp_party_t *party)
 {
     lp_http_request_t request = {
-        "POST", NULL, "application/x-www-form-urlencoded", NULL, {NULL, 0}};
+        .method = "POST", .type = "application/x-www-form-urlencoded"};
     char        url[URL_MAX];
     const char *reason;
     char       *form = lp_access_token_ask(party, time(NULL), &reason);
@@ -385,8 +385,8 @@ static void
 send_parcel(lp_parcel_t *parcel, const lp_party_t *party)
 {
     lp_receiver_t    *receiver = parcel->receiver;
-    lp_http_request_t request = {"PUT", NULL, "application/json",
-                                 receiver->token.value, {NULL, 0}};
+    lp_http_request_t request = {.method = "PUT", .type = "application/json",
+                                 .token = receiver->token.value};
     lp_span_t         base = party->base_url;
     char              url[URL_MAX];
     const char       *reason;

@@ -97,7 +97,7 @@ class Door:
             self.clock(int(time.time()))
         self.workers = Sso(self.folder, self.redis.address, self._n,
                            self.pepper, self.seal, self.now, sso=self.conf,
-                           key_files=self.keys)
+                           key_files=self.keys, **self.options())
         self.edge = stack.enter_context(Edge(
             redis=self.redis, pepper=self.pepper.read_bytes(),
             issuers=[self.issuer], login=False,
@@ -118,7 +118,15 @@ class Door:
         replace(self.conf, json.dumps({
             "publicUrl": PUBLIC, "clickPrefix": "/go/",
             "session": {"keyFile": str(self.issuer.jwks), **session},
-            "providers": [self.provider.entry(self.folder)]}))
+            "providers": self.entries()}))
+
+    def entries(self):
+        """The providers of sso.json; for those who have more of them."""
+        return [self.provider.entry(self.folder)]
+
+    def options(self):
+        """Further ones of leerpoort-sso, and of Sso."""
+        return {}
 
     def person(self, person, sub=None):
         """Whoever signs in next is this person."""

@@ -5,7 +5,6 @@ import base64
 import contextlib
 import html
 import json
-import pathlib
 import re
 import secrets
 import socket
@@ -124,17 +123,14 @@ class Doors(Door):
         finally:
             self._rotating.clear()
 
-    def write(self, path, **session):
-        super().write(path, **session)
-        document = json.loads(pathlib.Path(path).read_text())
-        document["providers"] += [
+    def entries(self):
+        return super().entries() + [
             provider.entry(self.folder, **self.changes.get(name, {}))
             for name, provider in self.own.items()]
-        pathlib.Path(path).write_text(json.dumps(document))
 
-    def sso(self, folder, conf, n, **options):
-        return super().sso(folder, conf, n, ca=self.trusted[0], allow=[SAID],
-                           key_socket=self.folder / "keys.sock", **options)
+    def options(self):
+        return {"ca": self.trusted[0], "allow": [SAID],
+                "key_socket": self.folder / "keys.sock"}
 
     def named(self, name):
         return self.provider if name == "school" else self.own[name]

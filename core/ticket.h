@@ -47,7 +47,8 @@ int lp_ticket_pseudonym(char *dst, lp_pepper_t *pepper, lp_span_t audience,
                         lp_span_t user);
 
 /*
- * Writes a ticket into dst (LP_TICKET_MAX bytes), no NUL. Issuer and audience
+ * Writes a ticket into dst (LP_TICKET_MAX bytes), no NUL. Not for two threads
+ * at once. Issuer and audience
  * must be valid, as must be product, school and entitlement by their own rules.
  * Returns the length; 0 when OpenSSL failed.
  */

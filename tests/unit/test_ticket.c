@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -189,6 +191,32 @@ test_no_two_tickets_are_one(void **state)
     json_decref(other);
 }
 
+/* Also where one process became two in between. */
+static void
+test_a_child_draws_no_jti_of_its_parent(void **state)
+{
+    json_t *mine, *theirs;
+    char    jti[32] = "";
+    int     ends[2];
+    pid_t   child;
+
+    (void) state;
+    json_decref(write_and_verify(LP_ALG_ES256, &usual));
+    assert_int_equal(pipe(ends), 0);
+    child = fork();
+    if (child == 0) {
+        theirs = write_and_verify(LP_ALG_ES256, &usual);
+        _exit(write(ends[1], text_of(theirs, "jti"), 22) != 22);
+    }
+    mine = write_and_verify(LP_ALG_ES256, &usual);
+    assert_int_equal(read(ends[0], jti, sizeof(jti)), 22);
+    assert_int_equal(waitpid(child, NULL, 0), child);
+    assert_string_not_equal(text_of(mine, "jti"), jti);
+    json_decref(mine);
+    close(ends[0]);
+    close(ends[1]);
+}
+
 static void
 test_bad_texts_are_not_signed(void **state)
 {
@@ -346,6 +374,7 @@ main(void)
         cmocka_unit_test(test_what_is_not_there_is_left_out),
         cmocka_unit_test(test_the_longest_of_everything_fits),
         cmocka_unit_test(test_no_two_tickets_are_one),
+        cmocka_unit_test(test_a_child_draws_no_jti_of_its_parent),
         cmocka_unit_test(test_bad_texts_are_not_signed),
         cmocka_unit_test(test_the_pseudonym_is_the_audience_s_alone),
         cmocka_unit_test(test_secrets_and_public_keys_do_not_sign),

@@ -40,7 +40,7 @@ lp_launch_store(lp_visit_t *visit, lp_launch_state_t *launch, char *state)
     lp_launch_result_t result;
     lp_span_t          key;
     int64_t            begun;
-    place_t            place;
+    place_t            place = {"", ""};
     char               secret[LP_RANDOM_LEN + 1];
 
     begun = count_minute(sso->store);
@@ -155,7 +155,7 @@ lp_launch_take(lp_visit_t *visit, lp_span_t state, lp_launch_state_t *launch)
     const redisReply  *reply;
     lp_launch_result_t result;
     lp_span_t          key;
-    place_t            place;
+    place_t            place = {"", ""};
 
     memset(launch, 0, sizeof(*launch));
     if (state.len != LP_RANDOM_LEN) {

@@ -76,6 +76,8 @@ static const lp_conf_member_t deployment_members[] = {
     {NULL, OTHER},
 };
 
+static int read_list(lp_conf_t *conf, const json_t *root,
+                     lp_platforms_file_t *file);
 static int read_platform(lp_conf_t *conf, const json_t *object,
                          lp_platform_t *platform);
 static int check_twice(lp_conf_t *conf, const lp_platform_list_t *list);
@@ -89,14 +91,12 @@ static void add_roles(lp_mapping_t *mapping);
 int
 lp_platforms_file_read(lp_platforms_file_t *file, lp_span_t text, char *reason)
 {
-    lp_conf_t         conf = {".", reason, "", file};
+    lp_conf_t         conf = {".", NULL, "", NULL};
     lp_json_memory_t *memory;
     lp_json_error_t   error;
-    lp_platform_t    *list;
-    const json_t     *root, *array;
-    size_t            here;
-    unsigned          i, n;
+    const json_t     *root;
 
+    conf.reason = reason;
     memset(file, 0, sizeof(*file));
     root = lp_json_read(text, &memory, &error);
     if (root == NULL) {
@@ -106,27 +106,39 @@ lp_platforms_file_read(lp_platforms_file_t *file, lp_span_t text, char *reason)
                                   : "it is not one JSON object");
     }
     file->memory = memory;
-    if (lp_conf_read(&conf, root, list_members, file) != 0
-        || lp_conf_array(&conf, root, "platforms", LP_PLATFORMS_MAX, &array,
-                         &n) != 0) {
+    if (read_list(&conf, root, file) != 0) {
         lp_platforms_file_free(file);
         return -1;
     }
+    return 0;
+}
+
+static int
+read_list(lp_conf_t *conf, const json_t *root, lp_platforms_file_t *file)
+{
+    lp_platform_t *list;
+    const json_t  *array;
+    size_t         here;
+    unsigned       i, n;
+
+    if (lp_conf_read(conf, root, list_members, file) != 0
+        || lp_conf_array(conf, root, "platforms", LP_PLATFORMS_MAX, &array,
+                         &n) != 0) {
+        return -1;
+    }
     list = calloc(n + 1, sizeof(lp_platform_t));
+    if (list == NULL) {
+        return lp_conf_refuse(conf, "", "out of memory");
+    }
     file->list.list = list;
-    for (i = 0; list != NULL && i < n; i++) {
+    for (i = 0; i < n; i++) {
         file->list.n++;
-        here = lp_conf_enter(&conf, "platforms", (int) i);
-        if (read_platform(&conf, json_array_get(array, i), &list[i]) != 0
-            || check_twice(&conf, &file->list) != 0) {
-            lp_platforms_file_free(file);
+        here = lp_conf_enter(conf, "platforms", (int) i);
+        if (read_platform(conf, json_array_get(array, i), &list[i]) != 0
+            || check_twice(conf, &file->list) != 0) {
             return -1;
         }
-        lp_conf_leave(&conf, here);
-    }
-    if (list == NULL) {
-        lp_platforms_file_free(file);
-        return lp_conf_refuse(&conf, "", "out of memory");
+        lp_conf_leave(conf, here);
     }
     return 0;
 }

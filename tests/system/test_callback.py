@@ -696,6 +696,12 @@ def test_an_alias_of_another_type_of_key_is_none(door, pupil):
     door.redis("DEL", key)
 
 
+def test_whose_tokens_are_all_refused_is_not_sent_in_circles(door, pupil):
+    door.redis("HSET", pupil.hash(), "!", int(time.time()) + 86400)
+    Visit(door).refused("unavailable")
+    door.redis("HDEL", pupil.hash(), "!")
+
+
 def test_a_teacher_is_known_by_a_mark(door, pupil):
     door.provider.claims = {"nlEduPersonRealId": "t@school", "org": "S1",
                             "affiliation": ["staff", "employee"]}

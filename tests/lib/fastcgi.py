@@ -60,13 +60,19 @@ def params(path, method="GET", body=None, **changes):
 
 
 class Answer:
-    """status, headers (lower-case names), body."""
+    """status, headers (lower-case names), body. Only Set-Cookie may be there
+    more than once: cookies has all of them, headers the first."""
 
     def __init__(self, data):
         head, _, self.body = data.partition(b"\r\n\r\n")
         self.headers = {}
+        self.cookies = []
         for line in head.decode().split("\r\n"):
             name, _, value = line.partition(": ")
+            if name.lower() == "set-cookie":
+                self.cookies.append(value)
+                self.headers.setdefault("set-cookie", value)
+                continue
             assert name.lower() not in self.headers, line
             self.headers[name.lower()] = value
         self.status = int(self.headers.pop("status", "200"))

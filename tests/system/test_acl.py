@@ -1,7 +1,10 @@
 """Each part of Leerpoort with its own user of lua-free-conf/users.acl: it may
 do all that it has to do, and nothing that it has not."""
 
+import contextlib
+import functools
 import json
+import re
 import subprocess
 import unittest.mock
 import uuid
@@ -10,8 +13,11 @@ import pytest
 
 from lib import names
 from lib.catalogue import Catalogue, row
+from lib.door import Browser, Door, Sso
+from lib.lms import Frame, Gate, Lms
 from lib.nginx import BUILD
 from lib.process import REPOSITORY, eventually
+from lib.provider import Provider
 from lib.redis import Redis, RedisError
 from lib.town import Town
 from lib.workers import environment
@@ -332,6 +338,71 @@ def test_an_officer_shows_and_erases(town):
     town.command("school", "erase", "--school", "S6", "--yes", "--force",
                  user="officer")
     assert gone.hash() not in town.redis("KEYS", "u:*")
+
+
+# --- the front door ----------------------------------------------------------
+
+@pytest.fixture
+def guarded(tmp_path):
+    """Who makes a door or a gate meanwhile, makes a guarded one. denied():
+    as above."""
+    password = tmp_path / "sso.password"
+    password.touch(0o600)
+    password.write_text("sso")
+    made = []
+
+    def redis(*args, **kwargs):
+        made.append(Redis(*args, **kwargs, users=users().values()))
+        return made[-1]
+
+    sso = functools.partial(Sso, user="sso", password_file=password)
+    with contextlib.ExitStack() as stack:
+        for name in ("lib.door", "lib.lms"):
+            stack.enter_context(unittest.mock.patch(f"{name}.Redis", redis))
+            stack.enter_context(unittest.mock.patch(f"{name}.Sso", sso))
+        yield lambda: [(one["username"], one["reason"], one["object"])
+                       for redis_ in made for one in (
+                           dict(zip(entry[::2], entry[1::2]))
+                           for entry in redis_("ACL", "LOG"))]
+
+
+def test_who_signs_in_and_out(guarded, tmp_path):
+    with Door(tmp_path) as door:
+        door.edge.product("book")
+        pupil = door.person(door.edge.person().grant("book"))
+        browser = Browser(door).sign_in()
+        del browser.jar["__Host-leerpoort"]
+        browser.sign_in()       # by its session
+        assert browser.sign_out().status == 200
+        browser.sign_in()
+        token = door.provider.logout_token()
+        assert door.post("/sso/backchannel",
+                         f"logout_token={token}").status == 200
+        assert door.redis("HGET", pupil.hash(), "!")
+        assert guarded() == []
+
+
+def test_launches_and_links(guarded):
+    lms, provider = Lms().start(), Provider()
+    provider.start()
+    try:
+        with Gate(lms, [lms.entry(link=True)], provider=provider) as gate:
+            pupil = gate.edge.person().grant("book")
+            provider.sub = f"sub-{pupil.key()}"
+            provider.claims = {"eckid": pupil.ids["eckid"][1],
+                               "org": pupil.school}
+            lms.person = {"sub": "lms-1"}
+            page = Frame(gate, keeps=False).launch(lms).body.decode()
+            href = re.search(r'href="(/lti/link/[A-Za-z0-9_-]{43})"', page)[1]
+            window = Frame(gate)
+            assert Browser(gate, window.jar).follow(
+                href, more=True).status == 200
+            assert window.post(href, {}).status == 303
+            assert Frame(gate, keeps=False).launch(lms).outcome == "redirect"
+            assert guarded() == []
+    finally:
+        lms.stop()
+        provider.stop()
 
 
 # --- and no more -------------------------------------------------------------

@@ -149,6 +149,17 @@ def test_data_model_names_every_key_of_the_workers():
         assert f"`{kind}:{{NN}}" in text, kind
 
 
+def test_data_model_names_every_key_of_the_acl():
+    """Whatever a part of Leerpoort may touch is written down."""
+    text = doc("data-model.md")
+    kinds = set(re.findall(r"~([a-z]+)[:* ]", (
+        REPOSITORY / "lua-free-conf" / "users.acl").read_text()))
+    assert {"session", "signout", "link", "once"} <= kinds
+    missing = {kind for kind in kinds
+               if f"`{kind}:" not in text and f"`{kind}`" not in text}
+    assert not missing
+
+
 def test_metrics_document_and_page_agree(edge):
     page = metrics_of_the_page(edge)
     assert len(page) > 10

@@ -3,8 +3,9 @@
  * and blocks, and nothing of what directives mean but for the few below:
  *
  * access_log and log_format: $request and its kin hold the query, where some
- * portals put tokens; headers and cookies hold tokens as such. nginx logs in
- * the format "combined" where nothing else is said, and that has $request.
+ * portals put tokens; headers and cookies hold tokens as such, and a Location
+ * launch tickets. nginx logs in the format "combined" where nothing else is
+ * said, and that has $request.
  *
  * return, rewrite and add_header Location: $uri is decoded, so that %0d%0a in a
  * click would split the header; what comes from a header or an argument
@@ -76,19 +77,21 @@ static const char *const secret_variables[] = {
     "request",       "request_uri",        "args",        "query_string",
     "arg_",          "http_authorization", "http_cookie", "cookie_",
     "leerpoort_user", "leerpoort_users", "leerpoort_person",
-    "leerpoort_session", "request_body",
+    "leerpoort_session", "upstream_http_leerpoort_session",
+    "sent_http_location", "request_body",
 };
 
 /* Of those: what is a token or a user key whenever it is anything. */
 static const char *const certain_variables[] = {
     "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
     "leerpoort_users", "leerpoort_person", "leerpoort_session",
+    "upstream_http_leerpoort_session",
 };
 
 /* What an answer must not hold either. */
 static const char *const person_variables[] = {
     "leerpoort_user", "leerpoort_users", "leerpoort_person",
-    "leerpoort_session",
+    "leerpoort_session", "upstream_http_leerpoort_session",
 };
 
 static const char *const client_variables[] = {

@@ -3,7 +3,8 @@
  * below the click's location, then url, deep, the sets, an allowed host; a
  * line that is missing is empty, an empty host allows any. Whatever the path,
  * the Location's scheme and host are those of the product's target, and
- * it holds no byte outside 0x21..0x7e.
+ * it holds no byte outside 0x21..0x7e. With a ticket, it is the same but for a
+ * parameter at the end of its query.
  */
 
 #include <stdint.h>
@@ -11,6 +12,7 @@
 
 #include "../../core/keys.h"
 #include "../../core/product.h"
+#include "../../core/ticket.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len);
 
@@ -19,6 +21,7 @@ static void check_check(const lp_product_t *product, const lp_hosts_t *hosts);
 static void check_sets(const lp_product_t *product);
 static void check_location(const lp_product_t *product, lp_span_t path,
                            const lp_hosts_t *hosts);
+static void check_ticket(char *location, size_t len);
 static void check_path(lp_span_t path);
 static size_t origin_len(lp_span_t target);
 static void must(int holds);
@@ -134,6 +137,37 @@ check_location(const lp_product_t *product, lp_span_t path,
     if (path.len == 0) {
         must(lp_span_equal(location, target));
     }
+
+    check_ticket(dst, location.len);
+}
+
+/* What stands before it and after it, put together, is what there was. */
+static void
+check_ticket(char *location, size_t len)
+{
+    static const char text[] = "ticket=e30.e30.AAAA";
+    static char       before[LP_LOCATION_MAX];
+    const char       *at;
+    size_t            longer = len, head;
+
+    memcpy(before, location, len);
+    if (lp_ticket_append(location, &longer, LP_LOCATION_MAX,
+                         lp_span("ticket"), lp_span("e30.e30.AAAA"))
+        != 0) {
+        must(longer == len && len + sizeof(text) > LP_LOCATION_MAX);
+        return;
+    }
+
+    at = memchr(before, '#', len);
+    head = at == NULL ? len : (size_t) (at - before);
+    must(memcmp(location, before, head) == 0);
+    must(memcmp(location + longer - (len - head), before + head, len - head)
+         == 0);
+    at = location + longer - (len - head) - (sizeof(text) - 1);
+    must(at >= location + head && memcmp(at, text, sizeof(text) - 1) == 0);
+    must(at[-1] == '?' || at[-1] == '&');
+    must(memchr(location, '?', (size_t) (at - location)) != NULL);
+    must(at <= location + head + 1);
 }
 
 /* The path again, decoded in one go and cut by every separator. */

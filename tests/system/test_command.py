@@ -1270,7 +1270,7 @@ http {
 @pytest.mark.parametrize("name", [
     "http_authorization", "http_cookie", "cookie_leerpoort", "leerpoort_user",
     "leerpoort_users", "leerpoort_person", "leerpoort_session",
-    "{http_cookie}", "HTTP_Cookie"])
+    "upstream_http_leerpoort_session", "{http_cookie}", "HTTP_Cookie"])
 def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
     conf = tmp_path / "nginx.conf"
     conf.write_text(f"access_log off;\n"
@@ -1281,8 +1281,9 @@ def test_a_log_of_tokens_or_user_keys_is_a_no(db, tmp_path, name):
     assert "out of the format" in out
     said = json.loads(lint(db, conf, "--json", run=no).out)
     assert said["ok"] is False
-    conf.write_text("access_log off; log_format a '$cookie_leerpoort2';")
-    assert "warn  " in lint(db, conf).out
+    for other in ("cookie_leerpoort2", "sent_http_location"):
+        conf.write_text(f"access_log off; log_format a '${other}';")
+        assert "warn  " in lint(db, conf).out
 
 
 @pytest.mark.parametrize("line", [

@@ -161,12 +161,30 @@ goes_in_a_circle(lp_visit_t *visit, const asked_t *asked)
 
 /* The provider. */
 
+/* The one that serves a school; n: how many do. */
+static const lp_provider_t *
+that_serves(const lp_sites_t *sites, lp_span_t school, unsigned *n)
+{
+    const lp_provider_t *found = NULL;
+    unsigned             i;
+
+    *n = 0;
+    for (i = 0; school.len > 0 && i < sites->n; i++) {
+        if (lp_provider_serves(&sites->list[i], school)) {
+            found = &sites->list[i];
+            ++*n;
+        }
+    }
+    return *n == 1 ? found : NULL;
+}
+
 static void
 go_on(lp_visit_t *visit, const asked_t *asked)
 {
     const lp_parameter_t *sent = asked->sent;
     const lp_provider_t  *provider;
     lp_choice_t           choice;
+    unsigned              serving;
 
     if (lp_sites(visit->sso->providers)->n == 0) {
         lp_visit_problem(visit, LP_PROBLEM_OFF, 0, lp_span(""));
@@ -183,25 +201,13 @@ go_on(lp_visit_t *visit, const asked_t *asked)
         memset(&choice, 0, sizeof(choice));
         choice.back = lp_span_of(asked->back);
         choice.search = sent[SEARCH].value;
-        choice.school = sent[SCHOOL].value;
+        that_serves(lp_sites(visit->sso->providers), sent[SCHOOL].value,
+                    &serving);
+        if (serving > 1) {
+            choice.school = sent[SCHOOL].value;
+        }
         lp_choice_page(visit, &choice);
     }
-}
-
-static const lp_provider_t *
-that_serves(const lp_sites_t *sites, lp_span_t school, unsigned *n)
-{
-    const lp_provider_t *found = NULL;
-    unsigned             i;
-
-    *n = 0;
-    for (i = 0; school.len > 0 && i < sites->n; i++) {
-        if (lp_provider_serves(&sites->list[i], school)) {
-            found = &sites->list[i];
-            ++*n;
-        }
-    }
-    return *n == 1 ? found : NULL;
 }
 
 static const lp_provider_t *

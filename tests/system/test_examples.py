@@ -6,13 +6,16 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import socket
 import ssl
 import subprocess
+from urllib.parse import quote, urlencode
 
 import pytest
 
 from lib import http, names
+from lib.door import Sso
 from lib.nginx import (BINARY, BUILD, MODULE, configuration_test, environment,
                        frame)
 from lib.process import REPOSITORY, Process, eventually, free_port
@@ -21,16 +24,20 @@ from lib.tokens import Issuer
 from lib.workers import Workers
 
 EXAMPLES = REPOSITORY / "lua-free-conf"
-PASSWORDS = {"edge": "of the edge", "operator": "of the operator"}
+PASSWORDS = {"edge": "of the edge", "operator": "of the operator",
+             "sso": "of the sign-in"}
+SITE = "https://toegang.example.nl"
 KNOWN = {"README.md", "nginx.conf", "leerpoort_params", "redis.conf", "users.acl",
          "systemd/nginx.service.d/leerpoort.conf",
          "systemd/redis-server.service.d/leerpoort.conf",
          "sysctl.d/leerpoort.conf",
          "parties.json", "pages.json", "leerpoort_page_params",
+         "sso.json", "lti.json", "sources.json",
          "systemd/leerpoort-worker.socket",
          "systemd/leerpoort-worker.service", "systemd/leerpoort-apis.socket",
          "systemd/leerpoort-apis.service", "systemd/leerpoort-relay.service",
-         "systemd/leerpoort-tally.service"}
+         "systemd/leerpoort-tally.service", "systemd/leerpoort-sso.socket",
+         "systemd/leerpoort-sso.service", "systemd/leerpoort-keys.service"}
 
 
 def test_every_example_is_tested():
@@ -126,14 +133,13 @@ def nginx_conf(folder, redis):
     """The example with this folder's paths, ports and files."""
     (folder / "tls").mkdir()
     (folder / "cache").mkdir()
-    (folder / "leerpoort_params").write_text(
-        (EXAMPLES / "leerpoort_params").read_text())
+    for name in ("leerpoort_params", "leerpoort_page_params", "pages.json"):
+        shutil.copy(EXAMPLES / name, folder)
     (folder / "spool").mkdir(0o700)
     for name, content in (("pepper", b"pepper" * 6),
                           ("redis-edge.password", PASSWORDS["edge"].encode())):
         (folder / name).touch(0o600)
         (folder / name).write_bytes(content)
-    (folder / "pages.json").write_text((EXAMPLES / "pages.json").read_text())
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
          "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj",
@@ -152,6 +158,8 @@ def nginx_conf(folder, redis):
         (r"/var/spool/leerpoort ", f"{folder}/spool "),
         (r"/run/redis/redis-server\.sock", redis),
         (r"/run/leerpoort/", f"{folder}/"),
+        (r"/run/leerpoort-keys/", f"{folder}/"),
+        (r"/var/lib/leerpoort-keys/", f"{folder}/fetched/"),
         (r"listen 443 ", f"listen 127.0.0.1:{ports['tls']} "),
         (r"listen 127\.0\.0\.1:9145", f"listen 127.0.0.1:{ports['metrics']}"),
         (r"http \{", "http {\n" + "".join(
@@ -194,15 +202,14 @@ def over_tls(port, data):
             return out.decode()
 
 
-AUDIENCE = {"schoollogin": "https://toegang.example.nl/",
-            "api": "https://toegang.example.nl"}
+AUDIENCE = {"schoollogin": f"{SITE}/", "api": SITE, "leerpoort": SITE}
 
 
 def issuer(folder, name, iss, file, **kwargs):
     """An issuer of the example, with its keys in the file that it names."""
     (folder / file).parent.mkdir(exist_ok=True)
-    found = Issuer(folder, name, iss, algs=["RS256", "ES256"],
-                   audience=AUDIENCE[name], **kwargs)
+    found = Issuer(folder, name, iss, audience=AUDIENCE[name], **{
+        "algs": ["RS256", "ES256"], **kwargs})
     found.jwks.rename(folder / file)
     return found
 
@@ -216,9 +223,12 @@ class Example:
         self.folder = folder
         self.school = issuer(folder, "schoollogin",
                              "https://login.example.nl/",
-                             "jwks/schoollogin.json")
-        self.api = issuer(folder, "api", "https://toegang.example.nl",
-                          "keys/jwks.json", users=(), schools=())
+                             "fetched/schoollogin.jwks.json")
+        self.api = issuer(folder, "api", f"{SITE}/oauth", "keys/jwks.json",
+                          users=(), schools=())
+        self.session = issuer(folder, "leerpoort", SITE, "session-edge.jwks",
+                              algs=["HS256"])
+        shutil.copy(folder / "session-edge.jwks", folder / "session.jwks")
         code, said = configuration_test(folder, text)
         assert code == 0 and "[warn]" not in said, said
         operator = as_user(redis, "operator")
@@ -250,12 +260,13 @@ class Example:
         finally:
             self._process.destroy()
 
-    def ask(self, target, body="", **kwargs):
+    def ask(self, target, body="", headers=(), type_="application/json",
+            **kwargs):
         """(status, headers as one text, body that is not chunked)"""
         out = over_tls(self.ports["tls"], http.request(
             target, version="HTTP/1.0",
-            headers=[("Content-Length", str(len(body))),
-                     ("Content-Type", "application/json")] if body else (),
+            headers=[*headers, *([("Content-Length", str(len(body))),
+                                  ("Content-Type", type_)] if body else ())],
             **kwargs) + body.encode())
         head, _, rest = out.partition("\r\n\r\n")
         return int(head.split()[1]), head + "\r\n", rest
@@ -273,6 +284,7 @@ def test_the_first_steps_make_secrets_that_all_take(tmp_path):
     steps = "\n".join(re.findall("^    (.*)$", text.split("Passwords:")[0],
                                  re.MULTILINE))
     assert "pepper" in steps and "seal" in steps and "key rotate" in steps
+    assert "session.jwks" in steps and "leerpoort-keys" in steps
     assert "systemctl" not in steps  # nothing starts without its password
     assert text.index("redis-edge.password") < text.index("systemctl enable")
     stubs = tmp_path / "stubs"
@@ -282,11 +294,26 @@ def test_the_first_steps_make_secrets_that_all_take(tmp_path):
         (stubs / name).chmod(0o755)
     (stubs / "leerpoort").symlink_to(REPOSITORY / "build" / "leerpoort")
     etc = tmp_path / "etc"
-    steps = re.sub(r" -[og] \S+", "", steps.replace(
-        "/etc/leerpoort", str(etc)).replace("/var/spool", str(tmp_path)))
-    subprocess.run(["sh", "-eu", "-c", steps], check=True, env=dict(
-        os.environ, PATH=f"{stubs}:{os.environ['PATH']}"))
-    for name in ("pepper", "seal"):
+    operations = (REPOSITORY / "docs" / "operations.md").read_text()
+    rotation = operations.partition("### The session key")[2]
+    rotation = "\n".join(re.findall("^    (.*)$", rotation.partition(
+        "\n## ")[0], re.MULTILINE))
+
+    def run(text):
+        text = re.sub(r" -[og] \S+", "", text.replace(
+            "/etc/leerpoort", str(etc)).replace("/var/spool", str(tmp_path))
+            .replace("/var/lib", str(tmp_path)))
+        subprocess.run(["sh", "-eu", "-c", text], check=True, env=dict(
+            os.environ, PATH=f"{stubs}:{os.environ['PATH']}"))
+
+    run(steps)
+    before = json.loads((etc / "session.jwks").read_text())["keys"]
+    assert len(before) == 1
+    run(rotation)
+    after = json.loads((etc / "session.jwks").read_text())["keys"]
+    assert after[1:] == before and after[0] != before[0]
+    assert json.loads((etc / "session-edge.jwks").read_text())["keys"] == after
+    for name in ("pepper", "seal", "session.jwks", "session-edge.jwks"):
         assert (etc / name).stat().st_mode & 0o777 == 0o600, name
     assert (etc / "keys").stat().st_mode & 0o777 == 0o711
     assert (etc / "keys" / "jwks.json").stat().st_mode & 0o777 == 0o644
@@ -356,6 +383,127 @@ def test_nginx_example_can_be_opened_for_a_rehearsal(tmp_path, redis):
         assert status == 302, head
         assert "\r\nLocation: https://p000001.load.example/\r\n" in head
         assert not example.severe()
+
+
+def sign_in_workers(folder, redis):
+    """leerpoort-sso with the example's files, and its own user of Redis."""
+    for name in ("sso.json", "lti.json"):
+        shutil.copy(EXAMPLES / name, folder)
+    own = folder / "sso"
+    own.mkdir()
+    password = own / "password"
+    password.touch(0o600)
+    password.write_text(PASSWORDS["sso"])
+    workers = Sso(own, f"unix:{redis}", n=1, pepper=folder / "pepper",
+                  user="sso", password_file=password,
+                  sso=folder / "sso.json", lti=folder / "lti.json",
+                  pages=folder / "pages.json", key_files=folder / "fetched",
+                  key_socket=folder / "keys.sock")
+    (folder / "sso.sock").symlink_to(workers.path)
+    return workers
+
+
+def test_nginx_example_leads_in_by_the_front_door(tmp_path, redis):
+    with Example(tmp_path, redis) as example:
+        with sign_in_workers(tmp_path, redis):
+            status, head, _ = example.ask("/go/book")
+            assert status == 302
+            login = re.search(r"\r\nLocation: (\S+)\r\n", head)[1]
+            assert login.removeprefix(SITE) == \
+                f"/sso/login?return={quote(f'{SITE}/go/book', '')}"
+            status, head, body = example.ask(login.removeprefix(SITE))
+            assert status == 200, head
+            assert "Met je schoolaccount" in body and "De Regenboog" in body
+            assert "\r\nContent-Security-Policy: default-src 'none'" in head
+            assert "\r\nStrict-Transport-Security: " in head
+
+            status, head, _ = example.ask("/lti/login?" + urlencode({
+                "iss": "https://elo.regenboog.example.nl", "login_hint": "x",
+                "target_link_uri": f"{SITE}/go/book"}))
+            assert status == 302
+            assert "\r\nLocation: https://elo.regenboog.example.nl/lti/auth?" \
+                in head
+            assert example.ask("/lti/click", headers=[
+                ("Leerpoort-Click", "book")])[0] == 404
+            status, _, body = example.ask(
+                "/lti/launch", "state=x&id_token=y", method="POST",
+                type_="application/x-www-form-urlencoded")
+            assert status == 400 and "<html" in body
+            status, _, body = example.ask("/lti/launch", "x" * 70000,
+                                          method="POST")
+            assert status == 400 and "<html" in body
+            assert example.ask("/problem?code=K7QM2-4XW9T")[0] in (404, 200)
+        assert "secret" not in (tmp_path / "leerpoort.log").read_text()
+
+
+def test_nginx_example_goes_on_for_who_has_a_session(tmp_path, redis):
+    """Without leerpoort-sso, and without a worker."""
+    with Example(tmp_path, redis) as example:
+        session = example.session.mint({
+            **example.session.claims(), "NEPPI": "me", "MASTER": "S1",
+            "role": "student"})
+        cookie = [("Cookie", f"a=b; __Host-leerpoort={session}")]
+        status, head, _ = example.ask("/go/book", headers=cookie)
+        assert status == 302
+        assert "\r\nLocation: https://methode.example.nl/book\r\n" in head
+
+        for target in ("/sso/login?return=%2F", "/lti/login?iss=x",
+                       "/problem?code=x"):
+            status, head, body = example.ask(target)
+            assert status == 503 and "\r\nRetry-After: " in head, target
+            assert "\r\nRefresh: " in head and "<html" in body
+        status, head, body = example.ask("/", headers=cookie)
+        assert status == 503 and "<html" in body
+        for target in ("/", "/code"):
+            status, head, _ = example.ask(target)
+            assert status == 303
+            assert f"\r\nLocation: {SITE}/sso/login?return={target}\r\n" in head
+        status, _, body = example.ask("/mistyped")
+        assert status == 404 and "<html" in body
+    log = (tmp_path / "leerpoort.log").read_text()
+    codes = re.findall(r'"status":503.*"code":"([0-9A-Z-]+)"', log)
+    assert len(codes) == 4
+    assert session[-32:] not in log
+
+
+def test_nginx_example_shows_my_books(tmp_path, redis):
+    (tmp_path / "own").mkdir()
+    own = Redis(tmp_path / "own")
+    own.start()
+    workers = Workers(tmp_path, own.address, n=1,
+                      pages=EXAMPLES / "pages.json", site=SITE)
+    workers.start()
+    try:
+        with Example(tmp_path, redis) as example:
+            session = example.session.mint({
+                **example.session.claims(), "NEPPI": "me", "MASTER": "S1",
+                "role": "student"})
+            cookie = [("Cookie", f"__Host-leerpoort={session}")]
+            for target in ("/", "/code"):
+                status, head, body = example.ask(target, headers=cookie)
+                assert status == 200, (target, head)
+                assert "<html" in body
+            assert not example.severe()
+        workers.stop()
+    finally:
+        workers.destroy()
+        own.destroy()
+
+
+def test_nginx_example_slows_one_browser_down_and_no_school(tmp_path, redis):
+    """Visits without a cookie are nobody's; those of one browser count."""
+    with Example(tmp_path, redis) as example:
+        with sign_in_workers(tmp_path, redis):
+            browser = [("Cookie", "__Host-leerpoort-browser=" + "a" * 43)]
+
+            def tries(**kwargs):
+                return [example.ask("/sso/login", **kwargs)[0]
+                        for _ in range(60)]
+
+            assert set(tries()) == {200}
+            answers = tries(headers=browser)
+            assert answers[:20] == [200] * 20
+            assert 503 in answers and set(answers) == {200, 503}
 
 
 API = [("PUT", "/v1/entitlements", "entitlement.licensor"),

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import threading
@@ -12,7 +13,7 @@ import pytest
 
 from lib.edge import URL, Edge
 from lib.fetching import Keys, make_certificate, source
-from lib.process import alive, eventually
+from lib.process import REPOSITORY, alive, eventually
 from lib.provider import GARBAGE, HALF, HANG_UP, Provider
 from lib.tokens import Issuer, make_key, replace
 
@@ -519,3 +520,21 @@ def test_a_folder_that_is_not_there_is_said(tmp_path, provider):
     code, said = keys.once()
     assert code == 1
     assert "can't write into the folder" in said
+
+
+def test_document_has_every_option_and_no_other(keys):
+    text = (REPOSITORY / "docs" / "operations.md").read_text()
+    section = text.partition("## leerpoort-keys")[2].partition("\n## ")[0]
+    listed = re.findall(r"`--([a-z-]+)", "".join(
+        re.findall(r"^\| (`--.*?) \|", section, re.M)))
+    help_ = keys.run(help="").stdout
+    assert sorted(listed) == sorted(set(re.findall(
+        r"^  --([a-z-]+)", help_, re.M)) - {"help"})
+    for line in help_.splitlines():
+        assert len(line) <= 80, line
+    for name, default in re.findall(r"^  --([a-z]+) TIME .*\((\w+)\)$", help_,
+                                    re.M):
+        assert re.search(rf"`--{name} TIME`.*Default {default}", section), name
+    keys.once()
+    for member in keys.row("school"):
+        assert f'"{member}"' in section, member

@@ -1,6 +1,7 @@
 """The daemons' examples of lua-free-conf/: units, users of Redis, parties."""
 
 import hashlib
+import json
 import os
 import pathlib
 import re
@@ -9,13 +10,15 @@ import subprocess
 
 import pytest
 
+from lib.door import Sso
 from lib.nginx import BUILD
 from lib.process import REPOSITORY
 from lib.redis import Redis
+from lib.tokens import make_key, write_jwks
 from lib.workers import Workers, environment, secret
 
 EXAMPLES = REPOSITORY / "lua-free-conf"
-DAEMONS = ("worker", "relay", "tally")
+DAEMONS = ("worker", "sso", "relay", "tally")
 
 
 def users():
@@ -70,12 +73,57 @@ def test_the_worker_starts_with_the_example_s_user_and_parties(
     with Workers(tmp_path, guarded.address, n=1, user="worker",
                  password_file=password(tmp_path, "worker"), keys=ring,
                  parties=tmp_path / "parties.json",
-                 allow=["jwks/.* cannot be opened"]) as workers:
+                 allow=["jwks.json cannot be opened"]) as workers:
         assert workers.ask("/none").status == 404
         answer = workers.ask("/v1/entitlements", "PUT", b"{}",
                              LEERPOORT_CLIENT="boekhandel-levering",
                              LEERPOORT_SCOPE="entitlement.licensor")
         assert answer.status == 400, answer
+
+
+def test_sign_in_starts_with_the_example_s_files(tmp_path, guarded):
+    for name in ("sso.json", "lti.json", "pages.json"):
+        shutil.copy(EXAMPLES / name, tmp_path)
+    write_jwks(tmp_path / "session.jwks", [make_key("HS256", "session")])
+    (tmp_path / "session.jwks").chmod(0o600)
+    with Sso(tmp_path, guarded.address, n=1, user="sso",
+             password_file=password(tmp_path, "sso"),
+             sso=tmp_path / "sso.json", lti=tmp_path / "lti.json",
+             pages=tmp_path / "pages.json", key_files=tmp_path) as workers:
+        answer = workers.ask("/sso/login", LEERPOORT_ROUTE="sso")
+        assert answer.status == 200, answer
+        assert "De Regenboog" in answer.body.decode()
+
+
+def test_leerpoort_keys_takes_the_example_s_files(tmp_path):
+    """It reads them before it looks at the folder, which is not there."""
+    run = subprocess.run(
+        [BUILD / "leerpoort-keys", "--once", "--key-files", tmp_path / "none",
+         *(word for name in ("sso", "lti", "sources")
+           for word in (f"--{name}", EXAMPLES / f"{name}.json"))],
+        capture_output=True, text=True, timeout=60,
+        env=environment(tmp_path), check=False)
+    assert run.returncode == 1
+    assert run.stderr == (f"leerpoort: can't write into the folder {tmp_path}"
+                          "/none: No such file or directory\n")
+
+
+def test_examples_name_one_another_s_files():
+    """What nginx.conf and parties.json read is what sources.json fetches."""
+    sources = {row["name"] for row in json.loads(
+        (EXAMPLES / "sources.json").read_text())["sources"]}
+    read = set()
+    for name in ("nginx.conf", "parties.json"):
+        read |= set(re.findall(r"/leerpoort-keys/([a-z-]+)\.jwks\.json",
+                               (EXAMPLES / name).read_text()))
+    assert read == sources
+    unit = (EXAMPLES / "systemd" / "leerpoort-keys.service").read_text()
+    sso = (EXAMPLES / "systemd" / "leerpoort-sso.service").read_text()
+    socket = re.search(r"--key-socket (\S+)", unit)[1]
+    assert socket in sso
+    assert f"unix:{socket};" in (EXAMPLES / "nginx.conf").read_text()
+    assert re.search(r"--key-files (\S+)", unit)[1] == re.search(
+        r"--key-files (\S+)", sso)[1]
 
 
 @pytest.mark.parametrize("name", ["relay", "tally"])
@@ -110,6 +158,7 @@ def test_a_password_that_can_not_be_read_is_no_redis_that_is_away(
 @pytest.mark.parametrize("unit", [
     "leerpoort-worker.socket", "leerpoort-worker.service",
     "leerpoort-apis.socket", "leerpoort-apis.service",
+    "leerpoort-sso.socket", "leerpoort-sso.service", "leerpoort-keys.service",
     "leerpoort-relay.service", "leerpoort-tally.service"])
 def test_systemd_reads_the_units(tmp_path, unit):
     if not pathlib.Path("/usr/bin/systemd-analyze").exists():
@@ -127,7 +176,7 @@ def test_systemd_reads_the_units(tmp_path, unit):
     assert not complaints, run.stderr
 
 
-@pytest.mark.parametrize("name", DAEMONS)
+@pytest.mark.parametrize("name", [*DAEMONS, "keys"])
 def test_the_units_options_are_the_programs(name):
     text = (EXAMPLES / "systemd" / f"leerpoort-{name}.service").read_text()
     given = re.findall(r"--([a-z-]+) ", text.partition(

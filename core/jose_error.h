@@ -1,7 +1,8 @@
 /*
  * Why a token or a key was refused: one value for each reason, a short name
  * for machines and a sentence for people. The sentences hold no part of the
- * token.
+ * token. The numbers are part of support codes that people wrote down: new ones
+ * go before LP_JOSE_ERRORS, at the end.
  */
 
 #ifndef LP_JOSE_ERROR_H
@@ -28,7 +29,7 @@ typedef enum {
     LP_JOSE_KEY_ALG,        /* the key is bound to another algorithm */
     LP_JOSE_SIGNATURE,
 
-    /* the claims */
+    /* the claims; from aud on, of a token that its issuer has signed */
     LP_JOSE_TYPE,           /* typ or cty: not an access or id token */
     LP_JOSE_CLAIMS_JSON,    /* the payload is not a JSON object */
     LP_JOSE_CLAIM_TWICE,    /* a duplicate member */

@@ -470,7 +470,12 @@ ngx_http_leerpoort_page_header(ngx_http_request_t *r, const char *name,
 }
 
 
-/* Makes the support code, for the page, its headers and the log. */
+/*
+ * Makes the support code, for the page, its headers and the log. It can be read
+ * by everybody: why a token was refused stands in it only if the issuer had
+ * signed the token. To whoever makes tokens, all of them look alike; the log
+ * has the reason ($leerpoort_reason).
+ */
 static ngx_int_t
 ngx_http_leerpoort_page_code(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_t problem)
@@ -478,7 +483,9 @@ ngx_http_leerpoort_page_code(ngx_http_leerpoort_ctx_t *ctx,
     lp_support_code_t  code;
 
     code.problem = problem;
-    code.reason = ctx->reason;
+    code.reason = ctx->reason >= LP_JOSE_AUD_MISSING
+                  && ctx->reason <= LP_JOSE_SCHOOL_TYPE
+                  ? ctx->reason : LP_JOSE_OK;
     code.at = ngx_time();
     code.salt = (unsigned) ngx_random();
 

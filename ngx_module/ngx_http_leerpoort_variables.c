@@ -37,6 +37,7 @@ enum {
     NGX_HTTP_LEERPOORT_VAR_SCOPE,
     NGX_HTTP_LEERPOORT_VAR_RIGHT,
     NGX_HTTP_LEERPOORT_VAR_CODE,
+    NGX_HTTP_LEERPOORT_VAR_REASON,
     NGX_HTTP_LEERPOORT_VAR_ENTITLEMENT
 };
 
@@ -76,6 +77,9 @@ static ngx_http_variable_t  ngx_http_leerpoort_variables[] = {
 
     { ngx_string("leerpoort_code"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_CODE, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("leerpoort_reason"), NULL, ngx_http_leerpoort_variable,
+      NGX_HTTP_LEERPOORT_VAR_REASON, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("leerpoort_client"), NULL, ngx_http_leerpoort_variable,
       NGX_HTTP_LEERPOORT_VAR_CLIENT, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -194,6 +198,10 @@ ngx_http_leerpoort_variable_text(ngx_http_leerpoort_ctx_t *ctx,
     case NGX_HTTP_LEERPOORT_VAR_CODE:
         return ctx->coded ? (lp_span_t) { ctx->code, LP_SUPPORT_CODE_LEN }
                           : none;
+
+    case NGX_HTTP_LEERPOORT_VAR_REASON:
+        return ctx->reason != LP_JOSE_OK
+               ? lp_span_of(lp_jose_error_name(ctx->reason)) : none;
 
     case NGX_HTTP_LEERPOORT_VAR_CLIENT:
         return ctx->client;

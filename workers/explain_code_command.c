@@ -1,8 +1,9 @@
 /*
  * leerpoort explain: what a support code stands for, for the helpdesk to whom
- * a pupil has read it out. The code itself says what went wrong, why and in
- * which minute. The log, where there is one, says for which school and book;
- * neither says who it was.
+ * a pupil has read it out. The code itself says what went wrong and in which
+ * minute, and mostly why. The log, where there is one, says for which school
+ * and book, and why a token was refused whose signature proved nothing: whoever
+ * forges tokens reads codes too. Neither says who it was.
  *
  * Codes of the same minute and the same trouble differ in eight random bits:
  * in a bad minute several lines may have the same code. All are shown, up to
@@ -38,12 +39,13 @@ typedef struct {
 
 /* What is shown of a line: nobody stands in any of these. */
 static const char *const members[] = {
-    "time", "outcome", "status", "school", "product", "id"
+    "time", "outcome", "status", "reason", "school", "product", "id"
 };
 
 static int read_log(explain_t *explain, const char *path);
 static void read_lines(explain_t *explain, FILE *file);
 static void read_line(explain_t *explain, const char *line, size_t len);
+static unsigned reason_named(const char *name);
 static int print_text(const explain_t *explain, int64_t now);
 static void print_lines(const explain_t *explain);
 static int print_json(const explain_t *explain);
@@ -143,8 +145,27 @@ read_line(explain_t *explain, const char *line, size_t len)
             json_object_set(shown, members[i], value);
         }
     }
+    if (explain->code.reason == LP_JOSE_OK) {
+        explain->code.reason = reason_named(
+            json_string_value(json_object_get(shown, "reason")));
+    }
     json_array_append_new(explain->lines, shown);
     json_decref(read);
+}
+
+/* Of a token that the edge refused; NULL and what is no name: none. */
+static unsigned
+reason_named(const char *name)
+{
+    unsigned reason;
+
+    for (reason = LP_JOSE_OK + 1; name != NULL && reason < LP_JOSE_ERRORS;
+         reason++) {
+        if (strcmp(name, lp_jose_error_name((lp_jose_error_t) reason)) == 0) {
+            return reason;
+        }
+    }
+    return LP_JOSE_OK;
 }
 
 /* Of a token, or of a launch. */

@@ -68,7 +68,7 @@ def test_design_s_variables_are_there():
         "leerpoort_users", "leerpoort_role", "leerpoort_person",
         "leerpoort_token_iat", "leerpoort_client", "leerpoort_scope",
         "leerpoort_entitlement", "leerpoort_right", "leerpoort_return",
-        "leerpoort_session", "leerpoort_code"}
+        "leerpoort_session", "leerpoort_code", "leerpoort_reason"}
 
 
 def test_directives_document_names_every_directive():

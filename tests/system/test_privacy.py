@@ -1,11 +1,14 @@
 """Nothing that names a person stays anywhere: not in a log, not in a command
 line, not in Redis, not on the metrics page."""
 
+import json
 import pathlib
+import subprocess
 import time
 
 from lib import names
 from lib.edge import Edge
+from lib.nginx import BUILD
 from lib.process import children
 from lib.tokens import compact
 
@@ -86,6 +89,17 @@ def test_refusal_names_no_reason_to_a_stranger(edge):
     tokens = [person.token(aud="x"), person.token(iss="https://every.example"),
               person.token()[:-8] + "AAAAAAAA", "a.b.c",
               person.token(header={"kid": "none"})]
-    answers = {(r.status, r.body, r.header("WWW-Authenticate"))
-               for r in (edge.click("/go/book", token=t) for t in tokens)}
+    answers, reasons = set(), []
+    for token in tokens:
+        response = edge.click("/go/book", token=token)
+        code = response.header("Leerpoort-Code")
+        spelled = ", ".join(" ".join(half) for half in code.split("-"))
+        answers.add((response.status, response.header("WWW-Authenticate"),
+                     response.body.decode().replace(code, "").replace(
+                         spelled, "")))
+        reasons.append(json.loads(subprocess.run(
+            [BUILD / "leerpoort", "explain", code, "--json"], check=True,
+            capture_output=True).stdout)["reason"])
     assert len(answers) == 1
+    # the first is one that the issuer did sign
+    assert reasons == ["aud-wrong", None, None, None, None]

@@ -76,6 +76,7 @@ class Product:
     free: bool = False
     sets: str = ""
     licence: str = "schoolyear"
+    ticket: bool = False    # its links carry a launch ticket
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,7 +132,7 @@ PRODUCTS = {
     "leesvaart": Product("Leesvaart 6", licence="year"),
     "dictee": Product("Dicteetrainer"),
     "atlas": Product("Schoolatlas"),
-    "natuurlab": Product("Natuurlab"),
+    "natuurlab": Product("Natuurlab", ticket=True),
     "handleiding": Product("Docentenhandleiding Rekenkracht"),
     "oefenwoorden": Product("Oefenwoorden", deep=False, free=True),
 }
@@ -151,8 +152,11 @@ LINKS = (
          "for Emma: bought; the first click activates", "taalhaven"),
     Link("atlas", "Schoolatlas", "een open recht van De Regenboog",
          "an open right of De Regenboog", "atlas"),
-    Link("natuurlab", "Natuurlab", "een open recht van het Havenlyceum",
-         "an open right of Havenlyceum", "natuurlab"),
+    Link("natuurlab", "Natuurlab",
+         "een open recht van het Havenlyceum; de link heeft een kaartje bij "
+         "zich",
+         "an open right of Havenlyceum; its link carries a launch ticket",
+         "natuurlab"),
     Link("stepup", "Step Up 8", "voor Emma: vanaf een latere dag",
          "for Emma: from a later day", "stepup"),
     Link("leesvaart", "Leesvaart 6", "voor Emma: de licentie van vorig jaar",

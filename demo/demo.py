@@ -33,6 +33,7 @@ import idp
 import lms
 import pages
 import seller
+import ticket_desk
 import walk
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -270,6 +271,9 @@ def make_front_door_keys(leerpoort, folder):
     session = json.loads(leerpoort("key", "new", "--alg", "HS256"))
     secret_file(folder / "session.jwks", json.dumps({"keys": [session]}))
     (folder / "key-files").mkdir(0o700)
+    (folder / "tickets").mkdir(0o700)
+    leerpoort("key", "rotate", "--keys", str(folder / "tickets"),
+              "--alg", "ES256")
 
 
 def write_front_door(folder, port, provider, platform):
@@ -308,6 +312,8 @@ def seed_products(leerpoort, publisher):
             options += ["--free", "1"]
         if about.sets:
             options += ["--in", about.sets]
+        if about.ticket:
+            options += ["--ticket", ticket_desk.AUDIENCE]
         if about.licence:
             options += ["--licence", about.licence]
         leerpoort("product", "set", product, *options, *leerpoort.redis)
@@ -465,6 +471,10 @@ def raise_demo(stack, signals, args):
     write_parties(folder, args.port, shop.address)
     places = raise_school(stack, signals, args.port, str(program), folder)
     start("keys", keys_command(build, folder))
+    with signals.held():
+        desk = ticket_desk.TicketDesk(str(program), folder, places.leerpoort)
+        desk.start()
+        stack.callback(desk.stop)
     start("worker", worker_command(
         build, folder, more=("--pages", f"{folder}/pages.json",
                              "--site", places.leerpoort)),
@@ -484,7 +494,7 @@ def raise_demo(stack, signals, args):
     values = {"BUILD": build, "ISSUER": cast.ISSUER,
               "AUDIENCE": cast.AUDIENCE, "PORT": args.port,
               "PUBLISHER_PORT": args.port + 1, "SELLER": shop.address,
-              "PORTAL_PORT": args.port + 2,
+              "PORTAL_PORT": args.port + 2, "DESK": desk.address,
               "PARAMS": ROOT / "lua-free-conf/leerpoort_params",
               "PAGE_PARAMS": ROOT / "lua-free-conf/leerpoort_page_params",
               "USER": "user root root;" if os.geteuid() == 0 else "",
@@ -553,15 +563,18 @@ def check(port, tokens, shop, places):
                 else None
             status, got, to = click(port, f"/{link.location}/{link.path}",
                                     token)
+            if to is not None:
+                to, _, ticket = to.partition("?ticket=")
             product, _, path = link.path.partition("/")
             target = {"redirect": f"http://127.0.0.1:{port + 1}/boek/{product}"
                                   + (f"/{path}" if path else ""),
                       "login": "/sso/login?return="}.get(outcome)
+            ticketed = outcome == "redirect" and cast.PRODUCTS[product].ticket
             good = (status == cast.OUTCOMES[outcome][0] and got == outcome
                     and (to is None if target is None else to is not None
                          and to.startswith(target)))
             if outcome == "redirect":
-                good = good and to == target and \
+                good = good and bool(ticket) == ticketed and to == target and \
                     click(port + 1, to[to.index("/boek"):])[0] == 200
             seen[outcome] += 1
             wrong += not good

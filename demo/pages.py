@@ -281,7 +281,9 @@ def book(portal_address):
         '<dd><code><!--#echo var="chapter" default="(begin)" --></code></dd>\n'
         '<dt>Verwijzer <span lang="en">referrer</span></dt>'
         '<dd><code><!--#echo var="referer" default="(geen)" --></code></dd>\n'
-        "</dl>\n</div>",
+        '<!--# if expr="$arg_ticket" -->'
+        '<!--# include virtual="/kaartje?ticket=$arg_ticket" -->'
+        "<!--# endif -->\n</dl>\n</div>",
         f'<p><a href="{portal_address}">Naar het portaal</a> '
         '<span lang="en">to the portal</span></p>')
 

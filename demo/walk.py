@@ -114,6 +114,11 @@ def front_door(places, publisher):
     yield ("Noah sits down: Emma's session has ended, his begins",
            page.url == f"{publisher}/boek/stepup"
            and any("/sso/callback" in url for url in browser.trail))
+    page = browser.open(f"{here}/go/natuurlab")
+    yield ("the publisher believes the ticket in the link",
+           "havenlyceum-0831 · student · natuurlab" in page.text)
+    page = browser.open(page.url)
+    yield ("... but only once", "al gebruikt" in page.text)
     yield from launches(places, publisher)
 
 

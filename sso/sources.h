@@ -26,9 +26,10 @@ typedef struct {
 
 typedef struct lp_sources_s lp_sources_t;
 
-/* Each path may be NULL. NULL and *reason: what is wrong, and where. */
+/* sso.json, lti.json, sources.json (own); each may be NULL. NULL and *reason:
+   what is wrong, and where. */
 lp_sources_t *lp_sources_open(const char *sso, const char *lti,
-                              const char *sources, const char **reason);
+                              const char *own, const char **reason);
 void lp_sources_close(lp_sources_t *sources);
 
 /* The list as the files have it (looked at once a second); *changed: it is

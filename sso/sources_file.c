@@ -39,10 +39,11 @@ static int read_sources(lp_conf_t *conf, const json_t *root,
 int
 lp_sources_file_read(lp_sources_file_t *file, lp_span_t text, char *reason)
 {
-    lp_conf_t       conf = {".", reason, "", file};
+    lp_conf_t       conf = {.folder = ".", .owner = file};
     lp_json_error_t error;
     const json_t   *root;
 
+    conf.reason = reason;
     memset(file, 0, sizeof(*file));
     root = lp_json_read(text, &file->memory, &error);
     if (root == NULL) {

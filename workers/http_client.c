@@ -438,7 +438,7 @@ finish_forbidden(lp_http_t *http)
     exchange_t *exchange = http->first;
 
     while (exchange != NULL) {
-        if (exchange->forbidden) {
+        if (exchange->forbidden) { /* NOLINT: what was freed left the list */
             finish(exchange, CURLE_OK);
             exchange = http->first;
         } else {

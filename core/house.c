@@ -94,9 +94,11 @@ static int refuse(const reader_t *reader, const char *format, ...)
 lp_houses_t *
 lp_houses_read(lp_span_t text, char *reason)
 {
-    reader_t reader = {NULL, reason, "default"};
+    reader_t reader;
     entry_t *fallback;
 
+    reader.reason = reason;
+    reader.where = "default";
     reader.houses = calloc(1, sizeof(lp_houses_t));
     if (reader.houses == NULL) {
         (void) refuse(&reader, "memory ran out");
@@ -141,11 +143,10 @@ lp_houses_free(lp_houses_t *houses)
 const lp_house_t *
 lp_house_of(const lp_houses_t *houses, lp_span_t school)
 {
-    entry_t        key;
+    entry_t        key = {.school = school};
     const entry_t *found = NULL;
 
     if (school.len > 0 && houses->n_schools > 0) {
-        key.school = school;
         found = bsearch(&key, houses->schools, houses->n_schools,
                         sizeof(entry_t), by_school);
     }

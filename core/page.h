@@ -51,7 +51,7 @@ typedef struct {
 } lp_problem_page_t;
 
 /* The whole page of a problem. */
-void lp_page_problem(lp_text_t *out, const lp_problem_page_t *page);
+void lp_page_problem(lp_text_t *out, const lp_problem_page_t *problem);
 
 /*
  * The header Content-Security-Policy: nothing but the page's own style, forms

@@ -297,7 +297,7 @@ def number(name):
     if name.isdigit():
         return int(name)
     for path in ("workers/entitlement_message.c", "workers/entitlements.h",
-                 "workers/record.h", "workers/entitlement.h",
+                 "workers/record.h", "core/entitlement.h",
                  "workers/written_time.h", "core/token.h"):
         if found := re.search(rf"#define {name}\s+(\w+)", source(path)):
             return number(found[1])

@@ -1,8 +1,9 @@
 // An LTI 1.3 platform's side, played with npm's jose: signs launches, checks
 // what the tool signs. Standard input, a line of JSON for each question, and a
 // line of answer for each: {do: "jwks"}, {do: "sign", claims, alg, kid, typ},
-// {do: "verify", token, jwks, issuer, audience, options}. The first line names
-// the folder of the modules.
+// {do: "verify", token, jwks, issuer, audience, options}, where jwks are keys or
+// the URL from which jose fetches them. The first line names the folder of the
+// modules.
 import { createInterface } from "node:readline";
 import { pathToFileURL } from "node:url";
 import { join } from "node:path";
@@ -33,9 +34,11 @@ const answers = {
     },
 
     async verify({ token, jwks, issuer, audience, options = {} }) {
+        const keys = typeof jwks === "string"
+            ? jose.createRemoteJWKSet(new URL(jwks))
+            : jose.createLocalJWKSet(jwks);
         const { payload, protectedHeader } = await jose.jwtVerify(
-            token, jose.createLocalJWKSet(jwks),
-            { issuer, audience, ...options });
+            token, keys, { issuer, audience, ...options });
         return { payload, header: protectedHeader };
     },
 };

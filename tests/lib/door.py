@@ -57,7 +57,7 @@ class Sso(Workers):
 
 class Door:
     """session: members of sso.json's "session" beside keyFile. clock: the time
-    may be set."""
+    may be set. public: publicUrl, which a class may have as another one."""
 
     public = PUBLIC
 
@@ -88,7 +88,7 @@ class Door:
         stack.callback(self.provider.stop)
         self.provider.publish(self.keys)
         self.issuer = Issuer(
-            self.folder, "leerpoort", PUBLIC, ("HS256",), PUBLIC,
+            self.folder, "leerpoort", self.public, ("HS256",), self.public,
             tuple((kind, kind) for kind in ID_TYPES),
             (("MASTER", "MASTER"), ("OIE_CODE", "OIE_CODE")),
             "employee role employee; leeway 60s;")
@@ -100,10 +100,11 @@ class Door:
                            key_files=self.keys, **self.options())
         self.edge = stack.enter_context(Edge(
             redis=self.redis, pepper=self.pepper.read_bytes(),
-            issuers=[self.issuer], login=False,
-            server=f"leerpoort_login {PUBLIC}/sso/login"
-                   f"?return=$leerpoort_return;"
-                   + self.workers.location("/sso/")))
+            issuers=[self.issuer], login=False, public_url=False,
+            server=f"""
+        leerpoort_public_url {self.public};
+        leerpoort_login {self.public}/sso/login?return=$leerpoort_return;"""
+                   + self.workers.location("/sso/") + self.more()))
         self.workers.start()
         stack.push(self.workers.__exit__)
 
@@ -116,7 +117,7 @@ class Door:
     def write(self, **session):
         """sso.json with this provider."""
         replace(self.conf, json.dumps({
-            "publicUrl": PUBLIC, "clickPrefix": "/go/",
+            "publicUrl": self.public, "clickPrefix": "/go/",
             "session": {"keyFile": str(self.issuer.jwks), **session},
             "providers": self.entries()}))
 
@@ -127,6 +128,10 @@ class Door:
     def options(self):
         """Further ones of leerpoort-sso, and of Sso."""
         return {}
+
+    def more(self):
+        """Further lines of nginx's server."""
+        return ""
 
     def person(self, person, sub=None):
         """Whoever signs in next is this person."""

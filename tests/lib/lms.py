@@ -28,7 +28,8 @@ from lib.tokens import Issuer, compact, make_key, replace, write_jwks
 from lib.workers import Workers, secret
 
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
-SETTINGS = "https://purl.imsglobal.org/spec/lti-dl/claim/deep_linking_settings"
+DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
+SETTINGS = DL + "deep_linking_settings"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 FORM = "application/x-www-form-urlencoded"
 
@@ -57,6 +58,8 @@ class Lms:
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self):
                 lms.answer(self)
+
+            do_POST = do_GET
 
             def log_message(self, *args):
                 pass
@@ -286,7 +289,8 @@ class Gate:
             folder.mkdir()
         self.sso = Sso(folders[0], self.redis.address, self._n, self.pepper,
                        self.seal, sso=self.sso_json, lti=self.lti,
-                       key_files=self.keys, allow=self._allow)
+                       key_files=self.keys, allow=self._allow,
+                       **self.options())
         self.workers = Workers(folders[1], self.redis.address, 1, self.pepper,
                                self.seal)
         self.edge = stack.enter_context(Edge(
@@ -300,6 +304,10 @@ class Gate:
             self.redis("HSET", f"school:{{{names.shard(school)}}}:{school}",
                        "name", school)
         self.edge.product()
+
+    def options(self):
+        """Further ones of leerpoort-sso."""
+        return {}
 
     def _locations(self):
         return self.sso.location("/lti/") + self.sso.location("/sso/") + f"""

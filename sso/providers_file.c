@@ -145,11 +145,12 @@ int
 lp_providers_file_read(lp_providers_file_t *file, lp_span_t text,
                        const char *folder, char *reason)
 {
-    lp_conf_t         conf = {folder, reason, "", file};
+    lp_conf_t         conf = {.folder = folder, .owner = file};
     lp_json_memory_t *memory;
     lp_json_error_t   error;
     const json_t     *root;
 
+    conf.reason = reason;
     lp_providers_file_none(file);
     root = lp_json_read(text, &memory, &error);
     if (root == NULL) {

@@ -14,6 +14,7 @@
 
 #include <openssl/sha.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "../core/base64url.h"
 #include "../core/target.h"
@@ -123,36 +124,50 @@ renew(lp_visit_t *visit, const asked_t *asked)
 }
 
 /* The cookie: "<times>.<since>.<mark>". Nothing is lost where somebody writes
-   their own. */
+   their own. 0: it is of another time or address. */
+static unsigned long
+read_circle(lp_span_t cookie, const char *mark, long long now,
+            long long *since)
+{
+    char          text[64], *p;
+    unsigned long times;
+
+    if (cookie.len == 0 || cookie.len >= sizeof(text)) {
+        return 0;
+    }
+    memcpy(text, cookie.data, cookie.len);
+    text[cookie.len] = '\0';
+    times = strtoul(text, &p, 10);
+    if (*p != '.') {
+        return 0;
+    }
+    *since = strtoll(p + 1, &p, 10);
+    return *p == '.' && strcmp(p + 1, mark) == 0 && *since <= now
+                   && *since >= now - CIRCLE_LIFE && times <= CIRCLE_MAX
+               ? times : 0;
+}
+
 static int
 goes_in_a_circle(lp_visit_t *visit, const asked_t *asked)
 {
     lp_set_cookie_t cookie = {.name = CIRCLE_COOKIE, .same_site = "Lax",
                               .secure = lp_sso_is_secure(visit->sso)};
-    lp_span_t       old;
-    char            text[64], mark[LP_SECRET_HASH_LEN + 1] = "", was[32] = "";
+    char            text[64], mark[LP_SECRET_HASH_LEN + 1] = "";
     long long       now = (long long) lp_service_now(), since = now;
-    unsigned        times = 0;
+    unsigned long   times;
 
-    old = lp_request_cookie(&visit->request, CIRCLE_COOKIE, cookie.secure);
-    if (old.len < sizeof(text)
-        && lp_secret_hash(mark, "return", lp_span_of(asked->back)) == 0) {
-        memcpy(text, old.data == NULL ? "" : old.data, old.len);
-        text[old.len] = '\0';
-        mark[CIRCLE_MARK] = '\0';
-        if (sscanf(text, "%2u.%15lld.%8s", &times, &since, was) != 3
-            || strcmp(was, mark) != 0 || since > now
-            || since < now - CIRCLE_LIFE) {
-            times = 0;
-            since = now;
-        }
-    }
-    if (++times > CIRCLE_MAX) {
+    (void) lp_secret_hash(mark, "return", lp_span_of(asked->back));
+    mark[CIRCLE_MARK] = '\0';
+    times = read_circle(lp_request_cookie(&visit->request, CIRCLE_COOKIE,
+                                          cookie.secure),
+                        mark, now, &since);
+    if (times == CIRCLE_MAX) {
         cookie.value = lp_span("");
         lp_answer_cookie(&visit->request, &cookie);
         return 1;
     }
-    snprintf(text, sizeof(text), "%u.%lld.%s", times, since, mark);
+    snprintf(text, sizeof(text), "%lu.%lld.%s", times + 1,
+             times == 0 ? now : since, mark);
     cookie.value = lp_span_of(text);
     cookie.max_age = CIRCLE_LIFE;
     lp_answer_cookie(&visit->request, &cookie);
@@ -250,7 +265,7 @@ find_provider(lp_visit_t *visit, const asked_t *asked)
         return NULL;
     }
     found = that_serves(sites, sent[SCHOOL].value, &serving);
-    if (found != NULL || serving > 1) {
+    if (serving > 0) {
         return found;
     }
     found = that_knows_portal(sites, sent[PORTAL].value);

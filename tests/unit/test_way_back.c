@@ -73,8 +73,6 @@ test_what_leads_elsewhere_is_refused(void **state)
     static const char *const bad[] = {
         "//evil", "//evil/go/book", "///evil", "/\\evil", "\\\\evil",
         "/\\/evil", "https://evil", "https://evil/go/book",
-        SITE ".evil/go/book", SITE "@evil/go/book", SITE ":8443/go/book",
-        SITE "evil/", SITE "?x", SITE "#x", SITE "\\evil",
         "http://toegang.example.nl/go/book", "https:/go/book",
         "https:toegang.example.nl/go/book", "HTTPS://toegang.example.nl/",
         "https://u:p@toegang.example.nl/go/book", "javascript:alert(1)",
@@ -98,6 +96,13 @@ test_what_leads_elsewhere_is_refused(void **state)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         assert_refused(bad[i]);
     }
+    assert_refused(SITE ".evil/go/book");
+    assert_refused(SITE "@evil/go/book");
+    assert_refused(SITE ":8443/go/book");
+    assert_refused(SITE "evil/");
+    assert_refused(SITE "?x");
+    assert_refused(SITE "#x");
+    assert_refused(SITE "\\evil");
 }
 
 

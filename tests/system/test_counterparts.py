@@ -1,6 +1,6 @@
 """Others' programs at the other end: npm's oidc-provider signs people in, npm's
-jose signs an LMS's launches and checks what Leerpoort signs. Neither was written
-by who wrote Leerpoort's own half."""
+jose signs an LMS's launches and checks what Leerpoort signs. Neither was made
+by who made Leerpoort's half."""
 
 import html
 import json

@@ -19,6 +19,7 @@
 
 #define SUBJECT_MAX (256 + 1 + LP_LTI_TEXT_MAX)
 #define NUMBER_MAX  24
+#define SEALED_AS_MAX (LP_KEY_MAX + 8)
 #define WORDS_MAX   16
 
 static const lp_span_t user_fields[LP_TOKEN_USERS] = {
@@ -28,8 +29,11 @@ static const lp_span_t user_fields[LP_TOKEN_USERS] = {
 static int hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
                    lp_span_t subject);
 static size_t key_of(char *dst, const char *kind, lp_span_t hash);
-static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed);
-static size_t seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who);
+static void sealed_as(char *dst, lp_span_t hash);
+static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t hash,
+                    lp_span_t sealed);
+static size_t seal_who(lp_sso_t *sso, char *dst, lp_span_t hash,
+                       const lp_who_t *who);
 static void add_link(lp_sso_t *sso, const lp_platform_t *platform,
                      const lp_owner_t *owner, lp_span_t hash, lp_span_t who,
                      lp_span_t life);
@@ -38,14 +42,15 @@ int
 lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
              lp_who_t *who)
 {
-    lp_span_t key, sealed;
+    lp_span_t key, sealed, own;
     char      hash[LP_USER_KEY_LEN], name[LP_KEY_MAX], life[NUMBER_MAX];
 
     if (hash_of(hash, sso, platform, subject) != 0) {
         return -1;
     }
     key.data = name;
-    key.len = key_of(name, "link", (lp_span_t) {hash, sizeof(hash)});
+    own = (lp_span_t) {hash, sizeof(hash)};
+    key.len = key_of(name, "link", own);
     snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
     lp_store_add(sso->store,
                  LP_WORDS(lp_span("HGET"), key, lp_span("who")));
@@ -55,7 +60,7 @@ lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
         return -1;
     }
     sealed = lp_store_text(lp_store_reply(sso->store, 0));
-    return sealed.data != NULL && open_who(sso, who, sealed) == 0;
+    return sealed.data != NULL && open_who(sso, who, own, sealed) == 0;
 }
 
 /* Who can see Redis must not find somebody by guessing at subjects. */
@@ -85,15 +90,26 @@ key_of(char *dst, const char *kind, lp_span_t hash)
     return n > 0 && n < LP_KEY_MAX ? (size_t) n : 0;
 }
 
+/* Bound to its place: nobody gets another's ids by copying them. */
+static void
+sealed_as(char *dst, lp_span_t hash)
+{
+    char name[LP_KEY_MAX];
+
+    snprintf(dst, SEALED_AS_MAX, "%.*s who", (int) key_of(name, "link", hash),
+             name);
+}
+
 static int
-open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed)
+open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t hash, lp_span_t sealed)
 {
     json_t *json;
-    char    text[LP_SEAL_TEXT_MAX];
+    char    text[LP_SEAL_TEXT_MAX], what[SEALED_AS_MAX];
     size_t  len;
     int     rc = -1;
 
-    if (lp_seal_open(sso->seal, text, &len, "link", sealed) != 0) {
+    sealed_as(what, hash);
+    if (lp_seal_open(sso->seal, text, &len, what, sealed) != 0) {
         return -1;
     }
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
@@ -133,8 +149,11 @@ lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
     char      sealed[LP_SEAL_SEALED_MAX];
 
     hash = (lp_span_t) {text, sizeof(text)};
-    len = seal_who(sso, sealed, who);
-    if (len == 0 || hash_of(text, sso, platform, subject) != 0) {
+    if (hash_of(text, sso, platform, subject) != 0) {
+        return LP_STORE_REFUSED;
+    }
+    len = seal_who(sso, sealed, hash, who);
+    if (len == 0) {
         return LP_STORE_REFUSED;
     }
     snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
@@ -145,14 +164,16 @@ lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
 }
 
 static size_t
-seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who)
+seal_who(lp_sso_t *sso, char *dst, lp_span_t hash, const lp_who_t *who)
 {
+    char    what[SEALED_AS_MAX];
     json_t *json = lp_who_json(who);
     char   *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     size_t  len = 0;
 
     if (text != NULL) {
-        len = lp_seal_close(sso->seal, dst, "link", lp_span_of(text));
+        sealed_as(what, hash);
+        len = lp_seal_close(sso->seal, dst, what, lp_span_of(text));
         OPENSSL_cleanse(text, strlen(text));
     }
     free(text);

@@ -46,7 +46,8 @@ static int time_it(lp_session_t *session, const lp_sites_t *sites,
                    int64_t before);
 static int seal_it(beginning_t *new, lp_sso_t *sso, const lp_who_t *who,
                    const lp_session_origin_t *origin);
-static size_t seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who);
+static size_t seal_who(lp_sso_t *sso, char *dst, const lp_session_hash_t *hash,
+                       const lp_who_t *who);
 static lp_store_status_t write_it(beginning_t *new, lp_sso_t *sso);
 static void add_session_cookie(lp_visit_t *visit, lp_span_t secret);
 static void add_session(const beginning_t *new, lp_store_t *store,
@@ -226,25 +227,32 @@ static int
 seal_it(beginning_t *new, lp_sso_t *sso, const lp_who_t *who,
         const lp_session_origin_t *origin)
 {
-    new->who_len = seal_who(sso, new->who, who);
+    const lp_session_hash_t *hash = &new->session.hash;
+    char                     what[LP_SESSION_SEALED_AS];
+
+    new->who_len = seal_who(sso, new->who, hash, who);
     if (origin->id_token.len > 0 && origin->id_token.len <= LP_SEAL_TEXT_MAX
         && lp_end_session_endpoint(sso, origin->provider).len > 0) {
-        new->id_token_len = lp_seal_close(sso->seal, new->id_token,
-                                          "id_token", origin->id_token);
+        lp_session_sealed_as(what, hash, "idt");
+        new->id_token_len = lp_seal_close(sso->seal, new->id_token, what,
+                                          origin->id_token);
     }
     return new->who_len == 0 ? -1 : 0;
 }
 
 static size_t
-seal_who(lp_sso_t *sso, char *dst, const lp_who_t *who)
+seal_who(lp_sso_t *sso, char *dst, const lp_session_hash_t *hash,
+         const lp_who_t *who)
 {
+    char    what[LP_SESSION_SEALED_AS];
     json_t *json = lp_who_json(who);
     char   *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
     size_t  len = 0;
 
     json_decref(json);
     if (text != NULL) {
-        len = lp_seal_close(sso->seal, dst, "session", lp_span_of(text));
+        lp_session_sealed_as(what, hash, "who");
+        len = lp_seal_close(sso->seal, dst, what, lp_span_of(text));
         OPENSSL_cleanse(text, strlen(text));
     }
     free(text);

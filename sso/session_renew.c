@@ -21,7 +21,8 @@ static lp_session_renewal_t renew(lp_visit_t *visit, lp_who_t *who,
 static lp_session_renewal_t renew_read(lp_visit_t *visit,
                                        lp_session_t *session, lp_who_t *who,
                                        const lp_session_hash_t *hash);
-static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed);
+static int open_who(lp_sso_t *sso, lp_who_t *who,
+                    const lp_session_hash_t *hash, lp_span_t sealed);
 static lp_session_renewal_t renew_time(lp_visit_t *visit,
                                        lp_session_t *session, lp_who_t *who,
                                        int *is_same);
@@ -109,7 +110,7 @@ renew_read(lp_visit_t *visit, lp_session_t *session, lp_who_t *who,
     }
     if (lp_session_read(session, &sealed, sso->store, hash, 0) != 0
         || lp_service_now() >= session->until
-        || open_who(sso, who, sealed) != 0) {
+        || open_who(sso, who, hash, sealed) != 0) {
         return LP_SESSION_NONE;
     }
     if (lp_provider_by_name(sites, lp_span_of(session->provider)) == NULL) {
@@ -119,14 +120,16 @@ renew_read(lp_visit_t *visit, lp_session_t *session, lp_who_t *who,
 }
 
 static int
-open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t sealed)
+open_who(lp_sso_t *sso, lp_who_t *who, const lp_session_hash_t *hash,
+         lp_span_t sealed)
 {
-    char    text[LP_SEAL_TEXT_MAX];
+    char    text[LP_SEAL_TEXT_MAX], what[LP_SESSION_SEALED_AS];
     json_t *json;
     size_t  len;
     int     rc;
 
-    if (lp_seal_open(sso->seal, text, &len, "session", sealed) != 0) {
+    lp_session_sealed_as(what, hash, "who");
+    if (lp_seal_open(sso->seal, text, &len, what, sealed) != 0) {
         return -1;
     }
     json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);

@@ -76,6 +76,16 @@ write_key(char *dst, const char *kind, const lp_session_hash_t *hash)
     return (size_t) n;
 }
 
+void
+lp_session_sealed_as(char *dst, const lp_session_hash_t *hash,
+                     const char *field)
+{
+    char name[LP_KEY_MAX];
+
+    snprintf(dst, LP_SESSION_SEALED_AS, "%.*s %s",
+             (int) lp_session_key(name, hash), name, field);
+}
+
 int
 lp_session_index_hash(lp_session_hash_t *hash, lp_sso_t *sso,
                       lp_session_index_t index, lp_span_t issuer,

@@ -43,6 +43,7 @@ static lp_span_t cookie_of(const lp_visit_t *visit, const char *name);
 static void set_cookies(lp_visit_t *visit, const place_t *place,
                         lp_span_t secret);
 static int read_sign_in(lp_sign_in_t *sign_in, const redisReply *reply);
+static int is_way_back(const lp_visit_t *visit, const char *back);
 static lp_sign_in_result_t check_browser(lp_visit_t *visit,
                                          const place_t *place,
                                          lp_span_t browser);
@@ -206,7 +207,8 @@ lp_sign_in_take(lp_visit_t *visit, lp_span_t state, lp_sign_in_t *sign_in)
     if (reply == NULL) {
         return LP_SIGN_IN_FAILED;
     }
-    if (read_sign_in(sign_in, reply) != 0) {
+    if (read_sign_in(sign_in, reply) != 0
+        || !is_way_back(visit, sign_in->back)) {
         return LP_SIGN_IN_UNKNOWN;
     }
     result = check_browser(visit, &place, field(reply, "browser"));
@@ -235,6 +237,18 @@ read_sign_in(lp_sign_in_t *sign_in, const redisReply *reply)
                    || copy(sign_in->back, sizeof(sign_in->back),
                            field(reply, "back")) != 0
                ? -1 : 0;
+}
+
+/* Redis is believed no more than a link is: where browsers are sent to is
+   looked at when they are. */
+static int
+is_way_back(const lp_visit_t *visit, const char *back)
+{
+    char path[LP_RETURN_MAX + 1];
+
+    return lp_return_check(path, lp_sites(visit->sso->providers),
+                           lp_span_of(back)) == 0
+           && strcmp(path, back) == 0;
 }
 
 /* The sign-in's own cookie has done its work, whatever it says. */

@@ -267,7 +267,7 @@ end(lp_visit_t *visit)
 static lp_store_status_t
 look(lp_sso_t *sso, leaving_t *leaving)
 {
-    char      name[LP_KEY_MAX];
+    char      name[LP_KEY_MAX], what[LP_SESSION_SEALED_AS];
     lp_span_t key = {name, lp_session_key(name, &leaving->hash)}, hint;
 
     lp_session_ask(sso->store, &leaving->hash);
@@ -282,9 +282,10 @@ look(lp_sso_t *sso, leaving_t *leaving)
                                      &leaving->hash, 0)
                      == 0;
     hint = lp_store_text(lp_store_reply(sso->store, 2));
+    lp_session_sealed_as(what, &leaving->hash, "idt");
     if (hint.len == 0
-        || lp_seal_open(sso->seal, leaving->hint, &leaving->hint_len,
-                        "id_token", hint)
+        || lp_seal_open(sso->seal, leaving->hint, &leaving->hint_len, what,
+                        hint)
                != 0) {
         leaving->hint_len = 0;
     }

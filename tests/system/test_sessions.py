@@ -109,7 +109,7 @@ def test_redis_knows_the_session_and_neither_secret_nor_id(door, pupil):
     assert stored["school"] == "S1" and stored["provider"] == "school"
     assert {"user", "at", "until", "used", "sub", "who", "idt"} <= set(stored)
     assert 0 < door.redis("TTL", key) <= 28800
-    who = json.loads(opened(door.seal, "session", stored["who"]))
+    who = json.loads(opened(door.seal, f"{key} who", stored["who"]))
     assert who == {"ECK": pupil.ids["eckid"][1], "MASTER": "S1",
                    "role": "student"}
     canaries = Canaries()
@@ -211,7 +211,7 @@ def test_without_idle_a_session_lives_to_its_end(door, pupil):
     lambda door, key: door.redis("HSET", key, "who", sealing.seal(
         door.seal.read_bytes(), "link", '{"ECK":"x"}')),
     lambda door, key: door.redis("HSET", key, "who", sealing.seal(
-        secrets.token_bytes(32), "session", '{"ECK":"x"}')),
+        secrets.token_bytes(32), f"{key} who", '{"ECK":"x"}')),
     lambda door, key: door.redis("HSET", key, "who", "rubbish"),
     lambda door, key: door.redis("HDEL", key, "who"),
     lambda door, key: door.redis("HSET", key, "until", "soon"),

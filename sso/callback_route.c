@@ -108,8 +108,7 @@ turn_away(lp_visit_t *visit, const lp_sign_in_t *sign_in,
         lp_text_query(&text, lp_span_of(sign_in->back));
     }
     if (sign_in != NULL && problem != LP_PROBLEM_UNKNOWN_PROVIDER) {
-        lp_text_add(&text, lp_span("&provider="));
-        lp_text_query(&text, lp_span_of(sign_in->provider));
+        lp_parameter_add(&text, "provider", lp_span_of(sign_in->provider));
     }
     lp_visit_problem(visit, problem, reason, lp_text_span(&text));
 }
@@ -117,14 +116,14 @@ turn_away(lp_visit_t *visit, const lp_sign_in_t *sign_in,
 /* The state, and what was stored under it. */
 
 static lp_problem_t
-problem_of(lp_sign_in_result_t result)
+problem_of(lp_begun_t result)
 {
     switch (result) {
-    case LP_SIGN_IN_OTHER:
+    case LP_BEGUN_OTHER:
         return LP_PROBLEM_SIGN_IN_OTHER;
-    case LP_SIGN_IN_NO_COOKIE:
+    case LP_BEGUN_NO_COOKIE:
         return LP_PROBLEM_NO_COOKIES;
-    case LP_SIGN_IN_FAILED:
+    case LP_BEGUN_FAILED:
         return lp_problem_of(LP_UNAVAILABLE);
     default:
         return LP_PROBLEM_SIGN_IN_OLD;
@@ -170,10 +169,10 @@ come_back(lp_visit_t *visit, const lp_parameter_t *sent)
     lp_sso_t            *sso = visit->sso;
     const lp_provider_t *provider;
     lp_sign_in_t         sign_in;
-    lp_sign_in_result_t  result;
+    lp_begun_t           result;
 
     result = lp_sign_in_take(visit, sent[STATE].value, &sign_in);
-    if (result != LP_SIGN_IN_OK) {
+    if (result != LP_BEGUN_OK) {
         turn_away(visit, NULL, problem_of(result), 0);
         return;
     }

@@ -6,8 +6,7 @@
 #include "end_session.h"
 
 #include "../workers/conf_members.h"
-
-static void put(lp_text_t *out, const char *name, lp_span_t value);
+#include "parameters.h"
 
 lp_span_t
 lp_end_session_endpoint(lp_sso_t *sso, const lp_provider_t *provider)
@@ -42,17 +41,8 @@ lp_end_session_url(lp_text_t *out, lp_span_t endpoint, const lp_sites_t *sites,
                          : lp_span("&"));
     lp_text_add(out, lp_span("client_id="));
     lp_text_query(out, provider->client_id);
-    put(out, "post_logout_redirect_uri", lp_text_span(&back));
+    lp_parameter_add(out, "post_logout_redirect_uri", lp_text_span(&back));
     if (hint.len > 0) {
-        put(out, "id_token_hint", hint);
+        lp_parameter_add(out, "id_token_hint", hint);
     }
-}
-
-static void
-put(lp_text_t *out, const char *name, lp_span_t value)
-{
-    lp_text_add(out, lp_span("&"));
-    lp_text_add(out, lp_span_of(name));
-    lp_text_add(out, lp_span("="));
-    lp_text_query(out, value);
 }

@@ -211,7 +211,7 @@ pick(accept_t *accept)
 {
     const lp_launch_t *launch = &accept->launch;
     lp_pick_t          pick;
-    char               secret[LP_PICK_SECRET_LEN + 1];
+    char               secret[LP_RANDOM_LEN + 1];
 
     if (!accept->who.employee) {
         refuse(accept, LP_PROBLEM_TEACHERS_ONLY, 0);
@@ -231,7 +231,7 @@ pick(accept_t *accept)
         lp_lti_unavailable(accept->visit, accept->platform);
     } else {
         lp_pick_page(accept->visit, accept->platform, &pick,
-                     (lp_span_t) {secret, LP_PICK_SECRET_LEN});
+                     (lp_span_t) {secret, LP_RANDOM_LEN});
     }
     lp_who_wipe(&pick.who);
 }

@@ -109,7 +109,7 @@ void
 lp_lti_window(lp_visit_t *visit, const lp_platform_t *platform,
               lp_span_t school, lp_once_t kind, const json_t *document)
 {
-    char secret[LP_ONCE_SECRET_LEN + 1];
+    char secret[LP_RANDOM_LEN + 1];
 
     if (document == NULL
         || lp_once_put(visit->sso, kind, document, secret) != LP_STORE_OK) {
@@ -117,7 +117,7 @@ lp_lti_window(lp_visit_t *visit, const lp_platform_t *platform,
         return;
     }
     send_window(visit, platform, school, kind,
-                (lp_span_t) {secret, LP_ONCE_SECRET_LEN});
+                (lp_span_t) {secret, LP_RANDOM_LEN});
 }
 
 static void

@@ -109,12 +109,12 @@ take_state(lp_visit_t *visit, launch_t *launch)
 
     switch (lp_launch_take(visit, launch->list[STATE].value,
                            &launch->begun)) {
-    case LP_LAUNCH_OK:
+    case LP_BEGUN_OK:
         break;
-    case LP_LAUNCH_OTHER:
+    case LP_BEGUN_OTHER:
         problem(visit, NULL, LP_PROBLEM_LAUNCH_OTHER, 0);
         return -1;
-    case LP_LAUNCH_FAILED:
+    case LP_BEGUN_FAILED:
         lp_lti_unavailable(visit, NULL);
         return -1;
     default:
@@ -213,12 +213,12 @@ use(lp_visit_t *visit, const lp_platform_t *platform, launch_t *launch)
 {
     switch (lp_launch_use_nonce(visit->sso,
                                 lp_span_of(launch->begun.nonce))) {
-    case LP_LAUNCH_OK:
+    case LP_BEGUN_OK:
         lp_launch_accept(visit, platform,
                          lp_span_of(launch->begun.deployment),
                          launch->token.claims);
         break;
-    case LP_LAUNCH_FAILED:
+    case LP_BEGUN_FAILED:
         lp_lti_unavailable(visit, platform);
         break;
     default:

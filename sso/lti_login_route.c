@@ -31,7 +31,6 @@ static int knows(const lp_platform_t *platform, lp_span_t deployment);
 static void ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
                          const lp_parameter_t *list, lp_span_t state,
                          lp_span_t nonce);
-static void add_pair(lp_text_t *text, const char *name, lp_span_t value);
 
 void
 lp_visit_lti_login(lp_visit_t *visit)
@@ -73,7 +72,7 @@ begin_launch(lp_visit_t *visit, const lp_parameter_t *list)
 {
     const lp_platform_t *platform;
     lp_launch_state_t    launch;
-    lp_launch_result_t   result;
+    lp_begun_t           result;
     lp_span_t            nowhere = {NULL, 0};
     lp_span_t            deployment = list[DEPLOYMENT].value;
     char                 state[LP_RANDOM_LEN + 1];
@@ -91,9 +90,9 @@ begin_launch(lp_visit_t *visit, const lp_parameter_t *list)
         memcpy(launch.deployment, deployment.data, deployment.len);
     }
     result = lp_launch_store(visit, &launch, state);
-    if (result == LP_LAUNCH_TOO_MANY) {
+    if (result == LP_BEGUN_TOO_MANY) {
         lp_lti_problem(visit, platform, nowhere, LP_PROBLEM_BUSY, 0);
-    } else if (result != LP_LAUNCH_OK) {
+    } else if (result != LP_BEGUN_OK) {
         lp_lti_unavailable(visit, platform);
     } else {
         ask_platform(visit, platform, list, lp_span_of(state),
@@ -127,15 +126,15 @@ ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
     lp_text_add(&text, platform->authorization_endpoint);
     lp_text_add(&text, lp_span("?scope=openid&response_type=id_token"
                                "&response_mode=form_post&prompt=none"));
-    add_pair(&text, "client_id", platform->client_id);
+    lp_parameter_add(&text, "client_id", platform->client_id);
     lp_text_add(&text, lp_span("&redirect_uri="));
     lp_text_query(&text, sites->public_url);
     lp_text_query(&text, lp_span("/lti/launch"));
-    add_pair(&text, "state", state);
-    add_pair(&text, "nonce", nonce);
-    add_pair(&text, "login_hint", list[HINT].value);
+    lp_parameter_add(&text, "state", state);
+    lp_parameter_add(&text, "nonce", nonce);
+    lp_parameter_add(&text, "login_hint", list[HINT].value);
     if (list[MESSAGE].value.data != NULL) {
-        add_pair(&text, "lti_message_hint", list[MESSAGE].value);
+        lp_parameter_add(&text, "lti_message_hint", list[MESSAGE].value);
     }
     if (text.full) {
         /* hints of which most had to be encoded */
@@ -147,13 +146,4 @@ ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
     lp_answer_header(&visit->request, "Referrer-Policy",
                      lp_span("no-referrer"));
     lp_answer_begin(&visit->request, 302, "text/plain");
-}
-
-static void
-add_pair(lp_text_t *text, const char *name, lp_span_t value)
-{
-    lp_text_add(text, lp_span("&"));
-    lp_text_add(text, lp_span_of(name));
-    lp_text_add(text, lp_span("="));
-    lp_text_query(text, value);
 }

@@ -8,9 +8,8 @@
 #ifndef LP_LTI_PICK_H
 #define LP_LTI_PICK_H
 
+#include "secret.h"
 #include "sso.h"
-
-#define LP_PICK_SECRET_LEN 43 /* characters: a lp_random() */
 
 typedef struct {
     lp_span_t platform;   /* its name in lti.json: it may be gone by now */
@@ -28,8 +27,8 @@ typedef struct {
 } lp_pick_t;
 
 /*
- * Keeps pick for an hour; secret: room for LP_PICK_SECRET_LEN + 1. OK, or
- * the store's failure (LP_STORE_REFUSED too where it can't be sealed).
+ * Keeps pick for an hour; secret: room for LP_RANDOM_LEN + 1. OK, or the
+ * store's failure (LP_STORE_REFUSED too where it can't be sealed).
  */
 lp_store_status_t lp_pick_store(lp_sso_t *sso, const lp_pick_t *pick,
                                 char *secret);

@@ -94,7 +94,7 @@ take_form(lp_visit_t *visit, lp_span_t body)
     memset(&picking, 0, sizeof(picking));
     picking.visit = visit;
     bad = lp_pick_form_read(&picking.form, body);
-    found = picking.form.secret.len != LP_PICK_SECRET_LEN
+    found = picking.form.secret.len != LP_RANDOM_LEN
                 ? 0
                 : lp_pick_load(visit->sso, picking.form.secret, 0,
                                &picking.pick);

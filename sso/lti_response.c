@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 #include "../core/signer.h"
-#include "sign_in.h"
+#include "secret.h"
 
 #define LTI "https://purl.imsglobal.org/spec/lti/claim/"
 #define DL  "https://purl.imsglobal.org/spec/lti-dl/claim/"

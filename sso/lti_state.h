@@ -1,6 +1,5 @@
 /*
- * A launch that has begun: what /lti/login leaves for /lti/launch. In Redis
- * under a hash of state, for ten minutes, taken out by who comes first.
+ * A launch that has begun: what /lti/login leaves for /lti/launch (begun.h).
  *
  * A launch often happens in a frame, where browsers keep no cookies of ours, or
  * not for long. So the cookie that binds a launch to its browser may be absent;
@@ -12,10 +11,9 @@
 #ifndef LP_LTI_STATE_H
 #define LP_LTI_STATE_H
 
+#include "begun.h"
 #include "lti_claims.h"
-#include "sign_in.h"
 
-#define LP_LAUNCH_LIFE   600 /* seconds */
 #define LP_LAUNCH_SLOTS  16
 #define LP_LAUNCH_COOKIE "leerpoort-lti-" /* and a slot: 0 to f */
 
@@ -25,26 +23,18 @@ typedef struct {
     char nonce[LP_RANDOM_LEN + 1];
 } lp_launch_state_t;
 
-typedef enum {
-    LP_LAUNCH_OK = 0,
-    LP_LAUNCH_UNKNOWN,  /* no such state: used, old, invented */
-    LP_LAUNCH_OTHER,    /* of another browser */
-    LP_LAUNCH_TOO_MANY, /* in this minute */
-    LP_LAUNCH_FAILED    /* Redis */
-} lp_launch_result_t;
-
 /* Stores it with a new nonce, makes state (room for LP_RANDOM_LEN + 1), adds
-   the cookie to the answer. */
-lp_launch_result_t lp_launch_store(lp_visit_t *visit,
-                                   lp_launch_state_t *launch, char *state);
+   the cookie to the answer. OK, TOO_MANY, FAILED. */
+lp_begun_t lp_launch_store(lp_visit_t *visit, lp_launch_state_t *launch,
+                           char *state);
 
-/* Takes it out: a second one gets LP_LAUNCH_UNKNOWN. One of another browser
-   stays there for its own. */
-lp_launch_result_t lp_launch_take(lp_visit_t *visit, lp_span_t state,
-                                  lp_launch_state_t *launch);
+/* Takes it out: a second one gets LP_BEGUN_UNKNOWN. One of another browser
+   stays there for its own. Never LP_BEGUN_NO_COOKIE. */
+lp_begun_t lp_launch_take(lp_visit_t *visit, lp_span_t state,
+                          lp_launch_state_t *launch);
 
-/* Marks the nonce of a good id_token as used: LP_LAUNCH_UNKNOWN where it was.
+/* Marks the nonce of a good id_token as used: LP_BEGUN_UNKNOWN where it was.
    */
-lp_launch_result_t lp_launch_use_nonce(lp_sso_t *sso, lp_span_t nonce);
+lp_begun_t lp_launch_use_nonce(lp_sso_t *sso, lp_span_t nonce);
 
 #endif

@@ -7,16 +7,11 @@
 
 #include "once.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../core/base64url.h"
 #include "../core/keys.h"
-#include "sign_in.h"
 
-#define HASH_SIZE  32
-#define HASH_BYTES 16
 #define PIECES_MAX ((LP_ONCE_TEXT_MAX + LP_SEAL_TEXT_MAX - 1) \
                     / LP_SEAL_TEXT_MAX)
 #define WHAT_MAX   (LP_KEY_MAX + 32)
@@ -56,7 +51,7 @@ lp_once_put(lp_sso_t *sso, lp_once_t kind, const json_t *document,
     }
     key.data = name;
     key.len = lp_secret_key(name, "once", kinds[kind].salt,
-                            (lp_span_t) {secret, LP_ONCE_SECRET_LEN});
+                            (lp_span_t) {secret, LP_RANDOM_LEN});
     text = json_dumps(document, JSON_COMPACT);
     if (text != NULL && key.len > 0 && strlen(text) <= LP_ONCE_TEXT_MAX) {
         status = put_pieces(sso, key, kinds[kind].life, lp_span_of(text));
@@ -113,7 +108,7 @@ lp_once_get(lp_sso_t *sso, lp_once_t kind, lp_span_t secret, int take,
     char              name[LP_KEY_MAX];
 
     *document = NULL;
-    if (secret.len != LP_ONCE_SECRET_LEN) {
+    if (secret.len != LP_RANDOM_LEN) {
         return 0;
     }
     key.data = name;
@@ -177,39 +172,4 @@ open_pieces(lp_sso_t *sso, lp_span_t key, const redisReply *reply)
     document = json_loadb(text, used, JSON_REJECT_DUPLICATES, NULL);
     free(text);
     return document;
-}
-
-int
-lp_secret_hash(char *dst, const char *salt, lp_span_t secret)
-{
-    unsigned char digest[HASH_SIZE];
-    EVP_MD_CTX   *context = EVP_MD_CTX_new();
-    int           made;
-
-    made = context != NULL
-           && EVP_DigestInit_ex(context, EVP_sha256(), NULL) == 1
-           && EVP_DigestUpdate(context, salt, strlen(salt)) == 1
-           && EVP_DigestUpdate(context, secret.data, secret.len) == 1
-           && EVP_DigestFinal_ex(context, digest, NULL) == 1;
-    EVP_MD_CTX_free(context);
-    if (!made) {
-        return -1;
-    }
-    lp_base64url_encode(dst, digest, HASH_BYTES);
-    return 0;
-}
-
-size_t
-lp_secret_key(char *dst, const char *kind, const char *salt, lp_span_t secret)
-{
-    char hash[LP_SECRET_HASH_LEN];
-    int  n;
-
-    if (lp_secret_hash(hash, salt, secret) != 0) {
-        return 0;
-    }
-    n = snprintf(dst, LP_KEY_MAX, "%s:{%02u}:%.*s", kind,
-                 lp_shard((lp_span_t) {hash, sizeof(hash)}),
-                 LP_SECRET_HASH_LEN, hash);
-    return n > 0 && n < LP_KEY_MAX ? (size_t) n : 0;
 }

@@ -7,11 +7,10 @@
 #ifndef LP_ONCE_H
 #define LP_ONCE_H
 
+#include "secret.h"
 #include "sso.h"
 
-#define LP_ONCE_SECRET_LEN 43    /* characters: a lp_random() */
-#define LP_ONCE_TEXT_MAX   24576 /* bytes of the document as JSON */
-#define LP_SECRET_HASH_LEN 22
+#define LP_ONCE_TEXT_MAX 24576 /* bytes of the document as JSON */
 
 /* Where somebody goes next, by a link in the frame; who links an account; what
    a teacher picks from. A secret of one opens none of the others. */
@@ -21,8 +20,8 @@ typedef enum { LP_ONCE_OPEN = 0, LP_ONCE_LINK, LP_ONCE_PICK } lp_once_t;
 int lp_once_life(lp_once_t kind);
 
 /*
- * Keeps document (an object, the caller's); secret: room for
- * LP_ONCE_SECRET_LEN + 1. OK, or the store's failure; LP_STORE_REFUSED too
+ * Keeps document (an object, the caller's) under a new secret; secret: room
+ * for LP_RANDOM_LEN + 1. OK, or the store's failure; LP_STORE_REFUSED too
  * where it is too long or can't be sealed.
  */
 lp_store_status_t lp_once_put(lp_sso_t *sso, lp_once_t kind,
@@ -35,16 +34,5 @@ lp_store_status_t lp_once_put(lp_sso_t *sso, lp_once_t kind,
  */
 int lp_once_get(lp_sso_t *sso, lp_once_t kind, lp_span_t secret, int take,
                 json_t **document);
-
-/*
- * Writes "<kind>:{NN}:<hash>" and a NUL, at most LP_KEY_MAX bytes with it;
- * hash: LP_SECRET_HASH_LEN characters of a SHA-256 of salt and secret. Returns
- * the length; 0: OpenSSL failed.
- */
-size_t lp_secret_key(char *dst, const char *kind, const char *salt,
-                     lp_span_t secret);
-
-/* The hash alone, without a NUL. Returns 0, -1. */
-int lp_secret_hash(char *dst, const char *salt, lp_span_t secret);
 
 #endif

@@ -81,6 +81,15 @@ has_control(const char *text)
     return 0;
 }
 
+void
+lp_parameter_add(lp_text_t *text, const char *name, lp_span_t value)
+{
+    lp_text_add(text, lp_span("&"));
+    lp_text_add(text, lp_span_of(name));
+    lp_text_add(text, lp_span("="));
+    lp_text_query(text, value);
+}
+
 int
 lp_request_is_form(const lp_request_t *request)
 {

@@ -7,6 +7,7 @@
 #ifndef LP_PARAMETERS_H
 #define LP_PARAMETERS_H
 
+#include "../core/text.h"
 #include "../workers/service.h"
 
 typedef struct {
@@ -23,6 +24,9 @@ typedef struct {
  */
 const char *lp_parameters_read(lp_parameter_t *list, unsigned n,
                                lp_span_t pairs, char *memory);
+
+/* The other way: adds "&name=value", the value encoded. */
+void lp_parameter_add(lp_text_t *text, const char *name, lp_span_t value);
 
 /* 1: the body is said to be application/x-www-form-urlencoded. */
 int lp_request_is_form(const lp_request_t *request);

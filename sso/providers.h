@@ -10,7 +10,11 @@
 
 #include "../core/alg.h"
 #include "../core/language.h"
+#include "../workers/conf_members.h"
 #include "who.h"
+
+/* Names of providers and of platforms. */
+#define LP_PROVIDER_NAME_MAX LP_CONF_LABEL_MAX
 
 typedef struct {
     lp_span_t school; /* master identifier */

@@ -9,8 +9,8 @@
 #ifndef LP_SESSION_STORE_H
 #define LP_SESSION_STORE_H
 
-#include "once.h"
-#include "sign_in.h"
+#include "secret.h"
+#include "sso.h"
 #include "tokens_before.h"
 
 #define LP_SESSIONS_MAX 50 /* of one subject; the oldest one makes room */

@@ -11,8 +11,8 @@
 
 #include "../core/base64url.h"
 #include "../core/hmac.h"
+#include "secret.h"
 #include "session_key.h"
-#include "sign_in.h"
 
 #define HEADER_MAX (LP_KID_MAX * 6 + 64) /* bytes, every character escaped */
 

@@ -1,17 +1,14 @@
 /*
- * A sign-in that has begun: what /sso/login leaves for /sso/callback. In Redis
- * under the hash of state, for ten minutes, taken out by who comes first; bound
- * to the browser by a cookie that all its tabs share.
+ * A sign-in that has begun: what /sso/login leaves for /sso/callback (begun.h);
+ * bound to the browser by a cookie that all its tabs share.
  */
 
 #ifndef LP_SIGN_IN_H
 #define LP_SIGN_IN_H
 
-#include "sso.h"
+#include "begun.h"
 
-#define LP_RANDOM_LEN    43 /* 32 bytes in base64url */
-#define LP_RETURN_MAX    1024
-#define LP_PROVIDER_NAME_MAX 64
+#define LP_RETURN_MAX 1024
 
 typedef struct {
     char provider[LP_PROVIDER_NAME_MAX + 1];
@@ -20,24 +17,16 @@ typedef struct {
     char back[LP_RETURN_MAX + 1];      /* a path of this site */
 } lp_sign_in_t;
 
-typedef enum {
-    LP_SIGN_IN_OK = 0,
-    LP_SIGN_IN_UNKNOWN,      /* no such state: used, old, invented */
-    LP_SIGN_IN_OTHER,        /* of another browser */
-    LP_SIGN_IN_NO_COOKIE,
-    LP_SIGN_IN_TOO_MANY,     /* in this minute */
-    LP_SIGN_IN_FAILED        /* Redis */
-} lp_sign_in_result_t;
+/* Stores it with a new nonce and verifier, makes state (LP_RANDOM_LEN
+   characters and a NUL), adds the browser's cookie to the answer where it has
+   none. OK, TOO_MANY, FAILED. */
+lp_begun_t lp_sign_in_store(lp_visit_t *visit, lp_sign_in_t *sign_in,
+                            char *state);
 
-/* Stores it, makes state (LP_RANDOM_LEN characters and a NUL), adds the
-   browser's cookie to the answer where it has none. */
-lp_sign_in_result_t lp_sign_in_store(lp_visit_t *visit, lp_sign_in_t *sign_in,
-                                     char *state);
-
-/* Takes it out: a second one gets LP_SIGN_IN_UNKNOWN. One of another browser
+/* Takes it out: a second one gets LP_BEGUN_UNKNOWN. One of another browser
    stays there for its own. */
-lp_sign_in_result_t lp_sign_in_take(lp_visit_t *visit, lp_span_t state,
-                                    lp_sign_in_t *sign_in);
+lp_begun_t lp_sign_in_take(lp_visit_t *visit, lp_span_t state,
+                           lp_sign_in_t *sign_in);
 
 /*
  * The way back, checked: text is a URL of this site (publicUrl and a path) or a
@@ -46,8 +35,5 @@ lp_sign_in_result_t lp_sign_in_take(lp_visit_t *visit, lp_span_t state,
  * -1: it leads elsewhere.
  */
 int lp_return_check(char *dst, const lp_sites_t *sites, lp_span_t text);
-
-/* 32 random bytes as base64url and a NUL; -1: OpenSSL failed. */
-int lp_random(char *dst);
 
 #endif

@@ -22,9 +22,9 @@
 #include "../workers/say.h"
 #include "choice_page.h"
 #include "exchange.h"
-#include "once.h"
 #include "parameters.h"
 #include "session.h"
+#include "sign_in.h"
 
 #define QUERY_MAX    8192
 #define SENT_MAX     (LP_RETURN_MAX + 256) /* a return, with the site's URL */
@@ -320,15 +320,6 @@ begin(lp_visit_t *visit, const asked_t *asked, const lp_provider_t *provider)
     ask_provider(visit, asked, provider, endpoint);
 }
 
-static void
-add_pair(lp_text_t *text, const char *name, lp_span_t value)
-{
-    lp_text_add(text, lp_span("&"));
-    lp_text_add(text, lp_span_of(name));
-    lp_text_add(text, lp_span("="));
-    lp_text_query(text, value);
-}
-
 /* RFC 7636 section 4.2. */
 static void
 add_challenge(lp_text_t *text, const char *verifier)
@@ -338,9 +329,9 @@ add_challenge(lp_text_t *text, const char *verifier)
 
     SHA256((const unsigned char *) verifier, LP_RANDOM_LEN, hash);
     lp_base64url_encode(challenge, hash, sizeof(hash));
-    add_pair(text, "code_challenge",
-             (lp_span_t) {challenge, sizeof(challenge)});
-    add_pair(text, "code_challenge_method", lp_span("S256"));
+    lp_parameter_add(text, "code_challenge",
+                     (lp_span_t) {challenge, sizeof(challenge)});
+    lp_parameter_add(text, "code_challenge_method", lp_span("S256"));
 }
 
 static void
@@ -354,13 +345,13 @@ write_request(lp_text_t *text, const lp_sites_t *sites,
     lp_text_add(text, memchr(endpoint.data, '?', endpoint.len) == NULL
                           ? lp_span("?") : lp_span("&"));
     lp_text_add(text, lp_span("response_type=code"));
-    add_pair(text, "client_id", provider->client_id);
+    lp_parameter_add(text, "client_id", provider->client_id);
     lp_text_add(text, lp_span("&redirect_uri="));
     lp_text_query(text, sites->public_url);
     lp_text_query(text, lp_span("/sso/callback"));
-    add_pair(text, "scope", provider->scope);
-    add_pair(text, "state", lp_span_of(state));
-    add_pair(text, "nonce", lp_span_of(sign_in->nonce));
+    lp_parameter_add(text, "scope", provider->scope);
+    lp_parameter_add(text, "state", lp_span_of(state));
+    lp_parameter_add(text, "nonce", lp_span_of(sign_in->nonce));
     add_challenge(text, sign_in->verifier);
     for (i = 0; i < provider->n_parameters; i++) {
         lp_text_add(text, lp_span("&"));
@@ -383,9 +374,9 @@ ask_provider(lp_visit_t *visit, const asked_t *asked,
     memcpy(sign_in.provider, provider->name.data, provider->name.len);
     memcpy(sign_in.back, asked->back, sizeof(sign_in.back));
     switch (lp_sign_in_store(visit, &sign_in, state)) {
-    case LP_SIGN_IN_OK:
+    case LP_BEGUN_OK:
         break;
-    case LP_SIGN_IN_TOO_MANY:
+    case LP_BEGUN_TOO_MANY:
         turn_away(visit, asked, provider, LP_PROBLEM_BUSY);
         return;
     default:
@@ -415,8 +406,7 @@ turn_away(lp_visit_t *visit, const asked_t *asked,
     lp_text_add(&text, lp_span("/sso/login?return="));
     lp_text_query(&text, lp_span_of(asked->back));
     if (provider != NULL) {
-        lp_text_add(&text, lp_span("&provider="));
-        lp_text_query(&text, provider->name);
+        lp_parameter_add(&text, "provider", provider->name);
     } else if (problem == LP_PROBLEM_UNKNOWN_PROVIDER
                || problem == LP_PROBLEM_UNKNOWN_SCHOOL) {
         lp_text_add(&text, lp_span("&choose=1"));

@@ -30,6 +30,7 @@ import activation                                       # noqa: E402
 import legs                                             # noqa: E402
 import provision                                        # noqa: E402
 import rehearsing                                       # noqa: E402
+import signins                                          # noqa: E402
 import store                                            # noqa: E402
 import varied                                           # noqa: E402
 from bed import Bed, header                                     # noqa: E402
@@ -39,7 +40,7 @@ from lib.redis import SERVER                            # noqa: E402
 # Those that need the bed of clicks, and those that bring their own.
 CLICKS = ["hit", "session", "new", "miss", "ticket", "usage", "revocation"]
 PARTS = [*CLICKS, "memory", "activation", "import", "bulk", "tally",
-         "records", "load", "country"]
+         "records", "signins", "load", "country"]
 ALGORITHMS = ["RS256", "ES256", "EdDSA"]
 OUT = REPOSITORY / "build" / "bench"
 
@@ -57,6 +58,10 @@ class Plan:
     activations: int    # in a round
     entitlements: int   # in a round
     clicks: int         # tallied in a round
+    storm: int          # pupils who sign in
+    storm_s: float      # within so long
+    storm_delay: float  # that the provider takes
+    storms: int
     country: int        # pupils of load and country
     legs: int           # of each side of country
     knee_seconds: float  # that a rate is tried
@@ -67,11 +72,11 @@ class Plan:
 
 
 FULL = Plan(7, 2, 1, 0.4, 4000, 1000, 200_000, 5, 2000, 100_000, 500_000,
-            200_000, 5, 3, 30, 20, 5000, 50_000)
+            5000, 60, 2, 2, 200_000, 5, 3, 30, 20, 5000, 50_000)
 QUICK = Plan(3, 1, 1, 0.2, 1000, 250, 50_000, 3, 500, 20_000, 100_000,
-             50_000, 3, 1.5, 20, 5, 5000, 10_000)
+             1250, 15, 2, 2, 50_000, 3, 1.5, 20, 5, 5000, 10_000)
 TINY = Plan(1, 0.2, 0.1, 0.1, 50, 20, 1000, 1, 20, 1000, 2000,
-            300, 1, 0.4, 2, 1, 200, 200)
+            60, 0.5, 0.2, 1, 300, 1, 0.4, 2, 1, 200, 200)
 
 
 @dataclasses.dataclass
@@ -342,6 +347,43 @@ class Bench:
                             f"use; {raw['country_gb']:.1f} GB for 48 million; "
                             + ", ".join(f"{k} {v}" for k, v in
                                         raw["encodings"].items()))
+
+    def signins(self):
+        with self.every_core():
+            raw = signins.measure(self.plan)
+        self.raw["signins"] = raw
+        for n, found in raw["rate"].items():
+            cpu = found["cpu_us"]
+            self.add(f"sign-ins by {n} leerpoort-sso", found["per_s"], "/s",
+                     note=f"p50 {found['p50_ms']:.1f}, p99 "
+                          f"{found['p99_ms']:.1f} ms, {signins.AT_ONCE} at "
+                          "once; CPU: " + ", ".join(
+                              f"{name} {us:.0f}" for name, us in cpu.items())
+                          + " us")
+            self.add("  of a core: nginx, leerpoort-sso, Redis alone",
+                     found["per_s_and_core"], "/s")
+        for n, found in raw["storm"].items():
+            self.storm(n, found)
+
+    def storm(self, n, found):
+        plan, storms = self.plan, found["storms"]
+        pages = sum(sum(one["pages"].values()) for one in storms)
+        self.add(f"storm, {n} leerpoort-sso: pupils who got in",
+                 min(one["arrived"] for one in storms), target=plan.storm,
+                 note=f"of {plan.storm} in {plan.storm_s:g} s, "
+                      f"{len(storms)} times; p99 "
+                      f"{max(one['p99_ms'] for one in storms) / 1000:.1f} s; "
+                      f"{pages} pages that say busy")
+        self.add("  at the provider at once", found["at_once"],
+                 target=signins.PLACES * n, at_least=False)
+        quiet, meanwhile = found["quiet"], found["meanwhile"]
+        for q in ("p50", "p99"):
+            self.add(f"  clicks with a session meanwhile: {q}",
+                     meanwhile[f"{q}_ms"], " ms",
+                     note=f"{quiet[f'{q}_ms']:.2f} without a storm")
+        self.add("  leerpoort-sso's memory at most", found["memory"] / 1e6,
+                 " MB", note=f"{found['memory_before'] / 1e6:.1f} before, "
+                             f"{n} processes")
 
     def load(self):
         raw = rehearsing.measure(self.core, self.load_core, self.plan,

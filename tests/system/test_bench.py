@@ -50,6 +50,32 @@ def test_the_front_door_s_clicks_are_measured(tmp_path):
 
 
 @pytest.mark.once
+def test_sign_ins_and_a_storm_of_them_are_measured(tmp_path):
+    """By one process and by two; a storm in which everybody gets in."""
+    out = tmp_path / "bench.json"
+    run = subprocess.run(
+        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+         "--only", "signins", "--json", out], capture_output=True,
+        text=True, timeout=120, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    document = json.loads(out.read_text())
+    found, plan = document["raw"]["signins"], document["plan"]
+    for n in ("1", "2"):
+        rate, storm = found["rate"][n], found["storm"][n]
+        assert set(rate["cpu_us"]) == {"nginx", "leerpoort-sso", "redis",
+                                       "provider", "pupils"}
+        assert all(us > 0 for us in rate["cpu_us"].values())
+        assert rate["per_s"] > 0 and rate["per_s_and_core"] > 0
+        [one] = storm["storms"]
+        assert one["arrived"] == plan["storm"] and one["lost"] == 0
+        assert one["asked"] >= plan["storm"] >= one["at_once"] > 1
+        # the provider was slow, and was waited for
+        assert one["p50_ms"] > 1000 * plan["storm_delay"]
+        assert storm["memory"] >= storm["memory_before"] > 0
+        assert storm["quiet"]["clicks"] > 0 < storm["meanwhile"]["clicks"]
+
+
+@pytest.mark.once
 def test_the_rehearsal_tool_is_measured(tmp_path):
     """All figures are there, and the tool judged what it measured."""
     out = tmp_path / "bench.json"

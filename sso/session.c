@@ -62,6 +62,7 @@ lp_session_begin(lp_visit_t *visit, const lp_who_t *who,
     beginning_t      *new = calloc(1, sizeof(beginning_t));
     lp_store_status_t status = LP_STORE_REFUSED;
     lp_sso_t         *sso = visit->sso;
+    lp_session_hash_t former;
 
     if (new == NULL) {
         return status;
@@ -74,6 +75,9 @@ lp_session_begin(lp_visit_t *visit, const lp_who_t *who,
         lp_session_put_token(visit, &new->session,
                              (lp_span_t) {new->token, new->token_len});
         add_session_cookie(visit, (lp_span_t) {new->secret, LP_RANDOM_LEN});
+        if (lp_session_of_browser(&former, visit) == 0) {
+            lp_session_hide_former(visit);
+        }
     }
     OPENSSL_cleanse(new, sizeof(*new));
     free(new);

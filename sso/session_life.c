@@ -55,3 +55,10 @@ lp_session_put_token(lp_visit_t *visit, const lp_session_t *session,
 
     (void) lp_answer_cookie(&visit->request, &cookie);
 }
+
+void
+lp_session_hide_former(lp_visit_t *visit)
+{
+    (void) lp_answer_header(&visit->request, "Clear-Site-Data",
+                            lp_span("\"cache\""));
+}

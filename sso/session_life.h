@@ -20,4 +20,11 @@ size_t lp_session_make_token(const lp_session_t *session, lp_sso_t *sso,
 void lp_session_put_token(lp_visit_t *visit, const lp_session_t *session,
                           lp_span_t token);
 
+/*
+ * Lets the browser forget what it showed (Clear-Site-Data): the session that it
+ * had is over, or another's now. no-store does not do it: Chromium keeps pages
+ * for its back button as they were, My books among them.
+ */
+void lp_session_hide_former(lp_visit_t *visit);
+
 #endif

@@ -20,6 +20,7 @@
 #include "../workers/say.h"
 #include "end_session.h"
 #include "parameters.h"
+#include "session_life.h"
 #include "session_store.h"
 
 #define FORM_MAX 512
@@ -83,7 +84,7 @@ static int is_foreign(const lp_visit_t *visit);
 static int read_key(lp_visit_t *visit, char *key);
 static void end(lp_visit_t *visit);
 static lp_store_status_t look(lp_sso_t *sso, leaving_t *leaving);
-static void remove_cookies(lp_visit_t *visit);
+static void forget(lp_visit_t *visit);
 static int lead_on(lp_visit_t *visit, const leaving_t *leaving);
 static void answer_next(lp_visit_t *visit, lp_span_t url, lp_span_t school);
 static void paragraph(lp_text_t *out, const char *text);
@@ -195,7 +196,7 @@ leave(lp_visit_t *visit)
     }
     has_key = read_key(visit, sent);
     if (secret.len == 0) {
-        remove_cookies(visit);
+        forget(visit);
         lp_answer_redirect(&visit->request, lp_span(LP_SIGNED_OUT));
         return;
     }
@@ -254,7 +255,7 @@ end(lp_visit_t *visit)
         lp_say("somebody signed out, and Redis could not be told: their last "
                "token is accepted until it ends");
     }
-    remove_cookies(visit);
+    forget(visit);
     if (leaving == NULL || !leaving->known || lead_on(visit, leaving) != 0) {
         lp_answer_redirect(&visit->request, lp_span(LP_SIGNED_OUT));
     }
@@ -293,7 +294,7 @@ look(lp_sso_t *sso, leaving_t *leaving)
 }
 
 static void
-remove_cookies(lp_visit_t *visit)
+forget(lp_visit_t *visit)
 {
     static const char *const names[] = {"leerpoort", "leerpoort-session"};
     lp_set_cookie_t cookie = {NULL, lp_span(""), 0, "Lax",
@@ -304,6 +305,7 @@ remove_cookies(lp_visit_t *visit)
         cookie.name = names[i];
         (void) lp_answer_cookie(&visit->request, &cookie);
     }
+    lp_session_hide_former(visit);
 }
 
 /* To the provider. -1: it has no such address. */

@@ -28,6 +28,7 @@ AXE = ("axe-core", "4.10.3")
 SCREENSHOTS = pathlib.Path(BUILD) / "screenshots"
 PATIENCE = 30   # seconds
 TABS_MAX = 60
+PHONE = 360     # pixels
 
 
 class Browser:
@@ -37,6 +38,7 @@ class Browser:
 
     def __init__(self, hosts, language="nl", scripts=True, third_party=True,
                  size=(1100, 900), dark=False, cookies=True):
+        self.language = language
         self._stack = contextlib.ExitStack()
         self.folder = tempfile.mkdtemp(prefix="leerpoort-chromium-")
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -133,6 +135,53 @@ class Browser:
             set(self.driver.window_handles) - before), None))
         self.driver.switch_to.window(handle)
         return self
+
+    def rest(self):
+        """Closes all windows but one."""
+        first, *others = self.driver.window_handles
+        for handle in others:
+            self.driver.switch_to.window(handle)
+            self.driver.close()
+        self.driver.switch_to.window(first)
+        return self
+
+    def forget(self):
+        """One window, without cookies, cache, or a language, style or size of
+        its own: as after its start."""
+        self.rest().open("about:blank")
+        self._tell("Network.clearBrowserCookies")
+        self._tell("Network.clearBrowserCache")
+        return self.speak(self.language).dark(False).phone(False)
+
+    # --- whose it is ---
+
+    def _tell(self, command, **parameters):
+        self.driver.execute_cdp_cmd(command, parameters)
+        return self
+
+    def speak(self, language):
+        """What Accept-Language says from now on, in this window."""
+        agent = self.driver.execute_cdp_cmd("Browser.getVersion", {})
+        return self._tell("Emulation.setUserAgentOverride",
+                          userAgent=agent["userAgent"],
+                          acceptLanguage=language)
+
+    def dark(self, on=True):
+        return self._tell("Emulation.setEmulatedMedia", features=[{
+            "name": "prefers-color-scheme",
+            "value": "dark" if on else "light"}])
+
+    def phone(self, on=True):
+        if not on:
+            return self._tell("Emulation.clearDeviceMetricsOverride")
+        return self._tell("Emulation.setDeviceMetricsOverride", width=PHONE,
+                          height=740, deviceScaleFactor=1, mobile=True)
+
+    def cookies(self):
+        """{name: the cookie} of all sites."""
+        return {cookie["name"]: cookie for cookie in
+                self.driver.execute_cdp_cmd("Network.getAllCookies", {})[
+                    "cookies"]}
 
     # --- as a person without a mouse ---
 

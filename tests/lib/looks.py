@@ -1,0 +1,30 @@
+"""What every page for people must be, in a real browser: sound for axe-core in
+light, in dark and on a telephone, no wider than that, short."""
+
+PAGE_MAX = 20 * 1024
+
+
+def look(browser, name):
+    """Looks at the page or frame in hand, and keeps a screenshot of each
+    state as build/screenshots/<name>-<state>.png."""
+    wrong = [f"light: {line}" for line in browser.axe()]
+    browser.screenshot(f"{name}-light")
+    browser.dark()
+    wrong += [f"dark: {line}" for line in browser.axe()]
+    browser.screenshot(f"{name}-dark")
+    browser.dark(False).phone()
+    wrong += [f"telephone: {line}" for line in browser.axe()]
+    wide, room = browser.driver.execute_script(
+        "return [document.documentElement.scrollWidth, innerWidth]")
+    if wide > room:
+        wrong.append(f"{wide} pixels on a telephone of {room}")
+    browser.screenshot(f"{name}-phone")
+    browser.phone(False)
+    size = browser.driver.execute_script(
+        "return performance.getEntriesByType('navigation')[0]"
+        ".decodedBodySize")
+    if not 500 < size < PAGE_MAX:
+        wrong.append(f"{size} bytes")
+    if browser.driver.execute_script("return document.scripts.length"):
+        wrong.append("it has scripts")
+    assert not wrong, f"{name} at {browser.url}:\n" + "\n".join(wrong)

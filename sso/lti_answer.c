@@ -8,10 +8,12 @@
 #include "lti_answer.h"
 
 #include <openssl/crypto.h>
+#include <stdio.h>
 
 #include "../core/text.h"
 #include "../workers/say.h"
 #include "session.h"
+#include "visits.h"
 
 #define CLICK_URI "/lti/click"
 #define BODY_MAX  4096
@@ -53,11 +55,27 @@ lp_lti_unavailable(lp_visit_t *visit, const lp_platform_t *platform)
                    lp_problem_of(LP_UNAVAILABLE), 0);
 }
 
+/* One line a second: anybody can send what is refused. Each page has a support
+   code that says the same. */
 void
 lp_lti_say(const lp_platform_t *platform, const char *name, const char *why)
 {
-    lp_say("a launch from %.*s was refused: %s: %s", (int) platform->name.len,
-           platform->name.data, name, why);
+    static int64_t  said_at = -1000;
+    static unsigned unsaid;
+    int64_t         now = lp_visit_clock();
+    char            others[64] = "";
+
+    if (now - said_at < 1000) {
+        unsaid++;
+        return;
+    }
+    if (unsaid > 0) {
+        snprintf(others, sizeof(others), " (and %u others before it)", unsaid);
+    }
+    lp_say("a launch from %.*s was refused: %s: %s%s",
+           (int) platform->name.len, platform->name.data, name, why, others);
+    said_at = now;
+    unsaid = 0;
 }
 
 /* nginx makes a GET of it; the answer's body goes nowhere. */

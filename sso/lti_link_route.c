@@ -204,6 +204,7 @@ ask(linking_t *linking)
     lp_text_t      body;
     char           bytes[BODY_MAX];
 
+    look.posts = 1;
     body = lp_text_in(bytes, sizeof(bytes));
     lp_text_add(&body, lp_span("<p>"));
     add(&body, linking, "Wil je het account",
@@ -272,13 +273,15 @@ link_account(linking_t *linking)
     go_to_book(linking);
 }
 
-/* Browsers write "null" for a form of a page without a referrer: ours. */
+/* Ours says same-origin, so that "null" is none of ours: a page of another host
+   below the same domain can have it written, and SameSite lets our cookies go
+   along with its form. */
 static int
 is_foreign(const lp_visit_t *visit)
 {
     lp_span_t origin = visit->request.origin;
 
-    return origin.len > 0 && !lp_span_equal(origin, lp_span("null"))
+    return origin.len > 0
            && !lp_span_equal(origin,
                              lp_sites(visit->sso->providers)->public_url);
 }

@@ -10,7 +10,7 @@ import urllib.parse
 
 import pytest
 
-from lib import names
+from lib import fastcgi
 from lib.door import Browser, Door
 from lib.edge import PUBLIC, URL
 from lib.http import at_once
@@ -115,3 +115,135 @@ def test_a_way_back_that_somebody_wrote_into_redis_leads_nowhere(door, pupil):
     assert answer.status != 303 and answer.location is None
     assert b"evil.example" not in answer.body
     assert "__Host-leerpoort" not in browser.jar
+
+
+# --- launches -----------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def gate():
+    lms, other, provider = Lms().start(), Lms("other").start(), Provider()
+    provider.start()
+    entries = [lms.entry(link=True), other.entry(link=True)]
+    try:
+        with Gate(lms, entries, allow=[SAID], n=1, provider=provider) as gate:
+            gate.other = other
+            other.publish(gate.keys)
+            yield gate
+    finally:
+        for server in (lms, other, provider):
+            server.stop()
+
+
+@pytest.fixture
+def lms(gate):
+    for lms in (gate.lms, gate.other):
+        lms.reset()
+        lms.person = {"sub": "lms-" + secrets.token_hex(4), "name": "Noor"}
+    yield gate.lms
+    assert not gate.lms.complaints + gate.other.complaints
+
+
+def at_school(gate, person):
+    """Whoever signs in next is this person."""
+    gate.provider.sub = f"sub-{person.key()}"
+    gate.provider.claims = {"eckid": person.ids["eckid"][1],
+                            "org": person.school}
+    return person
+
+
+def window_of(gate):
+    """A browser in which somebody has signed in."""
+    window = Frame(gate)
+    form = begin(window)
+    answer = come_back(window, gate.provider.answer_to(form))
+    assert answer.status == 303, answer.body
+    return window
+
+
+def link_in(response):
+    [href] = re.findall(rb'href="(/lti/link/[A-Za-z0-9_-]{43})"',
+                        response.body)
+    return href.decode()
+
+
+def test_no_page_beside_ours_links_an_account(gate, lms):
+    """Another site below the same domain is no stranger to SameSite, and with
+    a policy of no-referrer its forms come from "null"."""
+    at_school(gate, gate.edge.person().grant("book"))
+    window = window_of(gate)
+    href = link_in(Frame(gate).launch(lms))
+    before = gate.redis("KEYS", "link:*")
+    answer = window.post(href, {}, headers=[("Origin", "null")])
+    assert answer.outcome == "bad-form", answer
+    assert gate.redis("KEYS", "link:*") == before
+    # so our own page must not make browsers write that
+    assert window.get(href).header("Referrer-Policy") == "same-origin"
+    assert window.post(href, {}, headers=[("Origin", PUBLIC)]).status == 303
+
+
+def test_ids_of_one_link_open_no_other(gate, lms):
+    links = []
+    for _ in range(2):
+        at_school(gate, gate.edge.person().grant("book"))
+        window = window_of(gate)
+        lms.person = {"sub": "lms-" + secrets.token_hex(4)}
+        href = link_in(Frame(gate).launch(lms))
+        before = set(gate.redis("KEYS", "link:*"))
+        assert window.post(href, {}).status == 303
+        links += set(gate.redis("KEYS", "link:*")) - before
+    victim, own = links
+    assert Frame(gate).launch(lms).location == URL + "book"
+    gate.redis("HSET", own, "who", gate.redis("HGET", victim, "who"))
+    link_in(Frame(gate).launch(lms))
+
+
+def test_a_subject_of_another_platform_is_somebody_else(gate, lms):
+    at_school(gate, gate.edge.person().grant("book"))
+    window = window_of(gate)
+    href = link_in(Frame(gate).launch(lms))
+    assert window.post(href, {}).status == 303
+    assert Frame(gate).launch(lms).location == URL + "book"
+    gate.other.person = dict(lms.person)
+    link_in(Frame(gate).launch(gate.other))
+
+
+def test_launches_with_invented_keys_leave_room_for_who_signs_in(gate, lms):
+    """Anybody gets a state, and can send a token with a key that nobody knows:
+    it is waited for."""
+    person = at_school(gate, gate.edge.person().grant("book"))
+    browser = Frame(gate)
+    coming = gate.provider.answer_to(begin(browser))
+    waiting = []
+    for lms in (gate.lms, gate.other):
+        lms.key = make_key("RS256", "nobody-has-it", 1)
+        token = lms.token("x")
+        for _ in range(160):
+            state = urllib.parse.parse_qs(urllib.parse.urlsplit(
+                login_past_nginx(gate, lms)).query)["state"][0]
+            waiting.append(urllib.parse.urlencode(
+                {"state": state, "id_token": token}).encode())
+    with contextlib.ExitStack() as stack:
+        for body in waiting:
+            connection = stack.enter_context(fastcgi.connect(gate.sso.path))
+            connection.sendall(fastcgi.message(fastcgi.params(
+                "/lti/launch", "POST", body, LEERPOORT_ROUTE="sso",
+                CONTENT_TYPE="application/x-www-form-urlencoded"), body))
+        answer = come_back(browser, coming)
+        assert answer.status == 303, answer.body
+    assert browser.get("/go/book").location == URL + "book"
+    assert person
+
+
+def login_past_nginx(gate, lms):
+    target = "/lti/login?" + urllib.parse.urlencode(lms.begin(PUBLIC + BOOK))
+    return fastcgi.ask(gate.sso.path, target,
+                       LEERPOORT_ROUTE="sso").headers["location"]
+
+
+def test_who_sends_rubbish_fills_no_log(gate, lms):
+    lms.claims = {"aud": "somebody else"}
+    before = gate.sso.said().count("a launch from")
+    for _ in range(40):
+        assert Frame(gate, keeps=False).launch(lms).outcome == "launch-wrong"
+    said = gate.sso.said().count("a launch from") - before
+    assert 1 <= said < 20

@@ -1,5 +1,6 @@
 """Every file in lua-free-conf/ is started, with paths and names replaced."""
 
+import contextlib
 import hashlib
 import json
 import os
@@ -10,11 +11,12 @@ import shutil
 import socket
 import ssl
 import subprocess
+import threading
 from urllib.parse import quote, urlencode
 
 import pytest
 
-from lib import http, names
+from lib import fastcgi, http, names
 from lib.door import Sso
 from lib.nginx import (BINARY, BUILD, MODULE, configuration_test, environment,
                        frame)
@@ -662,3 +664,81 @@ def test_nothing_in_the_examples_is_lua():
     for path in EXAMPLES.rglob("*"):
         if path.is_file() and path.suffix != ".md":
             assert not re.search(r"\blua\b", path.read_text(), re.I), path
+
+
+SECRETS = ["the-code-of-a-sign-in", "the-state-of-a-sign-in",
+           "the-secret-of-a-link", "a-pupil-by-hint"]
+SECRET_TARGETS = [
+    f"/sso/callback?code={SECRETS[0]}&state={SECRETS[1]}",
+    f"/sso/login?return=%2Flti%2Flink%2F{SECRETS[2]}",
+    f"/lti/link/{SECRETS[2]}", f"/lti/open/{SECRETS[2]}",
+    f"/lti/login?iss=x&login_hint={SECRETS[3]}"]
+
+
+def test_nginx_example_logs_no_code_of_a_sign_in_when_things_go_wrong(
+        tmp_path, redis):
+    """nginx' error log shows the request line of what fails: leerpoort-sso is
+    not there, is there no more, says nothing, or rubbish."""
+    with Example(tmp_path, redis) as example:
+        place = tmp_path / "sso.sock"
+
+        def ask_all():
+            for target in SECRET_TARGETS:
+                status, _, body = example.ask(target)
+                assert status == 503 and "<html" in body, (target, status)
+
+        ask_all()
+        with socket.socket(socket.AF_UNIX) as gone:
+            gone.bind(str(place))
+            ask_all()
+        place.unlink()
+        for says in (b"", fastcgi.stream_of(b"no header at all")):
+            with socket.socket(socket.AF_UNIX) as broken:
+                broken.bind(str(place))
+                broken.listen(16)
+                answering = threading.Thread(
+                    target=answer_each, args=(broken, says), daemon=True)
+                answering.start()
+                ask_all()
+                broken.shutdown(socket.SHUT_RDWR)
+                answering.join(10)
+            place.unlink()
+        browser = [("Cookie", "__Host-leerpoort-browser=" + "a" * 43)]
+        for _ in range(40):
+            example.ask(SECRET_TARGETS[0], headers=browser)
+    for log in ("error.log", "leerpoort.log", "output"):
+        text = (tmp_path / log).read_text()
+        assert not [one for one in SECRETS if one in text], log
+
+
+def answer_each(listener, says):
+    """Takes what comes, says that and hangs up."""
+    with contextlib.suppress(OSError):
+        while True:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(says)
+
+
+def test_nginx_example_lets_no_address_take_all_sign_ins(tmp_path, redis):
+    """signInsPerMinute is for everybody together, and who comes without a
+    cookie is known by the address alone: a large school is one. Here with
+    measures that a test can fill."""
+    def smaller(text):
+        for old, new in (("rate=100r/s", "rate=1r/m"),
+                         ("zone=beginners burst=1000",
+                          "zone=beginners burst=30")):
+            assert old in text
+            text = text.replace(old, new)
+        return text
+
+    with Example(tmp_path, redis, smaller) as example:
+        with sign_in_workers(tmp_path, redis):
+            answers = [example.ask("/sso/login")[0] for _ in range(40)]
+            assert answers[:31] == [200] * 31 and answers[-1] == 503, answers
+            status, _, body = example.ask("/lti/login?iss=x")
+            assert status == 503 and "<html" in body
+            # what has begun goes on
+            assert example.ask("/sso/callback?state=x")[0] == 400
+            assert example.ask("/sso/logout")[0] == 200

@@ -146,12 +146,14 @@ ask_to_link(accept_t *accept)
     json_t            *document;
 
     document = json_pack(
-        "{s:s%, s:s%, s:s%, s:s%, s:s, s:s}",
+        "{s:s%, s:s%, s:s%, s:s%, s:s%, s:s, s:s}",
         "platform", accept->platform->name.data, accept->platform->name.len,
         "subject", launch->subject.data, launch->subject.len,
         "person", launch->person.len > 0 ? launch->person.data : "",
         launch->person.len,
         "click", launch->click, launch->click_len,
+        "house", accept->school.len > 0 ? accept->school.data : "",
+        accept->school.len,
         "schoolType", accept->who.school.type,
         "school", accept->who.school.id);
     lp_lti_window(accept->visit, accept->platform, accept->school,
@@ -197,10 +199,13 @@ open_book(accept_t *accept)
                      (lp_span_t) {launch->click, launch->click_len});
         return;
     }
-    document = json_pack("{s:s%, s:s%, s:o}", "platform",
+    document = json_pack("{s:s%, s:s%, s:s%, s:o}", "platform",
                          accept->platform->name.data,
                          accept->platform->name.len, "click", launch->click,
-                         launch->click_len, "who", lp_who_json(&accept->who));
+                         launch->click_len, "house",
+                         accept->school.len > 0 ? accept->school.data : "",
+                         accept->school.len, "who",
+                         lp_who_json(&accept->who));
     lp_lti_window(accept->visit, accept->platform, accept->school,
                   LP_ONCE_OPEN, document);
     json_decref(document);

@@ -17,6 +17,7 @@
 
 #define CLICK_URI "/lti/click"
 #define BODY_MAX  4096
+#define SHOW      "page" /* in the query: the page itself, not its window */
 
 static int add_click_headers(lp_visit_t *visit, const lp_who_t *who,
                              const lp_platform_t *platform, lp_span_t click);
@@ -34,6 +35,7 @@ look_of(const lp_visit_t *visit, const lp_platform_t *platform,
     look.school = school;
     if (platform != NULL) {
         look.frames = platform->frames;
+        look.platform = platform->name;
     }
     return look;
 }
@@ -138,6 +140,39 @@ lp_lti_window(lp_visit_t *visit, const lp_platform_t *platform,
                 (lp_span_t) {secret, LP_RANDOM_LEN});
 }
 
+int
+lp_lti_window_again(lp_visit_t *visit, lp_once_t kind)
+{
+    const lp_platform_t *platform;
+    const json_t        *name, *house;
+    json_t              *document;
+    char                 text[8];
+    int                  found;
+
+    if (!lp_span_equal(visit->request.method, lp_span("GET"))
+        || lp_request_query(&visit->request, SHOW, text, sizeof(text)) != 0) {
+        return 0;
+    }
+    found = lp_once_get(visit->sso, kind, lp_lti_secret(visit), 0, &document);
+    name = json_object_get(document, "platform");
+    house = json_object_get(document, "house");
+    platform = lp_platform_by_name(
+        lp_platform_list(visit->sso->platforms),
+        (lp_span_t) {json_string_value(name), json_string_length(name)});
+    if (found < 0) {
+        lp_lti_unavailable(visit, NULL);
+    } else if (found == 0 || platform == NULL) {
+        lp_lti_problem(visit, platform, lp_span(""), LP_PROBLEM_LAUNCH_OLD, 0);
+    } else {
+        send_window(visit, platform,
+                    (lp_span_t) {json_string_value(house),
+                                 json_string_length(house)},
+                    kind, lp_lti_secret(visit));
+    }
+    json_decref(document);
+    return 1;
+}
+
 static void
 send_window(lp_visit_t *visit, const lp_platform_t *platform,
             lp_span_t school, lp_once_t kind, lp_span_t secret)
@@ -165,9 +200,14 @@ send_window(lp_visit_t *visit, const lp_platform_t *platform,
     };
     lp_language_t  language = lp_request_language(&visit->request);
     lp_page_look_t look = look_of(visit, platform, school);
-    lp_text_t      body;
-    char           bytes[BODY_MAX];
+    lp_text_t      body, other;
+    char           bytes[BODY_MAX], href[128];
 
+    other = lp_text_in(href, sizeof(href));
+    lp_text_add(&other, lp_span_of(pages[kind].path));
+    lp_text_add(&other, secret);
+    lp_text_add(&other, lp_span("?" SHOW "=1&"));
+    look.other = lp_text_span(&other);
     body = lp_text_in(bytes, sizeof(bytes));
     lp_text_add(&body, lp_span("<p>"));
     lp_text_html(&body, lp_span_of(pages[kind].text[language]));

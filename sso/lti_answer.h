@@ -40,10 +40,15 @@ lp_lti_text(const lp_visit_t *visit, const char *dutch, const char *english)
 /*
  * A page with a link that opens a window of its own, where cookies are kept:
  * what waits for it goes into Redis under the secret at the end of the link.
- * kind: LP_ONCE_OPEN or LP_ONCE_LINK.
+ * kind: LP_ONCE_OPEN or LP_ONCE_LINK. document has "platform", its name, and
+ * "house", the school whose style the page has.
  */
 void lp_lti_window(lp_visit_t *visit, const lp_platform_t *platform,
                    lp_span_t school, lp_once_t kind, const json_t *document);
+
+/* The same page once more, in the language of the query, where the request for
+   the window's address says so. 1 after answering; 0: the window is meant. */
+int lp_lti_window_again(lp_visit_t *visit, lp_once_t kind);
 
 /* What stands behind the last slash of the request's path. */
 lp_span_t lp_lti_secret(const lp_visit_t *visit);

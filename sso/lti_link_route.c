@@ -51,6 +51,9 @@ lp_visit_lti_link(lp_visit_t *visit)
     json_t   *document;
     int       found;
 
+    if (lp_lti_window_again(visit, LP_ONCE_LINK)) {
+        return;
+    }
     found = lp_once_get(visit->sso, LP_ONCE_LINK, lp_lti_secret(visit), 0,
                         &document);
     memset(&linking, 0, sizeof(linking));

@@ -16,6 +16,9 @@ lp_visit_lti_open(lp_visit_t *visit)
     json_t   *document;
     int       found;
 
+    if (lp_lti_window_again(visit, LP_ONCE_OPEN)) {
+        return;
+    }
     found = lp_once_get(visit->sso, LP_ONCE_OPEN, lp_lti_secret(visit), 1,
                         &document);
     if (found < 0) {

@@ -2,7 +2,8 @@
  * What a teacher sees. One form holds the search box, what was found and what
  * is chosen, so that a search loses no choice and nothing needs a script or a
  * cookie. Where the platform takes one item alone, radio buttons stand in the
- * place of checkboxes.
+ * place of checkboxes. A page that answers a form has no address: its switch to
+ * the other language is a button that sends the form as it stands.
  */
 
 #include "pick_page.h"
@@ -24,6 +25,7 @@ typedef struct {
     const char *cancel;
     const char *send_title, *sent, *sent_none;
     const char *back;
+    const char *languages, *other; /* the other one's name, in that language */
     const char *says[LP_PICK_SAYS_TOO_MANY + 1]; /* as lp_pick_says_t */
 } words_t;
 
@@ -42,6 +44,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Zet in ", "Annuleren",
         "Klaar om te plaatsen", "Dit komt in ", "Je hebt niets gekozen.",
         "Terug naar ",
+        "Taal", "English",
         {"", "Kies eerst een boek of een hoofdstuk.",
          "Dit pad kan niet: ",
          "Van dat boek kan alleen een deel open: vul een pad in.",
@@ -60,6 +63,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Put into ", "Cancel",
         "Ready to be put in place", "This goes into ", "You chose nothing.",
         "Back to ",
+        "Language", "Nederlands",
         {"", "Choose a book or a chapter first.", "This path can't be used: ",
          "Only a part of that book can be opened: fill in a path.",
          "That is too many: choose 50 at once at most."}}};
@@ -90,6 +94,8 @@ static void write_choice(page_t *page, const lp_offer_t *offer, lp_span_t path,
 static void write_chapters(page_t *page, const lp_offer_t *offer);
 static void write_part(page_t *page, const lp_offer_t *offer);
 static void write_buttons(page_t *page);
+static void write_switch(page_t *page);
+static void add_action(page_t *page, lp_span_t language);
 static void write_items(page_t *page);
 static int origins(lp_text_t *out, const lp_pick_view_t *view);
 
@@ -97,21 +103,27 @@ void
 lp_pick_show(lp_visit_t *visit, const lp_pick_view_t *view)
 {
     page_t page;
+    char   language[8];
 
     if (begin(&page, visit, view, 0) != 0) {
         return;
     }
+    if (lp_request_query(&visit->request, "lang", language, sizeof(language))
+        != 0) {
+        language[0] = '\0';
+    }
     write_says(&page);
-    lp_text_add(&page.body, lp_span("<form method=\"post\" "
-                                    "action=\"/lti/pick\">\n"
-                                    "<input type=\"hidden\" name=\"pick\" "
-                                    "value=\""));
+    lp_text_add(&page.body, lp_span("<form method=\"post\" action=\""));
+    add_action(&page, lp_span_of(language));
+    lp_text_add(&page.body, lp_span("\">\n<input type=\"hidden\" "
+                                    "name=\"pick\" value=\""));
     lp_text_html(&page.body, view->secret);
     lp_text_add(&page.body, lp_span("\">\n"));
     write_search(&page);
     write_chosen(&page);
     write_found(&page);
     write_buttons(&page);
+    write_switch(&page);
     lp_text_add(&page.body, lp_span("</form>\n"));
     send(&page, page.word->title, 1);
 }
@@ -229,6 +241,7 @@ send(page_t *page, const char *title, int with_name)
     memset(&look, 0, sizeof(look));
     look.houses = page->visit->sso->houses;
     look.frames = platform->frames;
+    look.platform = platform->name;
     forms = lp_text_in(bytes, sizeof(bytes));
     text = lp_text_in(head, sizeof(head));
     lp_text_add(&text, lp_span_of(title));
@@ -475,6 +488,34 @@ write_buttons(page_t *page)
               "name=\"do\" value=\"cancel\">");
     add_html(page, page->word->cancel);
     add(page, "</button></p>\n");
+}
+
+/* Behind the other buttons: the key Enter presses the first one. */
+static void
+write_switch(page_t *page)
+{
+    lp_language_t other = page->language == LP_DUTCH ? LP_ENGLISH : LP_DUTCH;
+
+    add(page, "<nav aria-label=\"");
+    add_html(page, page->word->languages);
+    add(page, "\"><button type=\"submit\" class=\"plain\" lang=\"");
+    add(page, lp_language_tag(other));
+    add(page, "\" formaction=\"");
+    add_action(page, lp_span_of(lp_language_tag(other)));
+    add(page, "\">");
+    add_html(page, page->word->other);
+    add(page, "</button></nav>\n");
+}
+
+/* The language that was chosen goes along: frames keep no cookie. */
+static void
+add_action(page_t *page, lp_span_t language)
+{
+    add(page, "/lti/pick");
+    if (lp_language_find(language) != -1) {
+        add(page, "?lang=");
+        lp_text_add(&page->body, language);
+    }
 }
 
 static void

@@ -107,10 +107,12 @@ typedef struct {
     lp_language_t  language;
     lp_text_t      body;
     char           bytes[BODY_MAX];
+    char           form[sizeof("/code?product=&") + VALUE_MAX]; /* its URL */
 } page_t;
 
 static void show_form(page_t *page, int http, const char *product,
                       const char *wrong);
+static void name_form(page_t *page, const char *product);
 static int write_wanted(page_t *page, const char *product);
 static int write_name(page_t *page, lp_span_t product);
 static void take_form(page_t *page);
@@ -179,6 +181,7 @@ show_form(page_t *page, int http, const char *product, const char *wrong)
 {
     const words_t *word = &words[page->language];
 
+    name_form(page, product);
     if (wrong != NULL) {
         add(page, "<p role=\"alert\"><strong>");
         add_html(page, word->wrong);
@@ -206,6 +209,22 @@ show_form(page_t *page, int http, const char *product, const char *wrong)
     add_html(page, word->books);
     add(page, "</a></p>\n");
     send(page, http);
+}
+
+/* The answer to a form has no address: its link to the other language leads to
+   the form. */
+static void
+name_form(page_t *page, const char *product)
+{
+    lp_text_t href = lp_text_in(page->form, sizeof(page->form));
+
+    lp_text_add(&href, lp_span("/code?"));
+    if (lp_product_valid(lp_span_of(product))) {
+        lp_text_add(&href, lp_span("product="));
+        lp_text_add(&href, lp_span_of(product));
+        lp_text_add(&href, lp_span("&"));
+    }
+    page->look.other = lp_text_span(&href);
 }
 
 /* A product that does not exist is not named: the page says nothing that comes
@@ -356,6 +375,7 @@ redeem(page_t *page, const form_t *form, lp_span_t code)
         return;
     }
     page->look.school = by.school;
+    page->look.other = lp_span("/code?");
     result = lp_code_redeem(page->service, &by, code, &redeemed);
     if (result == LP_CODES_OK) {
         show_done(page, &redeemed);

@@ -19,6 +19,7 @@
 #define JSON_TYPE     "application/json"
 #define FRAME_MAX     (8 * 1024) /* bytes of a page around its body */
 #define HREF_MAX      4096
+#define SWITCH_MAX    256 /* bytes of a problem's: a platform's name is 64 */
 #define COOKIE_MAX    8192 /* bytes: a session token is the longest */
 #define COOKIE_NAME   64
 #define LANGUAGE_LIFE "31536000" /* seconds: a year */
@@ -26,8 +27,11 @@
 
 static const lp_house_t *house_of(const lp_page_look_t *look);
 static const lp_houses_t *built_in(void);
-static lp_span_t own_switch(lp_request_t *request, lp_text_t *href,
+static lp_span_t own_switch(const lp_request_t *request,
+                            const lp_page_look_t *look, lp_text_t *href,
                             lp_language_t language);
+static lp_span_t problem_switch(const lp_page_look_t *look, lp_span_t code,
+                                lp_text_t *href, lp_language_t language);
 static void send_page(lp_request_t *request, int http,
                       const lp_page_look_t *look, lp_span_t html);
 static void send_headers(lp_request_t *request, int http, const char *type);
@@ -77,7 +81,8 @@ lp_answer_page(lp_request_t *request, int http, const lp_page_look_t *look,
     page.house = house_of(look);
     page.title = title;
     page.body = body;
-    page.other = own_switch(request, &href, other_language(page.language));
+    page.other = own_switch(request, look, &href,
+                            other_language(page.language));
     page.code = (lp_span_t) {NULL, 0};
 
     lp_page_write(&html, &page);
@@ -161,7 +166,7 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
     int               http = (int) lp_problem_status(problem);
     lp_problem_page_t page;
     lp_text_t         html, href;
-    char              bytes[LP_PAGE_MAX], other[64];
+    char              bytes[LP_PAGE_MAX], other[SWITCH_MAX];
 
     html = lp_text_in(bytes, sizeof(bytes));
 
@@ -181,12 +186,8 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
     page.code = code;
 
     href = lp_text_in(other, sizeof(other));
-    lp_text_add(&href, lp_span("/problem?code="));
-    lp_text_add(&href, code);
-    lp_text_add(&href, lp_span("&lang="));
-    lp_text_add(&href, lp_span_of(
-                           lp_language_tag(other_language(page.language))));
-    page.other = lp_text_span(&href);
+    page.other = problem_switch(look, code, &href,
+                                other_language(page.language));
 
     lp_page_problem(&html, &page);
     if (html.full) { /* an `again` of kilobytes */
@@ -263,14 +264,33 @@ keep_language(lp_request_t *request)
 
 /* A form that was sent has no URL at which its answer stands. */
 static lp_span_t
-own_switch(lp_request_t *request, lp_text_t *href, lp_language_t language)
+own_switch(const lp_request_t *request, const lp_page_look_t *look,
+           lp_text_t *href, lp_language_t language)
 {
-    if (!lp_span_equal(request->method, lp_span("GET"))
-        && !lp_span_equal(request->method, lp_span("HEAD"))) {
-        return (lp_span_t) {NULL, 0};
+    if (lp_span_equal(request->method, lp_span("GET"))
+        || lp_span_equal(request->method, lp_span("HEAD"))) {
+        lp_page_switch(href, request->query, language);
+    } else if (look != NULL && look->other.len > 0) {
+        lp_text_add(href, look->other);
+        lp_text_add(href, lp_span("lang="));
+        lp_text_add(href, lp_span_of(lp_language_tag(language)));
     }
 
-    lp_page_switch(href, request->query, language);
+    return href->full ? (lp_span_t) {NULL, 0} : lp_text_span(href);
+}
+
+static lp_span_t
+problem_switch(const lp_page_look_t *look, lp_span_t code, lp_text_t *href,
+               lp_language_t language)
+{
+    lp_text_add(href, lp_span("/problem?code="));
+    lp_text_add(href, code);
+    if (look != NULL && look->platform.len > 0) {
+        lp_text_add(href, lp_span("&in="));
+        lp_text_query(href, look->platform);
+    }
+    lp_text_add(href, lp_span("&lang="));
+    lp_text_add(href, lp_span_of(lp_language_tag(language)));
 
     return href->full ? (lp_span_t) {NULL, 0} : lp_text_span(href);
 }

@@ -19,6 +19,11 @@ typedef struct {
                                   the header Origin: browsers send "null" from
                                   a page with no-referrer, so that such a page
                                   says same-origin (Fetch, section 3.2) */
+    lp_span_t          other;  /* where it answers a form: behind what "lang=en"
+                                  is the page in English, or the form; len 0: it
+                                  has no link to the other language */
+    lp_span_t          platform; /* whose frames may show it: the page of its
+                                    support code too; len 0: nobody's */
 } lp_page_look_t;
 
 /* The language of a request: the query's lang, the cookie, the header. */
@@ -26,9 +31,9 @@ lp_language_t lp_request_language(const lp_request_t *request);
 
 /*
  * Sends a page of one's own: status, CSP, nosniff, no-store, no-referrer.
- * other, where len 0, becomes this request's own URI with lang= where it is a
- * GET. A choice of language in the query is kept in a cookie. Headers (Set-
- * Cookie) may have been added before.
+ * The link to the other language is this request's own URI with lang= where it
+ * is a GET, else the look's. A choice of language in the query is kept in a
+ * cookie. Headers (Set-Cookie) may have been added before.
  */
 void lp_answer_page(lp_request_t *request, int http,
                     const lp_page_look_t *look, lp_span_t title,
@@ -39,7 +44,8 @@ void lp_answer_page(lp_request_t *request, int http,
  * into the header Leerpoort-Code too, for nginx's log; Edu-V's form where JSON
  * is asked for. reason: an lp_jose_error_t, 0: none. again: href, len 0: none.
  * Where trying again may help: Retry-After, and Refresh with jitter.
- * Its language switch is /problem?code=CODE&lang=en, which shows it again.
+ * Its language switch is /problem?code=CODE&lang=en, which shows it again; with
+ * in=PLATFORM where a platform's frames may show it.
  */
 void lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
                        lp_problem_t problem, unsigned reason,

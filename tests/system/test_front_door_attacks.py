@@ -13,6 +13,7 @@ import pytest
 from lib import fastcgi
 from lib.door import Browser, Door
 from lib.edge import PUBLIC, URL
+from lib.fault import Faults, lost, unanswered
 from lib.http import at_once
 from lib.lms import Frame, Gate, Lms
 from lib.process import eventually
@@ -247,3 +248,191 @@ def test_who_sends_rubbish_fills_no_log(gate, lms):
         assert Frame(gate, keeps=False).launch(lms).outcome == "launch-wrong"
     said = gate.sso.said().count("a launch from") - before
     assert 1 <= said < 20
+
+
+# --- Redis goes away in the middle ----------------------------------------------
+
+class FaultyDoor(TwoDoors):
+    """Redis, as leerpoort-sso sees it, has a moment at which it fails."""
+
+    def options(self):
+        return {"allow": [SAID, "Redis"]}
+
+    def more(self):
+        self.faults = Faults(self.folder, self.redis.path)
+        self.workers.n = 1
+        self.workers._options["redis"] = self.faults.address
+        return ""
+
+    def each_moment(self, prepare, act):
+        """Yields what act(prepare()) gives with each command failing in turn,
+        lost before Redis sees it or done and not told, and what was prepared.
+        """
+        fine = prepare()
+        self.faults.arm()
+        act(fine)
+        n = len(self.faults.asked)
+        assert n > 2, self.faults.asked
+        for fault in (lost, unanswered):
+            for k in range(n):
+                prepared = prepare()
+                self.faults.arm(fault, k)
+                answer = act(prepared)
+                self.faults.arm()
+                self.settle()
+                yield prepared, answer, f"{fault.__name__} {k}"
+
+    def settle(self):
+        """leerpoort-sso has a connection again, and nothing stays for ever."""
+        eventually("it goes on", lambda: Browser(self).get(
+            "/sso/login?provider=school").status == 303)
+        for kind in ("signin", "session", "subs", "sids", "launch", "nonce",
+                     "once", "signout", "jti"):
+            for key in self.redis("KEYS", f"{kind}:*"):
+                assert self.redis("TTL", key) > 0, key
+        for key in sessions(self):
+            stored = set(self.redis("HKEYS", key))
+            assert {"who", "user", "provider", "at", "until", "used",
+                    "sub"} <= stored, (key, stored)
+
+
+@pytest.fixture(scope="module")
+def faulty(tmp_path_factory):
+    with FaultyDoor(tmp_path_factory.mktemp("faulty")) as door:
+        door.edge.product("book")
+        yield door
+        door.faults.stop()
+
+
+def is_friendly(answer):
+    """A page with a code, or nothing that anybody would see."""
+    return answer.status == 503 and answer.header("Leerpoort-Code") \
+        and b"<html" in answer.body
+
+
+def test_redis_fails_in_the_middle_of_a_callback(faulty):
+    door = faulty
+
+    def prepare():
+        door.person(door.edge.person().grant("book"))
+        browser = Browser(door)
+        return browser, door.provider.answer_to(begin(browser))
+
+    for (browser, form), answer, when in door.each_moment(
+            prepare, lambda prepared: come_back(*prepared)):
+        came_in = "__Host-leerpoort" in browser.jar
+        assert came_in == ("__Host-leerpoort-session" in browser.jar), when
+        assert came_in == (answer.status == 303), (when, answer)
+        if came_in:
+            assert opens(browser), when
+            browser.keep("__Host-leerpoort-session")
+            assert browser.get("/sso/login?return=%2Fgo%2Fbook"
+                               ).location == BOOK, when
+        else:
+            assert is_friendly(answer), (when, answer)
+
+
+def test_redis_fails_in_the_middle_of_a_sign_out(faulty):
+    door = faulty
+
+    def prepare():
+        person = door.person(door.edge.person().grant("book"))
+        before = sessions(door)
+        browser = sign_in(door)
+        [key] = sessions(door) - before
+        return browser, key, person, browser.sign_out_form()
+
+    for (browser, key, person, form), answer, when in door.each_moment(
+            prepare, lambda p: p[0].post("/sso/logout", p[3])):
+        assert answer.status in (200, 303), (when, answer)
+        assert not {"__Host-leerpoort", "__Host-leerpoort-session"} & set(
+            browser.jar), when
+        # all of it, or nothing
+        ended = not door.redis("EXISTS", key)
+        refused = door.redis("HGET", person.hash(), "!") is not None
+        assert ended == refused, when
+
+
+def test_redis_fails_in_the_middle_of_a_logout_elsewhere(faulty):
+    door = faulty
+
+    def prepare():
+        person = door.person(door.edge.person().grant("book"))
+        before = sessions(door)
+        sign_in(door)
+        [key] = sessions(door) - before
+        return door.provider.logout_token(), key, person
+
+    def send(prepared):
+        return door.post("/sso/backchannel",
+                         urllib.parse.urlencode({"logout_token": prepared[0]}))
+
+    for prepared, answer, when in door.each_moment(prepare, send):
+        _, key, person = prepared
+        assert answer.status in (200, 503), (when, answer)
+        if answer.status == 503:
+            assert answer.header("Retry-After"), when
+            assert send(prepared).status in (200, 400), when
+        assert not door.redis("EXISTS", key), when
+        assert door.redis("HGET", person.hash(), "!"), when
+
+
+def test_redis_fails_in_the_middle_of_a_renewal(faulty):
+    door = faulty
+
+    def prepare():
+        door.person(door.edge.person().grant("book"))
+        browser = sign_in(door)
+        browser.keep("__Host-leerpoort-session")
+        return browser
+
+    for browser, answer, when in door.each_moment(
+            prepare,
+            lambda browser: browser.get("/sso/login?return=%2Fgo%2Fbook")):
+        if "__Host-leerpoort" in browser.jar:
+            assert answer.location == BOOK and opens(browser), when
+        else:
+            assert is_friendly(answer), (when, answer)
+        assert "__Host-leerpoort-session" in browser.jar, when
+
+
+class FaultyGate(Gate):
+    def _locations(self):
+        self.faults = Faults(self.folder, self.redis.path)
+        self.sso._options["redis"] = self.faults.address
+        return super()._locations()
+
+    each_moment = FaultyDoor.each_moment
+
+    def settle(self):
+        eventually("it goes on", lambda: Frame(self, keeps=False).begin(
+            self.lms).status == 302)
+        for kind in ("launch", "nonce", "once"):
+            for key in self.redis("KEYS", f"{kind}:*"):
+                assert self.redis("TTL", key) > 0, key
+        assert not sessions(self)
+
+
+def test_redis_fails_in_the_middle_of_a_launch():
+    lms = Lms().start()
+    try:
+        with FaultyGate(lms, [lms.entry()], allow=[SAID, "Redis"],
+                        n=1) as gate:
+            gate.pupil().grant("book")
+
+            def prepare():
+                frame = Frame(gate)
+                return frame, frame.form(lms)
+
+            for (frame, form), answer, when in gate.each_moment(
+                    prepare, lambda p: p[0].post("/lti/launch", p[1])):
+                assert (answer.location == URL + "book"
+                        or is_friendly(answer)), (when, answer)
+                assert all("leerpoort-lti" in name for name in frame.jar)
+                # whatever became of it, it is not for a second time
+                again = frame.post("/lti/launch", form)
+                if answer.location:
+                    assert again.outcome == "launch-old", when
+            gate.faults.stop()
+    finally:
+        lms.stop()

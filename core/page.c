@@ -26,6 +26,7 @@ typedef struct {
     const char *codes_link;
     const char *again;
     const char *by_itself;
+    const char *window;     /* behind a link that opens one */
     const char *months[12];
 } words_t;
 
@@ -39,6 +40,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Heb je een activatiecode van dit boek gekregen?",
         "Vul je activatiecode in", "Probeer het opnieuw",
         "Laat je deze pagina open? Dan proberen we het vanzelf nog een keer.",
+        "(opent een nieuw venster)",
         {"januari", "februari", "maart", "april", "mei", "juni", "juli",
          "augustus", "september", "oktober", "november", "december"}},
     [LP_ENGLISH] = {
@@ -50,6 +52,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Were you given an activation code for this book?",
         "Fill in your activation code", "Try again",
         "If you leave this page open, we will try once more by ourselves.",
+        "(opens a new window)",
         {"January", "February", "March", "April", "May", "June", "July",
          "August", "September", "October", "November", "December"}}};
 
@@ -64,8 +67,10 @@ static void add(lp_text_t *out, const char *text);
 static void add_html(lp_text_t *out, const char *text);
 static void paragraph(lp_text_t *out, const char *text);
 static void heading(lp_text_t *out, const char *text);
-static void link_to(lp_text_t *out, lp_span_t href, const char *class,
-                    const char *text);
+static void link_to(lp_text_t *out, lp_span_t href, const char *text,
+                    int window, lp_language_t language);
+static void open_link(lp_text_t *out, int window);
+static void close_link(lp_text_t *out, int window, lp_language_t language);
 static lp_span_t next_part(lp_span_t *rest, char separator);
 static int weight_of(lp_span_t range, lp_span_t *type);
 static int is_type(lp_span_t type, const char *name);
@@ -174,9 +179,29 @@ write_footer(lp_text_t *out, const lp_page_t *page)
 
     add(out, "<footer>\n<a href=\"");
     lp_text_html(out, house->help);
-    add(out, "\">");
+    open_link(out, page->framed);
     lp_text_html(out, house->help_text[page->language]);
-    add(out, "</a>\n</footer>\n");
+    close_link(out, page->framed, page->language);
+    add(out, "\n</footer>\n");
+}
+
+/* A frame shows neither pages of other sites that refuse to be framed, nor
+   those of ours that need a cookie. */
+static void
+open_link(lp_text_t *out, int window)
+{
+    add(out, window ? "\" target=\"_blank\" rel=\"noopener\">" : "\">");
+}
+
+static void
+close_link(lp_text_t *out, int window, lp_language_t language)
+{
+    if (window) {
+        add(out, "<span class=\"aside\"> ");
+        add(out, words[language].window);
+        add(out, "</span>");
+    }
+    add(out, "</a>");
 }
 
 void
@@ -196,6 +221,7 @@ lp_page_problem(lp_text_t *out, const lp_problem_page_t *problem)
     page.body = lp_text_span(&text);
     page.other = problem->other;
     page.code = problem->code;
+    page.framed = problem->framed;
 
     lp_page_write(out, &page);
 }
@@ -266,14 +292,15 @@ write_todo(lp_text_t *out, const lp_problem_page_t *page)
 
     if (page->codes.len > 0 && page->problem == lp_problem_of(LP_NO_RIGHT)) {
         paragraph(out, word->codes);
-        link_to(out, page->codes, "button", word->codes_link);
+        link_to(out, page->codes, word->codes_link, page->framed,
+                page->language);
     }
 
     if (page->again.len > 0) {
         if (lp_problem_passes(page->problem)) {
             paragraph(out, word->by_itself);
         }
-        link_to(out, page->again, "button", word->again);
+        link_to(out, page->again, word->again, 0, page->language);
     }
 }
 
@@ -461,13 +488,13 @@ heading(lp_text_t *out, const char *text)
 }
 
 static void
-link_to(lp_text_t *out, lp_span_t href, const char *class, const char *text)
+link_to(lp_text_t *out, lp_span_t href, const char *text, int window,
+        lp_language_t language)
 {
-    add(out, "<p><a class=\"");
-    add(out, class);
-    add(out, "\" href=\"");
+    add(out, "<p><a class=\"button\" href=\"");
     lp_text_html(out, href);
-    add(out, "\">");
+    open_link(out, window);
     add_html(out, text);
-    add(out, "</a></p>\n");
+    close_link(out, window, language);
+    add(out, "</p>\n");
 }

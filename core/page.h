@@ -24,6 +24,8 @@ typedef struct {
     lp_span_t         other; /* href of this page in the other language;
                                 len 0: no switch */
     lp_span_t         code;  /* the support code; len 0: none */
+    int               framed; /* in another site's frame: what can't be shown
+                                 there opens a window */
 } lp_page_t;
 
 /*
@@ -48,6 +50,7 @@ typedef struct {
     lp_span_t         code;
     lp_span_t         codes;  /* path of the page for activation codes, which
                                  "no right" mentions; len 0: none */
+    int               framed; /* as above */
 } lp_problem_page_t;
 
 /* The whole page of a problem. */

@@ -167,7 +167,7 @@ ngx_http_leerpoort_evaluate(ngx_http_leerpoort_ctx_t *ctx,
     ctx->target = ngx_http_leerpoort_span(&text);
 
     if (r->internal && r->upstream) {
-        ctx->frames = ngx_http_leerpoort_frames(r);
+        ngx_http_leerpoort_frames(ctx);
         ngx_http_clean_header(r);
     }
 

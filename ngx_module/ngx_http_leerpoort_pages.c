@@ -19,6 +19,7 @@
 #define NGX_HTTP_LEERPOORT_PAGE_URI   768
 #define NGX_HTTP_LEERPOORT_BOOK_NAME  256
 #define NGX_HTTP_LEERPOORT_FRAMES_MAX 4096
+#define NGX_HTTP_LEERPOORT_PLATFORM   64
 
 static ngx_int_t ngx_http_leerpoort_page_html(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_t problem, ngx_uint_t status, unsigned seconds);
@@ -32,6 +33,10 @@ static ngx_int_t ngx_http_leerpoort_page_headers(
     ngx_http_leerpoort_ctx_t *ctx, const lp_problem_page_t *page,
     unsigned seconds);
 static ngx_uint_t ngx_http_leerpoort_page_leaves(const ngx_str_t *uri);
+static void ngx_http_leerpoort_page_launched(ngx_http_leerpoort_ctx_t *ctx,
+    lp_problem_page_t *page, lp_text_t *other);
+static lp_span_t ngx_http_leerpoort_upstream_header(ngx_http_request_t *r,
+    const char *name);
 static ngx_int_t ngx_http_leerpoort_page_retry(ngx_http_request_t *r,
     unsigned seconds);
 static ngx_int_t ngx_http_leerpoort_page_cookie(ngx_http_request_t *r,
@@ -265,7 +270,11 @@ ngx_http_leerpoort_page_read(ngx_http_leerpoort_ctx_t *ctx,
                                         ngx_http_leerpoort_page_language(r),
         ngx_http_leerpoort_client_header(r, "accept-language", NULL));
 
-    ngx_http_leerpoort_page_again(ctx, page, other);
+    if (ctx->frames.len > 0) {
+        ngx_http_leerpoort_page_launched(ctx, page, other);
+    } else {
+        ngx_http_leerpoort_page_again(ctx, page, other);
+    }
 }
 
 
@@ -308,6 +317,34 @@ ngx_http_leerpoort_page_again(ngx_http_leerpoort_ctx_t *ctx,
     if (lp_problem_passes(page->problem)) {
         page->again = ngx_http_leerpoort_span(&r->unparsed_uri);
     }
+}
+
+
+/*
+ * In the frame of whoever led the request here: the other language is at the
+ * page of the support code, which they may frame too.
+ */
+static void
+ngx_http_leerpoort_page_launched(ngx_http_leerpoort_ctx_t *ctx,
+    lp_problem_page_t *page, lp_text_t *other)
+{
+    page->framed = 1;
+
+    if (ctx->platform.len == 0
+        || ctx->platform.len > NGX_HTTP_LEERPOORT_PLATFORM)
+    {
+        return;
+    }
+
+    lp_text_add(other, lp_span("/problem?code="));
+    lp_text_add(other, page->code);
+    lp_text_add(other, lp_span("&in="));
+    lp_text_query(other, ctx->platform);
+    lp_text_add(other, lp_span("&lang="));
+    lp_text_add(other, lp_span_of(lp_language_tag(
+                           page->language == LP_DUTCH ? LP_ENGLISH
+                                                      : LP_DUTCH)));
+    page->other = lp_text_span(other);
 }
 
 
@@ -362,17 +399,40 @@ ngx_http_leerpoort_page_headers(ngx_http_leerpoort_ctx_t *ctx,
 /*
  * Who may frame the page, as the program says that led the request here: the
  * header Leerpoort-Frames of its answer, origins with blanks between them. It
- * becomes a part of the CSP, and must not end that part.
+ * becomes a part of the CSP, and must not end that part. Leerpoort-Platform is
+ * the name under which the program knows them.
  */
-lp_span_t
-ngx_http_leerpoort_frames(ngx_http_request_t *r)
+void
+ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx)
 {
-    lp_span_t         frames;
+    lp_span_t  frames;
+
+    frames = ngx_http_leerpoort_upstream_header(ctx->request,
+                                                "Leerpoort-Frames");
+
+    if (frames.len > NGX_HTTP_LEERPOORT_FRAMES_MAX
+        || memchr(frames.data, ';', frames.len)
+        || memchr(frames.data, ',', frames.len))
+    {
+        return;
+    }
+
+    ctx->frames = frames;
+    ctx->platform = ngx_http_leerpoort_upstream_header(ctx->request,
+                                                       "Leerpoort-Platform");
+}
+
+
+/* len 0: it has none. */
+static lp_span_t
+ngx_http_leerpoort_upstream_header(ngx_http_request_t *r, const char *name)
+{
+    size_t            len;
     ngx_uint_t        i;
     ngx_list_part_t  *part;
     ngx_table_elt_t  *h;
 
-    frames = lp_span("");
+    len = ngx_strlen(name);
 
     for (part = &r->upstream->headers_in.headers.part; part;
          part = part->next)
@@ -380,26 +440,15 @@ ngx_http_leerpoort_frames(ngx_http_request_t *r)
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
-            if (h[i].hash != 0
-                && h[i].key.len == sizeof("Leerpoort-Frames") - 1
-                && ngx_strncasecmp(h[i].key.data,
-                                   (u_char *) "Leerpoort-Frames",
-                                   h[i].key.len)
-                   == 0)
+            if (h[i].hash != 0 && h[i].key.len == len
+                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
             {
-                frames = ngx_http_leerpoort_span(&h[i].value);
+                return ngx_http_leerpoort_span(&h[i].value);
             }
         }
     }
 
-    if (frames.len > NGX_HTTP_LEERPOORT_FRAMES_MAX
-        || memchr(frames.data, ';', frames.len)
-        || memchr(frames.data, ',', frames.len))
-    {
-        return lp_span("");
-    }
-
-    return frames;
+    return lp_span("");
 }
 
 

@@ -117,6 +117,10 @@ add_click_headers(lp_visit_t *visit, const lp_who_t *who,
         rc = lp_answer_header(&visit->request, "Leerpoort-Frames",
                               platform->frames);
     }
+    if (rc == 0 && platform != NULL) {
+        rc = lp_answer_header(&visit->request, "Leerpoort-Platform",
+                              platform->name);
+    }
     if (rc == 0) {
         rc = lp_answer_header(&visit->request, "X-Accel-Redirect",
                               lp_span(CLICK_URI));

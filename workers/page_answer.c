@@ -26,6 +26,7 @@
 #define HOST_PREFIX   "__Host-"
 
 static const lp_house_t *house_of(const lp_page_look_t *look);
+static int is_framed(const lp_page_look_t *look);
 static const lp_houses_t *built_in(void);
 static lp_span_t own_switch(const lp_request_t *request,
                             const lp_page_look_t *look, lp_text_t *href,
@@ -84,6 +85,7 @@ lp_answer_page(lp_request_t *request, int http, const lp_page_look_t *look,
     page.other = own_switch(request, look, &href,
                             other_language(page.language));
     page.code = (lp_span_t) {NULL, 0};
+    page.framed = is_framed(look);
 
     lp_page_write(&html, &page);
     if (html.full) {
@@ -184,6 +186,7 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
     page.house = house_of(look);
     page.again = again;
     page.code = code;
+    page.framed = is_framed(look);
 
     href = lp_text_in(other, sizeof(other));
     page.other = problem_switch(look, code, &href,
@@ -309,6 +312,13 @@ house_of(const lp_page_look_t *look)
 
     return lp_house_of(houses == NULL ? built_in() : houses,
                        look == NULL ? nowhere : look->school);
+}
+
+/* It may be: a window that a frame opened has nobody's. */
+static int
+is_framed(const lp_page_look_t *look)
+{
+    return look != NULL && look->frames.len > 0;
 }
 
 /* Made once, at the first page without a configuration. */

@@ -531,16 +531,26 @@ def test_why_a_token_was_refused_is_for_operators(tmp_path):
 FRAMES = "https://lms.example https://*.school.example"
 
 
-@pytest.mark.parametrize("frames, ancestors", [
-    (None, "'none'"), (FRAMES, FRAMES), ("x; script-src *", "'none'"),
-    ("a, default-src *", "'none'")], ids=["none", "lms", "part", "policy"])
-def test_click_that_a_program_led_here(frames, ancestors):
+@pytest.mark.parametrize("frames, ancestors, platform, switch", [
+    (None, "'none'", None, None), (FRAMES, FRAMES, None, None),
+    (FRAMES, FRAMES, "elo", "/problem?code={}&in=elo&lang=nl"),
+    (FRAMES, FRAMES, '"&x', "/problem?code={}&in=%22%26x&lang=nl"),
+    (FRAMES, FRAMES, "x" * 65, None),
+    ("x; script-src *", "'none'", "elo", None),
+    ("a, default-src *", "'none'", "elo", None)],
+    ids=["none", "lms", "known", "quote", "long", "part", "policy"])
+def test_click_that_a_program_led_here(tmp_path, frames, ancestors, platform,
+                                       switch):
     """LTI: the browser is in a frame, at the address that it posted to."""
     def launch(_):
         return {"X-Accel-Redirect": "/lti/click", "Leerpoort-Click": "book",
-                **({"Leerpoort-Frames": frames} if frames else {})}
+                **({"Leerpoort-Frames": frames} if frames else {}),
+                **({"Leerpoort-Platform": platform} if platform else {})}
 
-    with Edge(login=False, worker=launch, server='''
+    houses = tmp_path / "pages.json"
+    houses.write_text(json.dumps(HOUSES))
+    with Edge(login=False, worker=launch, server=f'''
+        leerpoort_pages {houses};''' + '''
         location = /launch { rewrite ^ /activate; }
         location = /lti/click {
             internal;
@@ -556,7 +566,15 @@ def test_click_that_a_program_led_here(frames, ancestors):
         assert response.outcome == "no-right"
         page = Page(response)
         # it has no address of its own
-        assert page.switch is None and page.links == []
+        assert page.switch == (switch and switch.format(page.code))
+        # a frame shows neither our pages nor other sites'
+        windows = [link["href"] for link in page.links
+                   if link.get("target") == "_blank"]
+        others = [link["href"] for link in page.links
+                  if "hreflang" not in link]
+        assert others == ["/code", "mailto:hulp@regenboog.example"]
+        assert windows == (others if "https" in ancestors else [])
+        assert ("(opens a new window)" in page.text()) == bool(windows)
         assert response.header("Content-Security-Policy").endswith(
             f"; frame-ancestors {ancestors}")
         person.grant("book", "E")

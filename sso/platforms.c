@@ -1,86 +1,65 @@
 /*
- * The platforms as their file has them now: lti.json is looked at once a second
- * at most, when somebody asks; a new file counts only when all of it is right.
- * The file that it replaced is kept until the next one comes: whoever has a
- * platform in hand while somebody else asks must not lose it.
+ * The platforms as their file has them now.
  */
 
 #include "platforms_file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "../workers/input.h"
-#include "../workers/say.h"
-#include "../workers/watched_file.h"
+#include "../workers/conf_file.h"
 
 struct lp_platforms_s {
-    char               *path; /* NULL: there are no platforms */
-    lp_watched_t        watched;
-    int64_t             looked_at;
-    lp_platforms_file_t file, before;
+    lp_conf_file_t *file;
 };
 
-static char reason_text[LP_CONF_REASON_MAX + 512];
+static void *read_file(lp_span_t text, const char *folder, char *reason);
+static void free_file(void *reading);
 
-static int load(lp_platforms_t *platforms);
+static const lp_conf_reader_t reader = {"the platforms", LP_PLATFORMS_FILE_MAX,
+                                        read_file, free_file};
 
 lp_platforms_t *
 lp_platforms_open(const char *path, const char **reason)
 {
-    lp_platforms_t *platforms = calloc(1, sizeof(lp_platforms_t));
+    lp_platforms_t *platforms = malloc(sizeof(lp_platforms_t));
 
     *reason = "out of memory";
-    if (platforms == NULL || path == NULL) {
-        return platforms;
-    }
-    platforms->path = strdup(path);
-    if (platforms->path == NULL) {
-        lp_platforms_close(platforms);
+    if (platforms == NULL) {
         return NULL;
     }
-    lp_watched_changed(&platforms->watched, path);
-    platforms->looked_at = lp_watched_clock();
-    if (load(platforms) != 0) {
-        *reason = reason_text;
-        lp_platforms_close(platforms);
+    platforms->file = lp_conf_file_open(&reader, path, reason);
+    if (platforms->file == NULL) {
+        free(platforms);
         return NULL;
     }
     return platforms;
 }
 
-static int
-load(lp_platforms_t *platforms)
+static void *
+read_file(lp_span_t text, const char *folder, char *reason)
 {
-    lp_platforms_file_t file;
-    lp_input_t          input;
-    char                why[LP_CONF_REASON_MAX];
-    int                 rc;
+    lp_platforms_file_t *file = malloc(sizeof(lp_platforms_file_t));
 
-    if (lp_input_file(&input, platforms->path, LP_PLATFORMS_FILE_MAX) != 0) {
-        snprintf(reason_text, sizeof(reason_text), "lti.json is not there");
-        return -1;
+    (void) folder; /* it names no files */
+    if (file == NULL || lp_platforms_file_read(file, text, reason) != 0) {
+        free(file);
+        return NULL;
     }
-    rc = lp_platforms_file_read(&file, lp_input_span(&input), why);
-    lp_input_free(&input);
-    if (rc != 0) {
-        snprintf(reason_text, sizeof(reason_text), "%s: %s", platforms->path,
-                 why);
-        return -1;
-    }
-    lp_platforms_file_free(&platforms->before);
-    platforms->before = platforms->file;
-    platforms->file = file;
-    return 0;
+    return file;
+}
+
+static void
+free_file(void *reading)
+{
+    lp_platforms_file_free(reading);
+    free(reading);
 }
 
 void
 lp_platforms_close(lp_platforms_t *platforms)
 {
     if (platforms != NULL) {
-        lp_platforms_file_free(&platforms->before);
-        lp_platforms_file_free(&platforms->file);
-        free(platforms->path);
+        lp_conf_file_close(platforms->file);
         free(platforms);
     }
 }
@@ -88,16 +67,10 @@ lp_platforms_close(lp_platforms_t *platforms)
 const lp_platform_list_t *
 lp_platform_list(lp_platforms_t *platforms)
 {
-    int64_t now = lp_watched_clock();
+    static const lp_platform_list_t none;
+    const lp_platforms_file_t      *file = lp_conf_file_now(platforms->file);
 
-    if (platforms->path != NULL && platforms->looked_at != now) {
-        platforms->looked_at = now;
-        if (lp_watched_changed(&platforms->watched, platforms->path)
-            && load(platforms) != 0) {
-            lp_say("%s; the platforms stay as they were", reason_text);
-        }
-    }
-    return &platforms->file.list;
+    return file == NULL ? &none : &file->list;
 }
 
 const lp_platform_t *

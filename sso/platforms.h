@@ -1,6 +1,6 @@
 /*
- * lti.json (docs/lti.md): the registered LTI 1.3 platforms. Read again when it
- * changes, as sso.json is.
+ * lti.json (docs/lti.md): the registered LTI 1.3 platforms, as the file has
+ * them now (workers/conf_file.h).
  */
 
 #ifndef LP_PLATFORMS_H
@@ -43,8 +43,8 @@ typedef struct lp_platforms_s lp_platforms_t;
 lp_platforms_t *lp_platforms_open(const char *path, const char **reason);
 void lp_platforms_close(lp_platforms_t *platforms);
 
-/* As the file has it now (looked at once a second). Good until the loop's next
-   turn: a visit that waits looks its platform up again by name. */
+/* Good for this turn of the loop: a visit that waits looks its platform up
+   again by name. */
 const lp_platform_list_t *lp_platform_list(lp_platforms_t *platforms);
 
 /* client_id.len 0: the only one of that issuer. */

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 
 #include "../core/chars.h"
-#include "../core/json.h"
 #include "../core/keys.h"
 #include "lti_claims.h"
 #include "mapping_file.h"
@@ -91,22 +90,12 @@ static void add_roles(lp_mapping_t *mapping);
 int
 lp_platforms_file_read(lp_platforms_file_t *file, lp_span_t text, char *reason)
 {
-    lp_conf_t         conf = {".", NULL, "", NULL};
-    lp_json_memory_t *memory;
-    lp_json_error_t   error;
-    const json_t     *root;
+    lp_conf_t     conf = {.folder = ".", .reason = reason};
+    const json_t *root;
 
-    conf.reason = reason;
     memset(file, 0, sizeof(*file));
-    root = lp_json_read(text, &memory, &error);
-    if (root == NULL) {
-        return lp_conf_refuse(&conf, "lti.json",
-                              error == LP_JSON_TWICE
-                                  ? "a member is there twice"
-                                  : "it is not one JSON object");
-    }
-    file->memory = memory;
-    if (read_list(&conf, root, file) != 0) {
+    root = lp_conf_root(&conf, text, &file->memory);
+    if (root == NULL || read_list(&conf, root, file) != 0) {
         lp_platforms_file_free(file);
         return -1;
     }
@@ -128,7 +117,7 @@ read_list(lp_conf_t *conf, const json_t *root, lp_platforms_file_t *file)
     }
     list = calloc(n + 1, sizeof(lp_platform_t));
     if (list == NULL) {
-        return lp_conf_refuse(conf, "", "out of memory");
+        return lp_conf_no_memory(conf);
     }
     file->list.list = list;
     for (i = 0; i < n; i++) {
@@ -247,7 +236,7 @@ read_deployments(lp_conf_t *conf, const json_t *object,
     }
     list = calloc(n, sizeof(lp_deployment_t));
     if (list == NULL) {
-        return lp_conf_refuse(conf, "", "out of memory");
+        return lp_conf_no_memory(conf);
     }
     platform->deployments = list;
     platform->n_deployments = n;
@@ -277,7 +266,7 @@ read_frames(lp_conf_t *conf, const json_t *object, lp_platform_t *platform)
     }
     text = malloc(n * (ORIGIN_MAX + 1) + 1);
     if (text == NULL) {
-        return lp_conf_refuse(conf, "", "out of memory");
+        return lp_conf_no_memory(conf);
     }
     platform->frames.data = text;
     for (i = 0; i < n; i++) {

@@ -15,7 +15,7 @@
 /* One reading of the file. Everything in list lives as long as it does. */
 typedef struct {
     lp_platform_list_t list;
-    void              *memory; /* what the texts lie in */
+    lp_json_memory_t  *memory; /* what the texts lie in */
 } lp_platforms_file_t;
 
 /*

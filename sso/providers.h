@@ -1,6 +1,6 @@
 /*
- * sso.json (docs/sso.md): the site, its sessions, the identity providers. Read
- * again when it changes; a broken new file leaves the old one in force.
+ * sso.json (docs/sso.md): the site, its sessions, the identity providers, as
+ * the file has them now (workers/conf_file.h).
  */
 
 #ifndef LP_PROVIDERS_H
@@ -77,9 +77,8 @@ typedef struct lp_providers_s lp_providers_t;
 lp_providers_t *lp_providers_open(const char *path, const char **reason);
 void lp_providers_close(lp_providers_t *providers);
 
-/* As the file has it now (looked at once a second). Good until the next call
-   after the loop's next turn: a visit that waits looks its provider up again
-   by name. */
+/* Good for this turn of the loop: a visit that waits looks its provider up
+   again by name. */
 const lp_sites_t *lp_sites(lp_providers_t *providers);
 
 const lp_provider_t *lp_provider_by_name(const lp_sites_t *sites,

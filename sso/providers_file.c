@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "../core/chars.h"
-#include "../core/json.h"
 #include "../core/keys.h"
 #include "../core/target.h"
 #include "mapping_file.h"
@@ -145,22 +144,12 @@ int
 lp_providers_file_read(lp_providers_file_t *file, lp_span_t text,
                        const char *folder, char *reason)
 {
-    lp_conf_t         conf = {.folder = folder, .owner = file};
-    lp_json_memory_t *memory;
-    lp_json_error_t   error;
-    const json_t     *root;
+    lp_conf_t     conf = {.folder = folder, .reason = reason};
+    const json_t *root;
 
-    conf.reason = reason;
     lp_providers_file_none(file);
-    root = lp_json_read(text, &memory, &error);
-    if (root == NULL) {
-        return lp_conf_refuse(&conf, "sso.json",
-                              error == LP_JSON_TWICE
-                                  ? "a member is there twice"
-                                  : "it is not one JSON object");
-    }
-    file->memory = memory;
-    if (read_sites(&conf, root, &file->sites) != 0) {
+    root = lp_conf_root(&conf, text, &file->memory);
+    if (root == NULL || read_sites(&conf, root, &file->sites) != 0) {
         lp_providers_file_free(file);
         return -1;
     }
@@ -185,12 +174,6 @@ lp_providers_file_free(lp_providers_file_t *file)
     free((char *) file->sites.session_key);
     lp_json_release(file->memory);
     memset(file, 0, sizeof(*file));
-}
-
-static int
-no_memory(lp_conf_t *conf)
-{
-    return lp_conf_refuse(conf, "", "out of memory");
 }
 
 /* Texts. */
@@ -331,7 +314,7 @@ read_providers(lp_conf_t *conf, const json_t *root, lp_sites_t *sites)
     }
     list = calloc(n + 1, sizeof(lp_provider_t));
     if (list == NULL) {
-        return no_memory(conf);
+        return lp_conf_no_memory(conf);
     }
     sites->list = list;
     for (i = 0; i < n; i++) {
@@ -434,7 +417,7 @@ read_parameters(lp_conf_t *conf, const json_t *object, lp_provider_t *provider)
     }
     list = calloc(LP_PARAMETERS_MAX, sizeof(*list));
     if (list == NULL) {
-        return no_memory(conf);
+        return lp_conf_no_memory(conf);
     }
     provider->parameters = (const lp_span_t (*)[2]) list;
     json_object_foreach(parameters, name, value) {
@@ -466,7 +449,7 @@ read_portals(lp_conf_t *conf, const json_t *object, lp_provider_t *provider)
     }
     list = calloc(n + 1, sizeof(lp_span_t));
     if (list == NULL) {
-        return no_memory(conf);
+        return lp_conf_no_memory(conf);
     }
     provider->portals = list;
     for (i = 0; i < n; i++) {
@@ -497,7 +480,7 @@ read_serves(lp_conf_t *conf, const json_t *object, lp_provider_t *provider)
     }
     list = calloc(n + 1, sizeof(lp_served_t));
     if (list == NULL) {
-        return no_memory(conf);
+        return lp_conf_no_memory(conf);
     }
     provider->serves = list;
     for (i = 0; i < n; i++) {

@@ -18,8 +18,8 @@
 
 /* One reading of the file. Everything in sites lives as long as it does. */
 typedef struct {
-    lp_sites_t sites;
-    void      *memory; /* what the texts lie in */
+    lp_sites_t        sites;
+    lp_json_memory_t *memory; /* what the texts lie in */
 } lp_providers_file_t;
 
 /* What holds where there is no file: no providers, no site. */

@@ -1,8 +1,6 @@
 /*
- * Three files become one list. The readers of sso.json and lti.json look at
- * their files once a second, when they are asked; so does this one, and it
- * makes the list anew in the seconds after any file changed, so that it sees
- * what they see.
+ * Three files become one list, which is made anew where one of them has another
+ * reading.
  *
  * A name is what files are called by: two files that use one name for different
  * sources would write into each other's keys. Such a list is refused.
@@ -13,62 +11,98 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "../workers/input.h"
+#include "../workers/conf_file.h"
 #include "../workers/say.h"
-#include "../workers/watched_file.h"
 #include "fetch_check.h"
 #include "platforms.h"
 #include "providers.h"
 #include "sources_file.h"
 
-#define FILES   3
-#define SETTLED 3 /* seconds */
+/* A reading of each. */
+typedef struct {
+    const lp_sites_t         *sites;
+    const lp_platform_list_t *platforms;
+    const lp_sources_file_t  *own; /* NULL: there is no such file */
+} readings_t;
 
 struct lp_sources_s {
-    char             *paths[FILES]; /* NULL: there is no such file */
-    lp_watched_t      watched[FILES];
-    int64_t           looked_at;
-    int64_t           settles_at;
-    lp_providers_t   *providers;
-    lp_platforms_t   *platforms;
-    lp_sources_file_t file;
-    lp_source_list_t  list;
-    int               complained;
-    int               fresh; /* nobody has seen the list */
+    lp_providers_t  *providers;
+    lp_platforms_t  *platforms;
+    lp_conf_file_t  *own;
+    readings_t       seen;
+    lp_source_list_t list;
+    int              fresh; /* nobody has seen the list */
 };
 
-static char reason_text[LP_CONF_REASON_MAX + 512];
+static char reason_text[LP_CONF_REASON_MAX];
 
-static int open_files(lp_sources_t *sources, const char **reason);
+static void *read_file(lp_span_t text, const char *folder, char *reason);
+static void free_file(void *reading);
+static int open_files(lp_sources_t *sources, const char *const *paths,
+                      const char **reason);
+static int look(lp_sources_t *sources);
 static int make_list(lp_sources_t *sources);
+
+static const lp_conf_reader_t reader = {"the sources", LP_SOURCES_FILE_MAX,
+                                        read_file, free_file};
 
 lp_sources_t *
 lp_sources_open(const char *sso, const char *lti, const char *own,
                 const char **reason)
 {
-    const char   *paths[FILES] = {sso, lti, own};
-    lp_sources_t *sources = calloc(1, sizeof(*sources));
-    unsigned      i;
+    const char *const paths[] = {sso, lti, own};
+    lp_sources_t     *sources = calloc(1, sizeof(*sources));
 
     *reason = "out of memory";
     if (sources == NULL) {
         return NULL;
     }
-    for (i = 0; i < FILES; i++) {
-        sources->paths[i] = paths[i] == NULL ? NULL : strdup(paths[i]);
-        if (paths[i] != NULL && sources->paths[i] == NULL) {
-            lp_sources_close(sources);
-            return NULL;
-        }
-        if (paths[i] != NULL) {
-            lp_watched_changed(&sources->watched[i], paths[i]);
-        }
-    }
-    if (open_files(sources, reason) != 0) {
+    if (open_files(sources, paths, reason) != 0) {
         lp_sources_close(sources);
         return NULL;
     }
     return sources;
+}
+
+static int
+open_files(lp_sources_t *sources, const char *const *paths,
+           const char **reason)
+{
+    sources->providers = lp_providers_open(paths[0], reason);
+    if (sources->providers == NULL) {
+        return -1;
+    }
+    sources->platforms = lp_platforms_open(paths[1], reason);
+    if (sources->platforms == NULL) {
+        return -1;
+    }
+    sources->own = lp_conf_file_open(&reader, paths[2], reason);
+    if (sources->own == NULL) {
+        return -1;
+    }
+    *reason = reason_text;
+    (void) look(sources);
+    return make_list(sources);
+}
+
+static void *
+read_file(lp_span_t text, const char *folder, char *reason)
+{
+    lp_sources_file_t *file = malloc(sizeof(lp_sources_file_t));
+
+    (void) folder; /* it names no files */
+    if (file == NULL || lp_sources_file_read(file, text, reason) != 0) {
+        free(file);
+        return NULL;
+    }
+    return file;
+}
+
+static void
+free_file(void *reading)
+{
+    lp_sources_file_free(reading);
+    free(reading);
 }
 
 static void
@@ -86,104 +120,35 @@ free_list(lp_source_list_t *list)
 void
 lp_sources_close(lp_sources_t *sources)
 {
-    unsigned i;
-
     if (sources == NULL) {
         return;
     }
     free_list(&sources->list);
-    lp_sources_file_free(&sources->file);
-    if (sources->platforms != NULL) {
-        lp_platforms_close(sources->platforms);
-    }
-    if (sources->providers != NULL) {
-        lp_providers_close(sources->providers);
-    }
-    for (i = 0; i < FILES; i++) {
-        free(sources->paths[i]);
-    }
+    lp_conf_file_close(sources->own);
+    lp_platforms_close(sources->platforms);
+    lp_providers_close(sources->providers);
     free(sources);
 }
 
-/* sources.json; -1 and reason_text. */
-static int
-load(lp_sources_t *sources)
-{
-    lp_sources_file_t file;
-    lp_input_t        input;
-    char              why[LP_CONF_REASON_MAX];
-    int               rc;
-
-    if (sources->paths[2] == NULL) {
-        return 0;
-    }
-    if (lp_input_file(&input, sources->paths[2], LP_SOURCES_FILE_MAX) != 0) {
-        snprintf(reason_text, sizeof(reason_text), "sources.json is not there");
-        return -1;
-    }
-    rc = lp_sources_file_read(&file, lp_input_span(&input), why);
-    lp_input_free(&input);
-    if (rc != 0) {
-        snprintf(reason_text, sizeof(reason_text), "%s: %s", sources->paths[2],
-                 why);
-        return -1;
-    }
-    lp_sources_file_free(&sources->file);
-    sources->file = file;
-    return 0;
-}
-
-static int
-open_files(lp_sources_t *sources, const char **reason)
-{
-    sources->providers = lp_providers_open(sources->paths[0], reason);
-    if (sources->providers == NULL) {
-        return -1;
-    }
-    sources->platforms = lp_platforms_open(sources->paths[1], reason);
-    if (sources->platforms == NULL) {
-        return -1;
-    }
-    *reason = reason_text;
-    sources->looked_at = lp_watched_clock();
-    sources->settles_at = sources->looked_at + SETTLED;
-    return load(sources) == 0 && make_list(sources) == 0 ? 0 : -1;
-}
-
-/* Whether the list is to be made anew. */
+/* Whether one of the files has another reading than the list was made of. */
 static int
 look(lp_sources_t *sources)
 {
-    int64_t  now = lp_watched_clock();
-    unsigned i;
+    readings_t now, seen = sources->seen;
 
-    if (now == sources->looked_at) {
-        return 0;
-    }
-    sources->looked_at = now;
-    for (i = 0; i < FILES; i++) {
-        if (sources->paths[i] == NULL
-            || !lp_watched_changed(&sources->watched[i], sources->paths[i])) {
-            continue;
-        }
-        sources->settles_at = now + SETTLED;
-        if (i == 2 && load(sources) != 0) {
-            lp_say("%s; the sources stay as they were", reason_text);
-        }
-    }
-    return now <= sources->settles_at;
+    now.sites = lp_sites(sources->providers);
+    now.platforms = lp_platform_list(sources->platforms);
+    now.own = lp_conf_file_now(sources->own);
+    sources->seen = now;
+    return now.sites != seen.sites || now.platforms != seen.platforms
+           || now.own != seen.own;
 }
 
 const lp_source_list_t *
 lp_source_list(lp_sources_t *sources, int *changed)
 {
-    if (look(sources)) {
-        if (make_list(sources) == 0) {
-            sources->complained = 0;
-        } else if (!sources->complained) {
-            sources->complained = 1;
-            lp_say("%s; the sources stay as they were", reason_text);
-        }
+    if (look(sources) && make_list(sources) != 0) {
+        lp_say("%s; the sources stay as they were", reason_text);
     }
     *changed = sources->fresh;
     sources->fresh = 0;
@@ -397,21 +362,19 @@ add_row(lp_source_list_t *list, const lp_source_row_t *row)
 }
 
 static int
-add_all(lp_sources_t *sources, lp_source_list_t *list)
+add_all(const readings_t *of, lp_source_list_t *list)
 {
-    const lp_sites_t         *sites = lp_sites(sources->providers);
-    const lp_platform_list_t *platforms = lp_platform_list(sources->platforms);
-    unsigned                  i;
-    int                       rc = 0;
+    unsigned i;
+    int      rc = 0;
 
-    for (i = 0; rc == 0 && i < sites->n; i++) {
-        rc = add_provider(list, &sites->list[i]);
+    for (i = 0; rc == 0 && i < of->sites->n; i++) {
+        rc = add_provider(list, &of->sites->list[i]);
     }
-    for (i = 0; rc == 0 && i < platforms->n; i++) {
-        rc = add_platform(list, &platforms->list[i]);
+    for (i = 0; rc == 0 && i < of->platforms->n; i++) {
+        rc = add_platform(list, &of->platforms->list[i]);
     }
-    for (i = 0; rc == 0 && i < sources->file.n; i++) {
-        rc = add_row(list, &sources->file.list[i]);
+    for (i = 0; rc == 0 && of->own != NULL && i < of->own->n; i++) {
+        rc = add_row(list, &of->own->list[i]);
     }
     return rc;
 }
@@ -422,7 +385,7 @@ make_list(lp_sources_t *sources)
 {
     lp_source_list_t list = {NULL, 0};
 
-    if (add_all(sources, &list) != 0) {
+    if (add_all(&sources->seen, &list) != 0) {
         free_list(&list);
         return -1;
     }

@@ -39,21 +39,12 @@ static int read_sources(lp_conf_t *conf, const json_t *root,
 int
 lp_sources_file_read(lp_sources_file_t *file, lp_span_t text, char *reason)
 {
-    lp_conf_t       conf = {.folder = ".", .owner = file};
-    lp_json_error_t error;
-    const json_t   *root;
+    lp_conf_t     conf = {.folder = ".", .reason = reason};
+    const json_t *root;
 
-    conf.reason = reason;
     memset(file, 0, sizeof(*file));
-    root = lp_json_read(text, &file->memory, &error);
-    if (root == NULL) {
-        file->memory = NULL;
-        return lp_conf_refuse(&conf, "sources.json",
-                              error == LP_JSON_TWICE
-                                  ? "a member is there twice"
-                                  : "it is not one JSON object");
-    }
-    if (read_sources(&conf, root, file) != 0) {
+    root = lp_conf_root(&conf, text, &file->memory);
+    if (root == NULL || read_sources(&conf, root, file) != 0) {
         lp_sources_file_free(file);
         return -1;
     }
@@ -103,7 +94,7 @@ read_sources(lp_conf_t *conf, const json_t *root, lp_sources_file_t *file)
     }
     file->list = calloc(n + 1, sizeof(lp_source_row_t));
     if (file->list == NULL) {
-        return lp_conf_refuse(conf, "", "out of memory");
+        return lp_conf_no_memory(conf);
     }
     for (i = 0; i < n; i++) {
         here = lp_conf_enter(conf, "sources", (int) i);

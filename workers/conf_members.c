@@ -17,9 +17,35 @@
 int
 lp_conf_refuse(lp_conf_t *conf, const char *name, const char *what)
 {
-    snprintf(conf->reason, LP_CONF_REASON_MAX, "%s%s: %s", conf->where, name,
-             what);
+    size_t len = strlen(conf->where);
+
+    if (name[0] == '\0' && len > 0) {
+        len--; /* the dot behind which a member would stand */
+    }
+    snprintf(conf->reason, LP_CONF_REASON_MAX, "%.*s%s%s%s", (int) len,
+             conf->where, name, len > 0 || name[0] != '\0' ? ": " : "", what);
     return -1;
+}
+
+int
+lp_conf_no_memory(lp_conf_t *conf)
+{
+    return lp_conf_refuse(conf, "", "out of memory");
+}
+
+const json_t *
+lp_conf_root(lp_conf_t *conf, lp_span_t text, lp_json_memory_t **memory)
+{
+    lp_json_error_t error;
+    const json_t   *root = lp_json_read(text, memory, &error);
+
+    if (root == NULL) {
+        *memory = NULL;
+        lp_conf_refuse(conf, "",
+                       error == LP_JSON_TWICE ? "a member is there twice"
+                                              : "it is not one JSON object");
+    }
+    return root;
 }
 
 size_t

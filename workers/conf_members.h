@@ -11,7 +11,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
-#include "../core/span.h"
+#include "../core/json.h"
 
 #define LP_CONF_REASON_MAX 256
 #define LP_CONF_TEXT_MAX   256 /* bytes of a text, unless its row says other */
@@ -21,7 +21,6 @@ typedef struct {
     const char *folder; /* of the file: relative names begin there */
     char       *reason; /* room for LP_CONF_REASON_MAX */
     char        where[96]; /* "providers[2].users[0]." */
-    void       *owner;
 } lp_conf_t;
 
 typedef enum {
@@ -43,6 +42,11 @@ typedef struct {
     int64_t        min, max;
 } lp_conf_member_t;
 
+/* All of a file: one object; it lives as long as *memory. NULL after refusing,
+   and *memory is NULL. */
+const json_t *lp_conf_root(lp_conf_t *conf, lp_span_t text,
+                           lp_json_memory_t **memory);
+
 /* Reads one object into *target by its table, whose last row has no name. 0;
    -1, and reason says what and where. */
 int lp_conf_read(lp_conf_t *conf, const json_t *object,
@@ -60,8 +64,9 @@ int lp_conf_text(lp_conf_t *conf, const char *name, const json_t *value,
 size_t lp_conf_enter(lp_conf_t *conf, const char *name, int i);
 void lp_conf_leave(lp_conf_t *conf, size_t len);
 
-/* Sets the reason: where, name, what. Returns -1. */
+/* Sets the reason: where, name ("": the whole of it), what. Returns -1. */
 int lp_conf_refuse(lp_conf_t *conf, const char *name, const char *what);
+int lp_conf_no_memory(lp_conf_t *conf);
 
 /* Predicates of several files. */
 int lp_conf_is_url(lp_span_t text);   /* https; http only to loopback */

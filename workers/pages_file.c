@@ -1,96 +1,66 @@
 /*
- * The file is read whole, and takes the old one's place once it is right.
+ * The house styles as their file has them now.
  */
 
 #include "pages_file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "input.h"
-#include "say.h"
-#include "watched_file.h"
+#include "conf_file.h"
 
 struct lp_pages_file_s {
-    char        *path; /* NULL: the built-in style */
-    lp_houses_t *houses;
-    lp_watched_t watched;
-    int64_t      looked_at;
+    lp_conf_file_t *file;
 };
 
-static char reason_text[LP_HOUSE_REASON_MAX + 256];
+static void *read_file(lp_span_t text, const char *folder, char *reason);
+static void free_file(void *reading);
 
-static lp_houses_t *load(const char *path);
+static const lp_conf_reader_t reader = {"the pages", LP_HOUSES_FILE_MAX,
+                                        read_file, free_file};
 
 lp_pages_file_t *
 lp_pages_file_open(const char *path, const char **reason)
 {
-    lp_pages_file_t *file = calloc(1, sizeof(lp_pages_file_t));
+    lp_pages_file_t *pages = malloc(sizeof(lp_pages_file_t));
 
     *reason = "out of memory";
-    if (file == NULL || path == NULL) {
-        return file;
-    }
-    file->path = strdup(path);
-    file->looked_at = lp_watched_clock();
-    (void) lp_watched_changed(&file->watched, path);
-    file->houses = file->path == NULL ? NULL : load(path);
-    if (file->houses == NULL) {
-        *reason = file->path == NULL ? "out of memory" : reason_text;
-        lp_pages_file_close(file);
+    if (pages == NULL) {
         return NULL;
     }
-    return file;
+    pages->file = lp_conf_file_open(&reader, path, reason);
+    if (pages->file == NULL) {
+        free(pages);
+        return NULL;
+    }
+    return pages;
 }
 
-/* NULL, and reason_text. */
-static lp_houses_t *
-load(const char *path)
+static void *
+read_file(lp_span_t text, const char *folder, char *reason)
 {
-    lp_input_t   input;
-    lp_houses_t *houses;
-    char         reason[LP_HOUSE_REASON_MAX] = "";
+    _Static_assert(LP_HOUSE_REASON_MAX <= LP_CONF_REASON_MAX, "no room");
 
-    if (lp_input_file(&input, path, LP_HOUSES_FILE_MAX) != 0) {
-        snprintf(reason_text, sizeof(reason_text), "%s can't be used", path);
-        return NULL;
-    }
-    houses = lp_houses_read(lp_input_span(&input), reason);
-    lp_input_free(&input);
-    if (houses == NULL) {
-        snprintf(reason_text, sizeof(reason_text), "%s: %s", path, reason);
-    }
-    return houses;
+    (void) folder; /* it names no files */
+    return lp_houses_read(text, reason);
+}
+
+static void
+free_file(void *reading)
+{
+    lp_houses_free(reading);
 }
 
 void
-lp_pages_file_close(lp_pages_file_t *file)
+lp_pages_file_close(lp_pages_file_t *pages)
 {
-    if (file != NULL) {
-        lp_houses_free(file->houses);
-        free(file->path);
-        free(file);
+    if (pages != NULL) {
+        lp_conf_file_close(pages->file);
+        free(pages);
     }
 }
 
 const lp_houses_t *
-lp_pages_file_houses(lp_pages_file_t *file)
+lp_pages_file_houses(lp_pages_file_t *pages)
 {
-    lp_houses_t *houses;
-
-    if (file->path == NULL || file->looked_at == lp_watched_clock()) {
-        return file->houses;
-    }
-    file->looked_at = lp_watched_clock();
-    if (!lp_watched_changed(&file->watched, file->path)) {
-        return file->houses;
-    }
-    houses = load(file->path);
-    if (houses == NULL) {
-        lp_say("%s; the former one stays in force", reason_text);
-        return file->houses;
-    }
-    lp_houses_free(file->houses);
-    file->houses = houses;
-    return houses;
+    return lp_conf_file_now(pages->file);
 }

@@ -1,6 +1,5 @@
 /*
- * pages.json (core/house.h) as the file has it now: looked at once a second,
- * when a page is made. A broken new file leaves the old one in force.
+ * pages.json (core/house.h) as the file has it now (conf_file.h).
  */
 
 #ifndef LP_PAGES_FILE_H
@@ -14,9 +13,9 @@ typedef struct lp_pages_file_s lp_pages_file_t;
 lp_pages_file_t *lp_pages_file_open(const char *path, const char **reason);
 
 /* NULL is none. */
-void lp_pages_file_close(lp_pages_file_t *file);
+void lp_pages_file_close(lp_pages_file_t *pages);
 
-/* Good until the next call. NULL: the built-in style. */
-const lp_houses_t *lp_pages_file_houses(lp_pages_file_t *file);
+/* As lp_conf_file_now(). NULL: the built-in style. */
+const lp_houses_t *lp_pages_file_houses(lp_pages_file_t *pages);
 
 #endif

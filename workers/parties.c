@@ -1,47 +1,41 @@
 /*
- * The parties as their files have them now. parties.json and each client's JWKS
- * are looked at once a second at most, when somebody asks; a new file counts
- * only when all of it is right. A JWKS that breaks leaves the keys in force
- * that were read before, also across a change of parties.json.
+ * The parties as their files have them now. Each client's JWKS is looked at as
+ * parties.json is: once a second at most, when somebody asks. One that breaks
+ * leaves the keys in force that were read before, also across a change of
+ * parties.json.
  */
 
 #include "parties_file.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "conf_file.h"
 #include "input.h"
 #include "say.h"
 #include "watched_file.h"
 
-#define FILE_BYTES_MAX (1024 * 1024)
-
 static const lp_algs_t client_algs = {2, {LP_ALG_RS256, LP_ALG_PS256}};
 
-struct lp_parties_s {
-    char             *path;   /* NULL: there are no parties */
-    char             *folder; /* that path lies in */
-    lp_watched_t      watched;
-    lp_watched_t     *jwks; /* of each client, in their order */
+/* One reading of parties.json. */
+typedef struct {
     lp_parties_file_t file;
-    int64_t           looked_at;
+    lp_watched_t     *jwks; /* of each client, in their order */
+} reading_t;
+
+struct lp_parties_s {
+    lp_conf_file_t *file;
+    reading_t      *now; /* NULL: nobody has asked, or there are no parties */
+    int64_t         looked_at;
 };
 
-static char reason_text[LP_PARTIES_REASON_MAX + 512];
+static void *read_file(lp_span_t text, const char *folder, char *reason);
+static void free_reading(void *reading);
+static lp_client_t *client_at(const lp_parties_file_t *file, unsigned k);
+static void refresh_jwks(reading_t *reading, unsigned k);
+static void hand_over(const reading_t *from, reading_t *to);
 
-static int load(lp_parties_t *parties);
-static void look(lp_parties_t *parties);
-
-static char *
-folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-
-    if (slash == NULL) {
-        return strdup(".");
-    }
-    return strndup(path, slash == path ? 1 : (size_t) (slash - path));
-}
+static const lp_conf_reader_t reader = {"the parties", LP_PARTIES_FILE_MAX,
+                                        read_file, free_reading};
 
 lp_parties_t *
 lp_parties_open(const char *path, const char **reason)
@@ -49,56 +43,83 @@ lp_parties_open(const char *path, const char **reason)
     lp_parties_t *parties = calloc(1, sizeof(lp_parties_t));
 
     *reason = "out of memory";
-    if (parties == NULL || path == NULL) {
-        return parties;
-    }
-    parties->path = strdup(path);
-    parties->folder = folder_of(path);
-    if (parties->path == NULL || parties->folder == NULL) {
-        lp_parties_close(parties);
+    if (parties == NULL) {
         return NULL;
     }
-    lp_watched_changed(&parties->watched, path);
-    parties->looked_at = lp_watched_clock();
-    if (load(parties) != 0) {
-        *reason = reason_text;
-        lp_parties_close(parties);
+    parties->file = lp_conf_file_open(&reader, path, reason);
+    if (parties->file == NULL) {
+        free(parties);
         return NULL;
     }
+    (void) lp_parties(parties);
     return parties;
 }
 
-static void
-free_file(lp_parties_file_t *file)
+static void *
+read_file(lp_span_t text, const char *folder, char *reason)
 {
-    unsigned i, j;
+    reading_t *reading = calloc(1, sizeof(reading_t));
+    unsigned   k;
 
-    for (i = 0; i < file->list.n; i++) {
-        for (j = 0; j < file->list.list[i].n_clients; j++) {
-            lp_jwks_free(file->list.list[i].clients[j].keys);
-        }
+    if (reading == NULL
+        || lp_parties_file_read(&reading->file, text, folder, reason) != 0) {
+        free(reading);
+        return NULL;
     }
-    lp_parties_file_free(file);
+    reading->jwks = calloc(reading->file.n_clients + 1, sizeof(lp_watched_t));
+    if (reading->jwks == NULL) {
+        free_reading(reading);
+        return NULL;
+    }
+    for (k = 0; k < reading->file.n_clients; k++) {
+        reading->jwks[k].size = -1; /* like no file, not even an absent one */
+    }
+    return reading;
+}
+
+static void
+free_reading(void *what)
+{
+    reading_t *reading = what;
+    unsigned   k;
+
+    for (k = 0; k < reading->file.n_clients; k++) {
+        lp_jwks_free(client_at(&reading->file, k)->keys);
+    }
+    lp_parties_file_free(&reading->file);
+    free(reading->jwks);
+    free(reading);
 }
 
 void
 lp_parties_close(lp_parties_t *parties)
 {
-    free_file(&parties->file);
-    free(parties->jwks);
-    free(parties->folder);
-    free(parties->path);
+    lp_conf_file_close(parties->file);
     free(parties);
 }
 
 const lp_party_list_t *
 lp_parties(lp_parties_t *parties)
 {
-    if (parties->path != NULL && parties->looked_at != lp_watched_clock()) {
-        parties->looked_at = lp_watched_clock();
-        look(parties);
+    static const lp_party_list_t none;
+    reading_t                   *reading = lp_conf_file_now(parties->file);
+    int64_t                      at = lp_watched_clock();
+    unsigned                     k;
+
+    if (reading == NULL) {
+        return &none;
     }
-    return &parties->file.list;
+    if (reading != parties->now || parties->looked_at != at) {
+        if (reading != parties->now && parties->now != NULL) {
+            hand_over(parties->now, reading);
+        }
+        parties->now = reading;
+        parties->looked_at = at;
+        for (k = 0; k < reading->file.n_clients; k++) {
+            refresh_jwks(reading, k);
+        }
+    }
+    return &reading->file.list;
 }
 
 const lp_party_t *
@@ -170,15 +191,15 @@ read_jwks(const char *path, lp_span_t client)
 }
 
 static void
-refresh_jwks(lp_parties_t *parties, unsigned k)
+refresh_jwks(reading_t *reading, unsigned k)
 {
-    lp_client_t *client = client_at(&parties->file, k);
+    lp_client_t *client = client_at(&reading->file, k);
     lp_jwks_t   *keys;
 
-    if (!lp_watched_changed(&parties->jwks[k], parties->file.jwks[k])) {
+    if (!lp_watched_changed(&reading->jwks[k], reading->file.jwks[k])) {
         return;
     }
-    keys = read_jwks(parties->file.jwks[k], client->client_id);
+    keys = read_jwks(reading->file.jwks[k], client->client_id);
     if (keys != NULL) {
         lp_jwks_free(client->keys);
         client->keys = keys;
@@ -188,78 +209,21 @@ refresh_jwks(lp_parties_t *parties, unsigned k)
 /* Moves keys to the same client of a newer file, where its JWKS is the same
    file: what was read stays in force until something better is. */
 static void
-hand_over(lp_parties_t *parties, lp_parties_file_t *to, lp_watched_t *watched)
+hand_over(const reading_t *from, reading_t *to)
 {
     lp_client_t *old, *client;
     unsigned     i, k;
 
-    for (k = 0; k < to->n_clients; k++) {
-        client = client_at(to, k);
-        for (i = 0; i < parties->file.n_clients; i++) {
-            old = client_at(&parties->file, i);
+    for (k = 0; k < to->file.n_clients; k++) {
+        client = client_at(&to->file, k);
+        for (i = 0; i < from->file.n_clients; i++) {
+            old = client_at(&from->file, i);
             if (lp_span_equal(old->client_id, client->client_id)
-                && strcmp(parties->file.jwks[i], to->jwks[k]) == 0) {
+                && strcmp(from->file.jwks[i], to->file.jwks[k]) == 0) {
                 client->keys = old->keys;
                 old->keys = NULL;
-                watched[k] = parties->jwks[i];
+                to->jwks[k] = from->jwks[i];
             }
         }
-    }
-}
-
-/* Reads parties.json; -1 and reason_text where it can't be used. */
-static int
-load(lp_parties_t *parties)
-{
-    lp_parties_file_t file;
-    lp_watched_t     *watched;
-    lp_input_t        input;
-    char              why[LP_PARTIES_REASON_MAX];
-    unsigned          k;
-    int               rc;
-
-    if (lp_input_file(&input, parties->path, FILE_BYTES_MAX) != 0) {
-        snprintf(reason_text, sizeof(reason_text),
-                 "the parties' file is not there");
-        return -1;
-    }
-    rc = lp_parties_file_read(&file, lp_input_span(&input), parties->folder,
-                              why);
-    lp_input_free(&input);
-    watched = calloc(file.n_clients + 1, sizeof(lp_watched_t));
-    if (rc != 0 || watched == NULL) {
-        snprintf(reason_text, sizeof(reason_text), "%s: %s", parties->path,
-                 rc != 0 ? why : "out of memory");
-        lp_parties_file_free(&file);
-        free(watched);
-        return -1;
-    }
-    for (k = 0; k < file.n_clients; k++) {
-        watched[k].size = -1; /* like no file, not even one that is absent */
-    }
-    hand_over(parties, &file, watched);
-    free_file(&parties->file);
-    free(parties->jwks);
-    parties->file = file;
-    parties->jwks = watched;
-    for (k = 0; k < file.n_clients; k++) {
-        refresh_jwks(parties, k);
-    }
-    return 0;
-}
-
-static void
-look(lp_parties_t *parties)
-{
-    unsigned k;
-
-    if (lp_watched_changed(&parties->watched, parties->path)) {
-        if (load(parties) != 0) {
-            lp_say("%s; the parties stay as they were", reason_text);
-        }
-        return;
-    }
-    for (k = 0; k < parties->file.n_clients; k++) {
-        refresh_jwks(parties, k);
     }
 }

@@ -49,11 +49,8 @@ lp_parties_t *lp_parties_open(const char *path, const char **reason);
 
 void lp_parties_close(lp_parties_t *parties);
 
-/*
- * The parties as the files have them now (looked at once a second at most); a
- * broken new file leaves the old ones in force and is complained of once. The
- * pointer is good until the next call.
- */
+/* The parties as the files have them now (conf_file.h). The clients' keys are
+   good until the next call. */
 const lp_party_list_t *lp_parties(lp_parties_t *parties);
 
 /* NULL: there is none. */

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 #include "../core/chars.h"
-#include "../core/json.h"
 #include "conf_members.h"
 
 #define PARTIES_MAX  1000
@@ -86,22 +85,13 @@ int
 lp_parties_file_read(lp_parties_file_t *file, lp_span_t text,
                      const char *folder, char *reason)
 {
-    lp_json_memory_t *memory;
-    lp_json_error_t   error;
-    lp_conf_t         conf = {folder, reason, "", file};
-    reader_t          reader = {file, &conf};
-    json_t           *root;
+    lp_conf_t     conf = {.folder = folder, .reason = reason};
+    reader_t      reader = {file, &conf};
+    const json_t *root;
 
     memset(file, 0, sizeof(*file));
-    root = lp_json_read(text, &memory, &error);
-    if (root == NULL) {
-        snprintf(reason, LP_PARTIES_REASON_MAX, "%s",
-                 error == LP_JSON_TWICE ? "a member is there twice"
-                                        : "it is not one JSON object");
-        return -1;
-    }
-    file->memory = memory;
-    if (read_list(&reader, root) != 0) {
+    root = lp_conf_root(&conf, text, &file->memory);
+    if (root == NULL || read_list(&reader, root) != 0) {
         lp_parties_file_free(file);
         return -1;
     }
@@ -129,12 +119,6 @@ lp_parties_file_free(lp_parties_file_t *file)
     free(file->list.list);
     lp_json_release(file->memory);
     memset(file, 0, sizeof(*file));
-}
-
-static int
-no_memory(reader_t *reader)
-{
-    return lp_conf_refuse(reader->conf, "", "out of memory");
 }
 
 /* Texts. */
@@ -190,7 +174,7 @@ read_scopes(reader_t *reader, const json_t *object, lp_client_t *client)
     }
     text = malloc(n * (LP_CONF_TEXT_MAX + 1) + 1);
     if (text == NULL) {
-        return no_memory(reader);
+        return lp_conf_no_memory(reader->conf);
     }
     client->scopes.data = text;
     for (i = 0; i < n; i++) {
@@ -218,7 +202,7 @@ add_jwks(reader_t *reader, const json_t *object)
 
     more = realloc(file->jwks, (file->n_clients + 1) * sizeof(char *));
     if (more == NULL) {
-        return no_memory(reader);
+        return lp_conf_no_memory(reader->conf);
     }
     file->jwks = more;
     file->jwks[file->n_clients] = NULL;
@@ -245,7 +229,7 @@ read_clients(reader_t *reader, const json_t *object, lp_party_t *party)
     }
     party->clients = calloc(n + 1, sizeof(lp_client_t));
     if (party->clients == NULL) {
-        return no_memory(reader);
+        return lp_conf_no_memory(reader->conf);
     }
     for (j = 0; j < n; j++) {
         here = lp_conf_enter(reader->conf, "clients", (int) j);
@@ -343,7 +327,7 @@ read_list(reader_t *reader, const json_t *root)
     }
     list->list = calloc(n + 1, sizeof(lp_party_t));
     if (list->list == NULL) {
-        return no_memory(reader);
+        return lp_conf_no_memory(reader->conf);
     }
     for (i = 0; i < n; i++) {
         if (read_party(reader, json_array_get(array, i), i) != 0) {

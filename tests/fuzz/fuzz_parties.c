@@ -25,7 +25,7 @@ static void check_again(json_t *written);
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
-    char              reason[LP_PARTIES_REASON_MAX];
+    char              reason[LP_CONF_REASON_MAX];
     lp_parties_file_t file;
 
     memset(reason, 0xff, sizeof(reason));
@@ -51,7 +51,7 @@ check_reason(char *reason)
 {
     char *unknown;
 
-    must(memchr(reason, '\0', LP_PARTIES_REASON_MAX) != NULL);
+    must(memchr(reason, '\0', LP_CONF_REASON_MAX) != NULL);
     unknown = strstr(reason, ": there is no such member");
     must_be_reason(unknown != NULL ? unknown : reason, strlen(reason) + 1);
 }
@@ -206,7 +206,7 @@ put(json_t *object, const char *name, lp_span_t text)
 static void
 check_again(json_t *written)
 {
-    char              reason[LP_PARTIES_REASON_MAX], *text;
+    char              reason[LP_CONF_REASON_MAX], *text;
     lp_parties_file_t file;
     json_t           *again;
 

@@ -33,7 +33,7 @@ static void
 assert_refused(const char *text, const char *expected)
 {
     lp_parties_file_t file;
-    char              reason[LP_PARTIES_REASON_MAX];
+    char              reason[LP_CONF_REASON_MAX];
 
     assert_int_equal(lp_parties_file_read(&file, lp_span_of(text), "/f",
                                           reason),
@@ -47,7 +47,7 @@ static void
 assert_taken(const char *text)
 {
     lp_parties_file_t file;
-    char              reason[LP_PARTIES_REASON_MAX];
+    char              reason[LP_CONF_REASON_MAX];
 
     if (lp_parties_file_read(&file, lp_span_of(text), "/f", reason) != 0) {
         fail_msg("%s: %s", reason, text);
@@ -62,7 +62,7 @@ test_all_members_are_read(void **state)
     lp_parties_file_t  file;
     const lp_party_t  *party;
     const lp_client_t *client = NULL;
-    char               reason[LP_PARTIES_REASON_MAX];
+    char               reason[LP_CONF_REASON_MAX];
 
     (void) state;
 
@@ -122,7 +122,7 @@ test_wrong_members_are_named(void **state)
                    "a member is there twice");
     assert_refused("{\"partys\":[]}", "partys: there is no such member");
     assert_refused("{\"parties\":{}}", "parties: an array");
-    assert_refused("{\"parties\":[1]}", "parties[0].: an object");
+    assert_refused("{\"parties\":[1]}", "parties[0]: an object");
     assert_refused("{\"parties\":[{}]}", "parties[0].oin: it is missing");
     assert_refused("{\"parties\":[{\"oin\":\"1\"}]}",
                    "parties[0].oin: 20 digits");

@@ -187,10 +187,10 @@ test_the_site_is_checked(void **state)
 {
     (void) state;
 
-    assert_refused("", "sso.json: it is not one JSON object");
-    assert_refused("[]", "sso.json: it is not one JSON object");
+    assert_refused("", "it is not one JSON object");
+    assert_refused("[]", "it is not one JSON object");
     assert_refused("{\"publicUrl\":1,\"publicUrl\":1}",
-                   "sso.json: a member is there twice");
+                   "a member is there twice");
     assert_refused("{}", "publicUrl: it is missing");
     assert_refused("{\"publicUrl\":\"http://t.example\"}", "publicUrl: ");
     assert_refused("{\"publicUrl\":\"https://t.example/x\"}", "publicUrl: ");
@@ -216,7 +216,7 @@ test_the_site_is_checked(void **state)
     assert_refused(SITE(",\"signInsPerMinute\":0"),
                    "signInsPerMinute: 1 to 1000000 sign-ins are expected");
     assert_refused(SITE(",\"providers\":{}"), "providers: an array");
-    assert_refused(PROVIDERS("1"), "providers[0].: an object");
+    assert_refused(PROVIDERS("1"), "providers[0]: an object");
 }
 
 
@@ -273,7 +273,7 @@ test_providers_are_checked(void **state)
     assert_refused(BARE(",\"users\":[{\"claim\":\"a\"}]"),
                    "providers[0].users[0].idType: it is missing");
     assert_refused(ONE(",\"leeway\":1,\"leeway\":1"),
-                   "sso.json: a member is there twice");
+                   "a member is there twice");
 }
 
 

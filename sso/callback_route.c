@@ -1,5 +1,5 @@
 /*
- * GET /sso/callback: somebody comes back from a provider, with a code or with
+ * GET /sso/callback[/<name>]: somebody comes back from a provider, with a code or with
  * an error. What the URL says is believed last: who the provider is, where the
  * way leads, and which nonce the id_token must have, the stored sign-in says,
  * which only the browser that began it can take out, and only once.
@@ -130,12 +130,21 @@ problem_of(lp_begun_t result)
     }
 }
 
-/* RFC 9207: whose answer it is, where it says so or should. */
+/* Whose answer it is: by the redirect URI, where a provider has its own, and
+   by RFC 9207, where it says so or should. Else a provider that was broken into
+   could send its people on to another, and be given that one's code (RFC 9700,
+   section 4.4). */
 static int
-is_from(lp_sso_t *sso, const lp_provider_t *provider, lp_span_t iss)
+is_from(const lp_visit_t *visit, const lp_provider_t *provider, lp_span_t iss)
 {
+    lp_sso_t     *sso = visit->sso;
     const json_t *document;
+    char          path[LP_CALLBACK_MAX];
 
+    if (!lp_span_equal(visit->request.path,
+                       lp_exchange_callback(path, provider))) {
+        return 0;
+    }
     if (iss.data != NULL) {
         return lp_span_equal(iss, provider->issuer);
     }
@@ -180,9 +189,9 @@ come_back(lp_visit_t *visit, const lp_parameter_t *sent)
                                    lp_span_of(sign_in.provider));
     if (provider == NULL) {
         turn_away(visit, &sign_in, LP_PROBLEM_UNKNOWN_PROVIDER, 0);
-    } else if (!is_from(sso, provider, sent[ISS].value)) {
-        note(sign_in.provider, "the answer names another issuer, or none",
-             "");
+    } else if (!is_from(visit, provider, sent[ISS].value)) {
+        note(sign_in.provider, "the answer names another issuer, or none, or "
+             "came to another redirect URI", "");
         turn_away(visit, &sign_in, LP_PROBLEM_SIGN_IN_WRONG, 0);
     } else if (sent[ERROR].value.len > 0) {
         refuse(visit, &sign_in, sent[ERROR].value);

@@ -48,6 +48,20 @@ static const struct {
 };
 
 lp_span_t
+lp_exchange_callback(char *dst, const lp_provider_t *provider)
+{
+    size_t len = sizeof(LP_CALLBACK) - 1;
+
+    memcpy(dst, LP_CALLBACK, len);
+    if (provider->own_callback && provider->name.len <= LP_PROVIDER_NAME_MAX) {
+        dst[len++] = '/';
+        memcpy(dst + len, provider->name.data, provider->name.len);
+        len += provider->name.len;
+    }
+    return (lp_span_t) {dst, len};
+}
+
+lp_span_t
 lp_exchange_endpoint(lp_sso_t *sso, const lp_provider_t *provider,
                      lp_span_t configured, const char *member)
 {
@@ -204,7 +218,7 @@ write_request(draft_t *draft, lp_sso_t *sso, const lp_provider_t *provider,
               const lp_sign_in_t *sign_in, lp_span_t code, const char **why)
 {
     lp_span_t public_url = lp_sites(sso->providers)->public_url;
-    char      room[URL_MAX];
+    char      room[URL_MAX], path[LP_CALLBACK_MAX];
     lp_text_t back = lp_text_in(room, sizeof(room));
 
     draft->body = lp_text_in(draft->form, FORM_MAX);
@@ -218,7 +232,7 @@ write_request(draft_t *draft, lp_sso_t *sso, const lp_provider_t *provider,
         return -1;
     }
     lp_text_add(&back, public_url);
-    lp_text_add(&back, lp_span("/sso/callback"));
+    lp_text_add(&back, lp_exchange_callback(path, provider));
     add(draft, "grant_type", lp_span("authorization_code"));
     add(draft, "code", code);
     add(draft, "redirect_uri", lp_text_span(&back));

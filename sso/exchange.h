@@ -27,6 +27,13 @@ typedef struct {
     char   access_token[LP_ACCESS_TOKEN_MAX + 1]; /* "": none */
 } lp_tokens_t;
 
+#define LP_CALLBACK "/sso/callback"
+#define LP_CALLBACK_MAX (sizeof(LP_CALLBACK) + 1 + LP_PROVIDER_NAME_MAX)
+
+/* The path of a provider's redirect URI into dst, LP_CALLBACK_MAX bytes:
+   "/sso/callback", or with "/<name>" where it has one of its own. */
+lp_span_t lp_exchange_callback(char *dst, const lp_provider_t *provider);
+
 /* An endpoint: as configured, else the member of the discovery document. len 0:
    neither says. Good until the loop's next turn. */
 lp_span_t lp_exchange_endpoint(lp_sso_t *sso, const lp_provider_t *provider,

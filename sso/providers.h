@@ -42,6 +42,7 @@ typedef struct {
                                          claims as JSON ... */
     unsigned         n_parameters;
     int              userinfo;    /* ask there for claims, too */
+    int              own_callback; /* its redirect URI is no other's */
     lp_mapping_t     mapping;
     int              school_needed;
     lp_algs_t        algs;        /* of the id_token */

@@ -77,6 +77,7 @@ static const lp_conf_member_t provider_members[] = {
      OF_PROVIDER(scope), 0, 0, 512},
     {"parameters", OTHER},
     {"userinfo", A_FLAG, OF_PROVIDER(userinfo), 0, 0, 0},
+    {"ownCallback", A_FLAG, OF_PROVIDER(own_callback), 0, 0, 0},
     {"users", OTHER},
     {"schools", OTHER},
     {"school", A_SCHOOL, OF_PROVIDER(mapping.school), 0, 0, 0},

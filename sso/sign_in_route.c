@@ -339,6 +339,7 @@ write_request(lp_text_t *text, const lp_sites_t *sites,
               const lp_provider_t *provider, lp_span_t endpoint,
               const lp_sign_in_t *sign_in, const char *state)
 {
+    char     path[LP_CALLBACK_MAX];
     unsigned i;
 
     lp_text_add(text, endpoint);
@@ -348,7 +349,7 @@ write_request(lp_text_t *text, const lp_sites_t *sites,
     lp_parameter_add(text, "client_id", provider->client_id);
     lp_text_add(text, lp_span("&redirect_uri="));
     lp_text_query(text, sites->public_url);
-    lp_text_query(text, lp_span("/sso/callback"));
+    lp_text_query(text, lp_exchange_callback(path, provider));
     lp_parameter_add(text, "scope", provider->scope);
     lp_parameter_add(text, "state", lp_span_of(state));
     lp_parameter_add(text, "nonce", lp_span_of(sign_in->nonce));

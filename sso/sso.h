@@ -89,7 +89,7 @@ int lp_sso_is_secure(const lp_sso_t *sso);
 /* ---- the routes ---- */
 
 void lp_visit_sign_in(lp_visit_t *visit);      /* GET /sso/login */
-void lp_visit_callback(lp_visit_t *visit);     /* GET /sso/callback */
+void lp_visit_callback(lp_visit_t *visit);     /* GET /sso/callback[/<name>] */
 void lp_visit_sign_out(lp_visit_t *visit);     /* GET, POST /sso/logout */
 void lp_visit_backchannel(lp_visit_t *visit);  /* POST /sso/backchannel */
 void lp_visit_problem_page(lp_visit_t *visit); /* GET /problem */

@@ -16,6 +16,7 @@ typedef struct {
 static const route_t routes[] = {
     {"GET", "/sso/login", lp_visit_sign_in},
     {"GET", "/sso/callback", lp_visit_callback},
+    {"GET", "/sso/callback/", lp_visit_callback},
     {"GET, HEAD, POST", "/sso/logout", lp_visit_sign_out},
     {"POST", "/sso/backchannel", lp_visit_backchannel},
     {"GET, HEAD", "/problem", lp_visit_problem_page},

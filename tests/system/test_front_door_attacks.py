@@ -436,3 +436,60 @@ def test_redis_fails_in_the_middle_of_a_launch():
             gate.faults.stop()
     finally:
         lms.stop()
+
+
+# --- one provider and another ---------------------------------------------------
+
+@pytest.fixture
+def mixed(door):
+    """The school's provider does not say who answers (RFC 9207), and has a
+    redirect URI of its own instead."""
+    for provider in (door.provider, door.other):
+        provider.iss_parameter = False
+        provider.publish(door.keys)
+    door.changes = {"school": {"ownCallback": True}}
+    door.write()
+    eventually("sso.json is read", lambda: {
+        begin(Browser(door))["redirect_uri"] for _ in range(20)} == {
+            f"{PUBLIC}/sso/callback/school"})
+    yield door
+    for provider in (door.provider, door.other):
+        provider.iss_parameter = True
+        provider.publish(door.keys)
+    door.changes = {}
+    door.write()
+    eventually("sso.json is read", lambda: {
+        begin(Browser(door))["redirect_uri"] for _ in range(20)} == {
+            f"{PUBLIC}/sso/callback"})
+
+
+def test_a_provider_gets_no_code_of_another(mixed, pupil):
+    """Mix-up (RFC 9700, section 4.4): a provider that was broken into sends
+    its people on to another, with the state that it was given, to be handed
+    the code that comes back."""
+    door, browser = mixed, Browser(mixed)
+    form = begin(browser, "other")
+    assert form["redirect_uri"] == f"{PUBLIC}/sso/callback"
+    asked = door.other.asked.get("/token", 0)
+    sent_on = {**form, "client_id": door.provider.client_id,
+               "redirect_uri": f"{PUBLIC}/sso/callback/school"}
+    back = door.provider.answer_to(sent_on)
+    assert "iss" not in back and back["state"] == form["state"]
+    answer = come_back(browser, back, "/sso/callback/school")
+    assert answer.outcome == "sign-in-wrong"
+    assert door.other.asked.get("/token", 0) == asked
+    assert "__Host-leerpoort" not in browser.jar
+
+
+def test_a_redirect_uri_of_its_own(mixed, pupil):
+    browser = Browser(mixed)
+    form = begin(browser)
+    answer = come_back(browser, mixed.provider.answer_to(form),
+                       "/sso/callback/school")
+    assert answer.location == BOOK and opens(browser)
+    for path in ("/sso/callback", "/sso/callback/other", "/sso/callback/"):
+        browser = Browser(mixed)
+        answer = come_back(browser,
+                           mixed.provider.answer_to(begin(browser)), path)
+        assert answer.location is None, path
+        assert "__Host-leerpoort" not in browser.jar

@@ -1,8 +1,9 @@
 /*
- * GET /sso/callback[/<name>]: somebody comes back from a provider, with a code or with
- * an error. What the URL says is believed last: who the provider is, where the
- * way leads, and which nonce the id_token must have, the stored sign-in says,
- * which only the browser that began it can take out, and only once.
+ * GET /sso/callback[/<name>]: somebody comes back from a provider, with a code
+ * or with an error. What the URL says is believed last: who the provider is,
+ * where the way leads, and which nonce the id_token must have, the stored
+ * sign-in says, which only the browser that began it can take out, and only
+ * once.
  *
  *     code -> tokens -> id_token checked -> userinfo -> who -> session -> 303
  *

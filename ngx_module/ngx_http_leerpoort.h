@@ -475,7 +475,9 @@ void ngx_http_leerpoort_identity_names(
 ngx_int_t ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx);
 ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
-    lp_span_t *token);
+    lp_span_t *token, ngx_uint_t *tossed);
+ngx_uint_t ngx_http_leerpoort_is_tossed(const ngx_http_leerpoort_ctx_t *ctx,
+    ngx_uint_t tossed);
 ngx_int_t ngx_http_leerpoort_session(ngx_http_request_t *r,
     ngx_str_t *value);
 ngx_http_leerpoort_issuer_t *ngx_http_leerpoort_issuer_of(

@@ -123,6 +123,7 @@ ngx_http_leerpoort_auth_check(ngx_http_leerpoort_ctx_t *ctx,
 {
     lp_span_t   text;
     lp_token_t  token;
+    ngx_uint_t  tossed;
 
     *error = LP_JOSE_OK;
     ctx->identified = 0;
@@ -130,7 +131,9 @@ ngx_http_leerpoort_auth_check(ngx_http_leerpoort_ctx_t *ctx,
     ctx->client.len = 0;
     ctx->scope.len = 0;
 
-    if (ngx_http_leerpoort_find_token(ctx->request, &text) != NGX_OK) {
+    if (ngx_http_leerpoort_find_token(ctx->request, &text, &tossed)
+        != NGX_OK)
+    {
         return NGX_HTTP_LEERPOORT_API_NO_TOKEN;
     }
 
@@ -148,6 +151,10 @@ ngx_http_leerpoort_auth_check(ngx_http_leerpoort_ctx_t *ctx,
     if (*error != LP_JOSE_OK) {
         ngx_http_leerpoort_count(refused[*error]);
         return ngx_http_leerpoort_auth_result(*error);
+    }
+
+    if (ngx_http_leerpoort_is_tossed(ctx, tossed)) {
+        return NGX_HTTP_LEERPOORT_API_NO_TOKEN;
     }
 
     if (!ngx_http_leerpoort_auth_may(ctx->scope, auth)) {

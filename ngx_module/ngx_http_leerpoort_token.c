@@ -32,6 +32,8 @@ typedef struct {
 /* Made when the first token comes; pages that are not used take no memory. */
 static ngx_http_leerpoort_at_hand_t  *ngx_http_leerpoort_at_hand;
 
+static ngx_int_t ngx_http_leerpoort_take(ngx_http_leerpoort_ctx_t *ctx,
+    ngx_uint_t tossed);
 static lp_jose_error_t ngx_http_leerpoort_recall_or_verify(
     ngx_http_leerpoort_ctx_t *ctx, lp_span_t token, time_t token_time);
 static lp_outcome_t ngx_http_leerpoort_refusal(lp_jose_error_t error);
@@ -67,13 +69,16 @@ ngx_http_leerpoort_identify(ngx_http_request_t *r,
     ngx_http_leerpoort_ctx_t *ctx)
 {
     lp_span_t                       token;
+    ngx_uint_t                      tossed;
     lp_jose_error_t                 error;
     ngx_http_leerpoort_loc_conf_t  *llcf;
+
+    tossed = 0;
 
     if (ctx->fresh && ctx->kept_token.data) {
         token = ctx->kept_token;
 
-    } else if (ngx_http_leerpoort_find_token(r, &token) != NGX_OK) {
+    } else if (ngx_http_leerpoort_find_token(r, &token, &tossed) != NGX_OK) {
         ctx->outcome = LP_LOGIN;
         return NGX_DECLINED;
     }
@@ -87,7 +92,7 @@ ngx_http_leerpoort_identify(ngx_http_request_t *r,
         && ngx_http_leerpoort_met(ctx, token, llcf->token_time) == NGX_OK)
     {
         ngx_http_leerpoort_count(token_hit);
-        return NGX_OK;
+        return ngx_http_leerpoort_take(ctx, tossed);
     }
 
     error = ngx_http_leerpoort_recall_or_verify(ctx, token, llcf->token_time);
@@ -101,6 +106,19 @@ ngx_http_leerpoort_identify(ngx_http_request_t *r,
 
     if (llcf->token_time > 0) {
         ngx_http_leerpoort_meet(ctx, token);
+    }
+
+    return ngx_http_leerpoort_take(ctx, tossed);
+}
+
+
+/* A session that somebody else may have put there is as good as none. */
+static ngx_int_t
+ngx_http_leerpoort_take(ngx_http_leerpoort_ctx_t *ctx, ngx_uint_t tossed)
+{
+    if (ngx_http_leerpoort_is_tossed(ctx, tossed)) {
+        ctx->outcome = LP_LOGIN;
+        return NGX_DECLINED;
     }
 
     return NGX_OK;

@@ -6,7 +6,7 @@
 #include "ngx_http_leerpoort.h"
 
 static ngx_int_t ngx_http_leerpoort_usual_place(ngx_http_request_t *r,
-    lp_span_t *token);
+    lp_span_t *token, ngx_uint_t *tossed);
 static ngx_int_t ngx_http_leerpoort_cookie(ngx_http_request_t *r,
     lp_span_t name, ngx_str_t *value);
 static ngx_int_t ngx_http_leerpoort_cookie_of(const ngx_str_t *header,
@@ -17,21 +17,23 @@ static void ngx_http_leerpoort_strip_scheme(lp_span_t *token);
 
 
 /*
- * The first place that holds a token has it, good or bad. NGX_DECLINED: there
- * is none.
+ * The first place that holds a token has it, good or bad. *tossed: another host
+ * may have put it there. NGX_DECLINED: there is none.
  */
 ngx_int_t
-ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token)
+ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token,
+    ngx_uint_t *tossed)
 {
     ngx_str_t                       value;
     ngx_uint_t                      i;
     ngx_http_complex_value_t       *cv;
     ngx_http_leerpoort_loc_conf_t  *llcf;
 
+    *tossed = 0;
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
     if (llcf->tokens == NULL) {
-        return ngx_http_leerpoort_usual_place(r, token);
+        return ngx_http_leerpoort_usual_place(r, token, tossed);
     }
 
     cv = llcf->tokens->elts;
@@ -54,7 +56,8 @@ ngx_http_leerpoort_find_token(ngx_http_request_t *r, lp_span_t *token)
 
 /* Where no leerpoort_token says: the header, then the session's cookie. */
 static ngx_int_t
-ngx_http_leerpoort_usual_place(ngx_http_request_t *r, lp_span_t *token)
+ngx_http_leerpoort_usual_place(ngx_http_request_t *r, lp_span_t *token,
+    ngx_uint_t *tossed)
 {
     ngx_str_t  value;
 
@@ -62,14 +65,52 @@ ngx_http_leerpoort_usual_place(ngx_http_request_t *r, lp_span_t *token)
         return NGX_OK;
     }
 
-    if (ngx_http_leerpoort_session(r, &value) != NGX_OK) {
-        return NGX_DECLINED;
+    if (ngx_http_leerpoort_cookie(r, lp_span("__Host-leerpoort="), &value)
+        != NGX_OK)
+    {
+        if (ngx_http_leerpoort_cookie(r, lp_span("leerpoort="), &value)
+            != NGX_OK)
+        {
+            return NGX_DECLINED;
+        }
+
+        *tossed = 1;
     }
 
     *token = ngx_http_leerpoort_span(&value);
     ngx_http_leerpoort_strip_scheme(token);
 
     return NGX_OK;
+}
+
+
+/*
+ * Is what was verified a session of ours in a cookie that any host below the
+ * same domain can set? Whoever has such a host could have somebody be signed in
+ * as himself, and have a code given away. Ours come with the prefix, where the
+ * site is https; a portal's tokens are where the portal puts them.
+ */
+ngx_uint_t
+ngx_http_leerpoort_is_tossed(const ngx_http_leerpoort_ctx_t *ctx,
+    ngx_uint_t tossed)
+{
+    ngx_http_leerpoort_issuer_t     *issuers;
+    ngx_http_leerpoort_loc_conf_t   *llcf;
+    ngx_http_leerpoort_main_conf_t  *mcf;
+
+    if (!tossed) {
+        return 0;
+    }
+
+    mcf = ngx_http_get_module_main_conf(ctx->request,
+                                        ngx_http_leerpoort_module);
+    llcf = ngx_http_get_module_loc_conf(ctx->request,
+                                        ngx_http_leerpoort_module);
+    issuers = mcf->issuers.elts;
+
+    return issuers[ctx->identity.issuer].own
+           && llcf->public_url.len > 8
+           && ngx_strncmp(llcf->public_url.data, "https://", 8) == 0;
 }
 
 

@@ -742,3 +742,47 @@ def test_nginx_example_lets_no_address_take_all_sign_ins(tmp_path, redis):
             # what has begun goes on
             assert example.ask("/sso/callback?state=x")[0] == 400
             assert example.ask("/sso/logout")[0] == 200
+
+
+def test_nginx_example_takes_a_session_from_nobody_else(tmp_path, redis):
+    """Any host below the same domain can set a cookie for this one, but none
+    with the prefix: else somebody could have a pupil be signed in as himself,
+    and give his code away on the page for codes."""
+    with Example(tmp_path, redis) as example:
+        session = example.session.mint({
+            **example.session.claims(), "NEPPI": "me", "MASTER": "S1",
+            "role": "student"})
+        own, tossed = ([("Cookie", f"{name}={session}")]
+                       for name in ("__Host-leerpoort", "leerpoort"))
+        assert example.ask("/go/book", headers=own)[0] == 302
+        for _ in range(3):      # also where the token is known already
+            status, head, _ = example.ask("/go/book", headers=tossed)
+            assert status == 302
+            assert "/sso/login?return=" in head
+        for target in ("/", "/code"):
+            assert example.ask(target, headers=own)[0] == 503  # no worker
+            status, head, _ = example.ask(target, headers=tossed)
+            assert status == 303
+            assert f"\r\nLocation: {SITE}/sso/login?return={target}" in head
+        # a portal's token is the portal's to give
+        status, head, _ = example.ask("/go/book", headers=[
+            ("Cookie", "leerpoort=" + example.school.mint(sub="me",
+                                                          org="S1"))])
+        assert "\r\nLocation: https://methode.example.nl/book\r\n" in head
+
+
+def test_nginx_example_takes_each_token_where_it_belongs(tmp_path, redis):
+    with Example(tmp_path, redis) as example:
+        session = example.session.mint({
+            **example.session.claims(), "NEPPI": "me", "MASTER": "S1",
+            "role": "student", "scope": "entitlement.licensor usage.seller "
+            "usage.dashboard activationcode"})
+        for method, target, _ in API:
+            for how in ({"token": session}, {"headers": [
+                    ("Cookie", f"__Host-leerpoort={session}")]}):
+                assert example.ask(target, method=method, **how)[0] == 401
+        program = example.api.mint(sub="c", scope="entitlement.licensor")
+        status, head, _ = example.ask("/go/book", token=program)
+        assert status == 401
+        assert example.ask("/", headers=[
+            ("Cookie", f"__Host-leerpoort={program}")])[0] == 303

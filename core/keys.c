@@ -12,6 +12,7 @@
 #include "chars.h"
 
 #define PREFIX_LEN   (sizeof("u:{00}:") - 1)
+#define TAG_LEN      (sizeof(":{00}:") - 1)
 #define NAME_MAX_LEN 64 /* of a school, of a product id */
 
 /* The CRC16 that Redis Cluster uses for slots: polynomial 0x1021, from 0,
@@ -110,8 +111,8 @@ lp_key_alias(char *dst, lp_span_t id_type, lp_span_t id)
 
     if (len > 0) {
         /* the tag is that of the text as it now stands in the key */
-        tag_write(dst, lp_shard((lp_span_t) {dst + PREFIX_LEN,
-                                             len - PREFIX_LEN}));
+        tag_write(dst + 1, lp_shard((lp_span_t) {dst + PREFIX_LEN,
+                                                 len - PREFIX_LEN}));
     }
 
     return len;
@@ -121,6 +122,23 @@ size_t
 lp_key_product(char *dst, lp_span_t product)
 {
     return key_write(dst, 'p', lp_shard(product), product, '\0', none);
+}
+
+size_t
+lp_key_of(char *dst, const char *kind, lp_span_t name)
+{
+    size_t len = strlen(kind);
+
+    if (name.len > LP_KEY_MAX || len + TAG_LEN + name.len > LP_KEY_MAX) {
+        return 0;
+    }
+
+    memcpy(dst, kind, len);
+    memcpy(dst + len, ":{00}:", TAG_LEN);
+    tag_write(dst + len, lp_shard(name));
+    memcpy(dst + len + TAG_LEN, name.data, name.len);
+
+    return len + TAG_LEN + name.len;
 }
 
 size_t
@@ -166,7 +184,7 @@ key_write(char *dst, char type, unsigned shard, lp_span_t first, char joint,
 
     memcpy(dst, "?:{00}:", PREFIX_LEN);
     dst[0] = type;
-    tag_write(dst, shard);
+    tag_write(dst + 1, shard);
     p = dst + PREFIX_LEN;
 
     if (first.len > 0) {
@@ -186,11 +204,12 @@ key_write(char *dst, char type, unsigned shard, lp_span_t first, char joint,
     return (size_t) (p - dst);
 }
 
+/* dst: ":{00}". */
 static void
 tag_write(char *dst, unsigned shard)
 {
-    dst[3] = (char) ('0' + shard / 10);
-    dst[4] = (char) ('0' + shard % 10);
+    dst[2] = (char) ('0' + shard / 10);
+    dst[3] = (char) ('0' + shard % 10);
 }
 
 static int

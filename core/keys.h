@@ -26,6 +26,9 @@ size_t lp_key_school(char *dst, lp_span_t school);
 size_t lp_key_alias(char *dst, lp_span_t id_type, lp_span_t id);
 size_t lp_key_product(char *dst, lp_span_t product);
 
+/* "<kind>:{NN}:<name>", NN of the name: whatever lies by itself. */
+size_t lp_key_of(char *dst, const char *kind, lp_span_t name);
+
 /* The same where the shard is known: that of the school, or of the user. */
 size_t lp_key_user_in(char *dst, unsigned shard, lp_span_t school,
                       lp_span_t user);

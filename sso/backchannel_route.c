@@ -12,7 +12,6 @@
  * After that it is 503, not 400: the token may well be good.
  */
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "../core/keys.h"
@@ -304,8 +303,7 @@ name_use(char *dst, size_t *len, lp_sso_t *sso, const lp_token_t *token,
          lp_span_t issuer)
 {
     char      text[LP_TOKEN_MAX], hash[LP_USER_KEY_LEN];
-    lp_span_t jti = claim(token, "jti"), named = {hash, sizeof(hash)};
-    int       n;
+    lp_span_t jti = claim(token, "jti");
 
     if (issuer.len + 1 + jti.len > sizeof(text)) {
         return -1;
@@ -318,9 +316,7 @@ name_use(char *dst, size_t *len, lp_sso_t *sso, const lp_token_t *token,
         != 0) {
         return -1;
     }
-    n = snprintf(dst, LP_KEY_MAX, "jti:{%02u}:%.*s", lp_shard(named),
-                 (int) named.len, named.data);
-    *len = (size_t) n;
+    *len = lp_key_of(dst, "jti", (lp_span_t) {hash, sizeof(hash)});
     return 0;
 }
 

@@ -10,16 +10,14 @@
 
 #include "lti_link.h"
 
-#include <openssl/crypto.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "../core/keys.h"
 #include "lti_claims.h"
+#include "sealed_field.h"
 
 #define SUBJECT_MAX (256 + 1 + LP_LTI_TEXT_MAX)
 #define NUMBER_MAX  24
-#define SEALED_AS_MAX (LP_KEY_MAX + 8)
 #define WORDS_MAX   16
 
 static const lp_span_t user_fields[LP_TOKEN_USERS] = {
@@ -28,29 +26,21 @@ static const lp_span_t user_fields[LP_TOKEN_USERS] = {
 
 static int hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
                    lp_span_t subject);
-static size_t key_of(char *dst, const char *kind, lp_span_t hash);
-static void sealed_as(char *dst, lp_span_t hash);
-static int open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t hash,
-                    lp_span_t sealed);
-static size_t seal_who(lp_sso_t *sso, char *dst, lp_span_t hash,
-                       const lp_who_t *who);
-static void add_link(lp_sso_t *sso, const lp_platform_t *platform,
-                     const lp_owner_t *owner, lp_span_t hash, lp_span_t who,
-                     lp_span_t life);
+static void add_link(lp_store_t *store, const lp_platform_t *platform,
+                     const lp_owner_t *owner, lp_span_t key, lp_span_t who);
 
 int
 lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
              lp_who_t *who)
 {
-    lp_span_t key, sealed, own;
+    lp_span_t key, sealed;
     char      hash[LP_USER_KEY_LEN], name[LP_KEY_MAX], life[NUMBER_MAX];
 
     if (hash_of(hash, sso, platform, subject) != 0) {
         return -1;
     }
     key.data = name;
-    own = (lp_span_t) {hash, sizeof(hash)};
-    key.len = key_of(name, "link", own);
+    key.len = lp_key_of(name, "link", (lp_span_t) {hash, sizeof(hash)});
     snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
     lp_store_add(sso->store,
                  LP_WORDS(lp_span("HGET"), key, lp_span("who")));
@@ -60,7 +50,7 @@ lp_link_find(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
         return -1;
     }
     sealed = lp_store_text(lp_store_reply(sso->store, 0));
-    return sealed.data != NULL && open_who(sso, who, own, sealed) == 0;
+    return sealed.data != NULL && lp_who_open(sso->seal, who, key, sealed) == 0;
 }
 
 /* Who can see Redis must not find somebody by guessing at subjects. */
@@ -79,46 +69,6 @@ hash_of(char *hash, lp_sso_t *sso, const lp_platform_t *platform,
     memcpy(text + len, subject.data, subject.len);
     return lp_user_key(hash, sso->pepper, lp_span("LTI"),
                        (lp_span_t) {text, len + subject.len});
-}
-
-static size_t
-key_of(char *dst, const char *kind, lp_span_t hash)
-{
-    int n = snprintf(dst, LP_KEY_MAX, "%s:{%02u}:%.*s", kind, lp_shard(hash),
-                     (int) hash.len, hash.data);
-
-    return n > 0 && n < LP_KEY_MAX ? (size_t) n : 0;
-}
-
-/* Bound to its place: nobody gets another's ids by copying them. */
-static void
-sealed_as(char *dst, lp_span_t hash)
-{
-    char name[LP_KEY_MAX];
-
-    snprintf(dst, SEALED_AS_MAX, "%.*s who", (int) key_of(name, "link", hash),
-             name);
-}
-
-static int
-open_who(lp_sso_t *sso, lp_who_t *who, lp_span_t hash, lp_span_t sealed)
-{
-    json_t *json;
-    char    text[LP_SEAL_TEXT_MAX], what[SEALED_AS_MAX];
-    size_t  len;
-    int     rc = -1;
-
-    sealed_as(what, hash);
-    if (lp_seal_open(sso->seal, text, &len, what, sealed) != 0) {
-        return -1;
-    }
-    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-    if (json != NULL && lp_who_from_json(who, json) == 0 && who->n_users > 0) {
-        rc = 0;
-    }
-    json_decref(json);
-    OPENSSL_cleanse(text, sizeof(text));
-    return rc;
 }
 
 int
@@ -143,55 +93,35 @@ lp_store_status_t
 lp_link_store(lp_sso_t *sso, const lp_platform_t *platform, lp_span_t subject,
               const lp_who_t *who, const lp_owner_t *owner)
 {
-    lp_span_t hash;
+    lp_span_t key;
     size_t    len;
-    char      text[LP_USER_KEY_LEN], life[NUMBER_MAX];
+    char      hash[LP_USER_KEY_LEN], name[LP_KEY_MAX];
     char      sealed[LP_SEAL_SEALED_MAX];
 
-    hash = (lp_span_t) {text, sizeof(text)};
-    if (hash_of(text, sso, platform, subject) != 0) {
+    if (hash_of(hash, sso, platform, subject) != 0) {
         return LP_STORE_REFUSED;
     }
-    len = seal_who(sso, sealed, hash, who);
+    key.data = name;
+    key.len = lp_key_of(name, "link", (lp_span_t) {hash, sizeof(hash)});
+    len = lp_who_seal(sso->seal, sealed, key, who);
     if (len == 0) {
         return LP_STORE_REFUSED;
     }
-    snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
     lp_store_begin(sso->store);
-    add_link(sso, platform, owner, hash, (lp_span_t) {sealed, len},
-             lp_span_of(life));
+    add_link(sso->store, platform, owner, key, (lp_span_t) {sealed, len});
     return lp_store_commit(sso->store);
 }
 
-static size_t
-seal_who(lp_sso_t *sso, char *dst, lp_span_t hash, const lp_who_t *who)
-{
-    char    what[SEALED_AS_MAX];
-    json_t *json = lp_who_json(who);
-    char   *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
-    size_t  len = 0;
-
-    if (text != NULL) {
-        sealed_as(what, hash);
-        len = lp_seal_close(sso->seal, dst, what, lp_span_of(text));
-        OPENSSL_cleanse(text, strlen(text));
-    }
-    free(text);
-    json_decref(json);
-    return len;
-}
-
 static void
-add_link(lp_sso_t *sso, const lp_platform_t *platform, const lp_owner_t *owner,
-         lp_span_t hash, lp_span_t who, lp_span_t life)
+add_link(lp_store_t *store, const lp_platform_t *platform,
+         const lp_owner_t *owner, lp_span_t key, lp_span_t who)
 {
-    lp_span_t  words[WORDS_MAX], key;
+    lp_span_t  words[WORDS_MAX];
     lp_words_t command = {words, 0};
     unsigned   i, n = 0;
-    char       name[LP_KEY_MAX], at[NUMBER_MAX];
+    char       at[NUMBER_MAX], life[NUMBER_MAX];
 
-    key.data = name;
-    key.len = key_of(name, "link", hash);
+    snprintf(life, sizeof(life), "%d", LP_LINK_LIFE);
     snprintf(at, sizeof(at), "%lld", (long long) lp_service_now());
     words[n++] = lp_span("HSET");
     words[n++] = key;
@@ -208,7 +138,8 @@ add_link(lp_sso_t *sso, const lp_platform_t *platform, const lp_owner_t *owner,
         words[n++] = (lp_span_t) {owner->users[i], LP_USER_KEY_LEN};
     }
     command.n = n;
-    lp_store_add(sso->store, LP_WORDS(lp_span("DEL"), key));
-    lp_store_add(sso->store, command);
-    lp_store_add(sso->store, LP_WORDS(lp_span("EXPIRE"), key, life));
+    lp_store_add(store, LP_WORDS(lp_span("DEL"), key));
+    lp_store_add(store, command);
+    lp_store_add(store,
+                 LP_WORDS(lp_span("EXPIRE"), key, lp_span_of(life)));
 }

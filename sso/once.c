@@ -11,10 +11,11 @@
 #include <stdlib.h>
 
 #include "../core/keys.h"
+#include "sealed_field.h"
 
 #define PIECES_MAX ((LP_ONCE_TEXT_MAX + LP_SEAL_TEXT_MAX - 1) \
                     / LP_SEAL_TEXT_MAX)
-#define WHAT_MAX   (LP_KEY_MAX + 32)
+#define PIECE_MAX  24
 
 static const struct {
     const char *salt;
@@ -29,7 +30,7 @@ static lp_store_status_t put_pieces(lp_sso_t *sso, lp_span_t key, int life,
                                     lp_span_t text);
 static json_t *open_pieces(lp_sso_t *sso, lp_span_t key,
                            const redisReply *reply);
-static void name_piece(char *dst, const char *key, unsigned i, unsigned n);
+static void name_piece(char *dst, unsigned i, unsigned n);
 
 int
 lp_once_life(lp_once_t kind)
@@ -63,7 +64,8 @@ lp_once_put(lp_sso_t *sso, lp_once_t kind, const json_t *document,
 static lp_store_status_t
 put_pieces(lp_sso_t *sso, lp_span_t key, int life, lp_span_t text)
 {
-    char     sealed[LP_SEAL_SEALED_MAX], what[WHAT_MAX], seconds[16], field[16];
+    char     sealed[LP_SEAL_SEALED_MAX], piece[PIECE_MAX];
+    char     seconds[16], field[16];
     unsigned n, i, broken = 0;
     size_t   len;
 
@@ -71,10 +73,10 @@ put_pieces(lp_sso_t *sso, lp_span_t key, int life, lp_span_t text)
     lp_store_begin(sso->store);
     for (i = 0; i < n; i++) {
         len = text.len > LP_SEAL_TEXT_MAX ? LP_SEAL_TEXT_MAX : text.len;
-        name_piece(what, key.data, i, n);
+        name_piece(piece, i, n);
         snprintf(field, sizeof(field), "%u", i);
-        len = lp_seal_close(sso->seal, sealed, what,
-                            (lp_span_t) {text.data, len});
+        len = lp_sealed_close(sso->seal, sealed, key, piece,
+                              (lp_span_t) {text.data, len});
         broken |= len == 0;
         lp_store_add(sso->store,
                      LP_WORDS(lp_span("HSET"), key, lp_span_of(field),
@@ -92,11 +94,10 @@ put_pieces(lp_sso_t *sso, lp_span_t key, int life, lp_span_t text)
     return broken ? LP_STORE_REFUSED : LP_STORE_OK;
 }
 
-/* key ends in a NUL: lp_secret_key() wrote it. */
 static void
-name_piece(char *dst, const char *key, unsigned i, unsigned n)
+name_piece(char *dst, unsigned i, unsigned n)
 {
-    snprintf(dst, WHAT_MAX, "%s %u/%u", key, i, n);
+    snprintf(dst, PIECE_MAX, "%u/%u", i, n);
 }
 
 int
@@ -137,7 +138,7 @@ lp_once_get(lp_sso_t *sso, lp_once_t kind, lp_span_t secret, int take,
 static json_t *
 open_pieces(lp_sso_t *sso, lp_span_t key, const redisReply *reply)
 {
-    char      what[WHAT_MAX], field[16];
+    char      piece[PIECE_MAX], field[16];
     lp_span_t sealed;
     unsigned  n, i, j;
     size_t    len, used = 0;
@@ -153,7 +154,7 @@ open_pieces(lp_sso_t *sso, lp_span_t key, const redisReply *reply)
         return NULL;
     }
     for (i = 0; i < n; i++) {
-        name_piece(what, key.data, i, n);
+        name_piece(piece, i, n);
         snprintf(field, sizeof(field), "%u", i);
         sealed = (lp_span_t) {NULL, 0};
         for (j = 0; j < n; j++) {
@@ -163,7 +164,8 @@ open_pieces(lp_sso_t *sso, lp_span_t key, const redisReply *reply)
             }
         }
         if (sealed.data == NULL
-            || lp_seal_open(sso->seal, text + used, &len, what, sealed) != 0) {
+            || lp_sealed_open(sso->seal, text + used, &len, key, piece, sealed)
+                   != 0) {
             free(text);
             return NULL;
         }

@@ -7,7 +7,6 @@
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>
-#include <stdio.h>
 
 #include "../core/base64url.h"
 #include "../core/keys.h"
@@ -52,13 +51,7 @@ size_t
 lp_secret_key(char *dst, const char *kind, const char *salt, lp_span_t secret)
 {
     char hash[LP_SECRET_HASH_LEN];
-    int  n;
 
-    if (lp_secret_hash(hash, salt, secret) != 0) {
-        return 0;
-    }
-    n = snprintf(dst, LP_KEY_MAX, "%s:{%02u}:%.*s", kind,
-                 lp_shard((lp_span_t) {hash, sizeof(hash)}),
-                 LP_SECRET_HASH_LEN, hash);
-    return n > 0 && n < LP_KEY_MAX ? (size_t) n : 0;
+    return lp_secret_hash(hash, salt, secret) == 0
+               ? lp_key_of(dst, kind, (lp_span_t) {hash, sizeof(hash)}) : 0;
 }

@@ -18,10 +18,8 @@ int lp_random(char *dst);
    NUL. Returns 0, -1. */
 int lp_secret_hash(char *dst, const char *salt, lp_span_t secret);
 
-/*
- * Writes "<kind>:{NN}:<hash>" and a NUL, at most LP_KEY_MAX bytes with it.
- * Returns the length; 0: OpenSSL failed.
- */
+/* lp_key_of() of the kind and the hash. Returns the length; 0: OpenSSL
+   failed. */
 size_t lp_secret_key(char *dst, const char *kind, const char *salt,
                      lp_span_t secret);
 

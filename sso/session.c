@@ -13,6 +13,7 @@
 #include "../core/keys.h"
 #include "../workers/number.h"
 #include "end_session.h"
+#include "sealed_field.h"
 #include "session_life.h"
 
 #define WORDS_MAX 32
@@ -46,8 +47,6 @@ static int time_it(lp_session_t *session, const lp_sites_t *sites,
                    int64_t before);
 static int seal_it(beginning_t *new, lp_sso_t *sso, const lp_who_t *who,
                    const lp_session_origin_t *origin);
-static size_t seal_who(lp_sso_t *sso, char *dst, const lp_session_hash_t *hash,
-                       const lp_who_t *who);
 static lp_store_status_t write_it(beginning_t *new, lp_sso_t *sso);
 static void add_session_cookie(lp_visit_t *visit, lp_span_t secret);
 static void add_session(const beginning_t *new, lp_store_t *store,
@@ -55,6 +54,7 @@ static void add_session(const beginning_t *new, lp_store_t *store,
 static uint64_t microseconds(void);
 static void add_index(const lp_session_t *session, lp_session_index_t index,
                       lp_store_t *store, int64_t life);
+
 lp_store_status_t
 lp_session_begin(lp_visit_t *visit, const lp_who_t *who,
                  const lp_session_origin_t *origin)
@@ -231,36 +231,16 @@ static int
 seal_it(beginning_t *new, lp_sso_t *sso, const lp_who_t *who,
         const lp_session_origin_t *origin)
 {
-    const lp_session_hash_t *hash = &new->session.hash;
-    char                     what[LP_SESSION_SEALED_AS];
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, lp_session_key(name, &new->session.hash)};
 
-    new->who_len = seal_who(sso, new->who, hash, who);
+    new->who_len = lp_who_seal(sso->seal, new->who, key, who);
     if (origin->id_token.len > 0 && origin->id_token.len <= LP_SEAL_TEXT_MAX
         && lp_end_session_endpoint(sso, origin->provider).len > 0) {
-        lp_session_sealed_as(what, hash, "idt");
-        new->id_token_len = lp_seal_close(sso->seal, new->id_token, what,
-                                          origin->id_token);
+        new->id_token_len = lp_sealed_close(sso->seal, new->id_token, key,
+                                            "idt", origin->id_token);
     }
     return new->who_len == 0 ? -1 : 0;
-}
-
-static size_t
-seal_who(lp_sso_t *sso, char *dst, const lp_session_hash_t *hash,
-         const lp_who_t *who)
-{
-    char    what[LP_SESSION_SEALED_AS];
-    json_t *json = lp_who_json(who);
-    char   *text = json == NULL ? NULL : json_dumps(json, JSON_COMPACT);
-    size_t  len = 0;
-
-    json_decref(json);
-    if (text != NULL) {
-        lp_session_sealed_as(what, hash, "who");
-        len = lp_seal_close(sso->seal, dst, what, lp_span_of(text));
-        OPENSSL_cleanse(text, strlen(text));
-    }
-    free(text);
-    return len;
 }
 
 static lp_store_status_t

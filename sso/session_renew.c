@@ -11,6 +11,7 @@
 
 #include "../core/keys.h"
 #include "../workers/number.h"
+#include "sealed_field.h"
 #include "session_life.h"
 
 #define ATTEMPTS 20 /* of a transaction that others were quicker than */
@@ -21,8 +22,6 @@ static lp_session_renewal_t renew(lp_visit_t *visit, lp_who_t *who,
 static lp_session_renewal_t renew_read(lp_visit_t *visit,
                                        lp_session_t *session, lp_who_t *who,
                                        const lp_session_hash_t *hash);
-static int open_who(lp_sso_t *sso, lp_who_t *who,
-                    const lp_session_hash_t *hash, lp_span_t sealed);
 static lp_session_renewal_t renew_time(lp_visit_t *visit,
                                        lp_session_t *session, lp_who_t *who,
                                        int *is_same);
@@ -101,7 +100,8 @@ renew_read(lp_visit_t *visit, lp_session_t *session, lp_who_t *who,
 {
     lp_sso_t         *sso = visit->sso;
     const lp_sites_t *sites = lp_sites(sso->providers);
-    lp_span_t         sealed;
+    char              name[LP_KEY_MAX];
+    lp_span_t         key = {name, lp_session_key(name, hash)}, sealed;
 
     lp_session_ask(sso->store, hash);
     if (lp_store_run(sso->store) != LP_STORE_OK) {
@@ -110,33 +110,13 @@ renew_read(lp_visit_t *visit, lp_session_t *session, lp_who_t *who,
     }
     if (lp_session_read(session, &sealed, sso->store, hash, 0) != 0
         || lp_service_now() >= session->until
-        || open_who(sso, who, hash, sealed) != 0) {
+        || lp_who_open(sso->seal, who, key, sealed) != 0) {
         return LP_SESSION_NONE;
     }
     if (lp_provider_by_name(sites, lp_span_of(session->provider)) == NULL) {
         return end_it(session, sso->store);
     }
     return LP_SESSION_RENEWED;
-}
-
-static int
-open_who(lp_sso_t *sso, lp_who_t *who, const lp_session_hash_t *hash,
-         lp_span_t sealed)
-{
-    char    text[LP_SEAL_TEXT_MAX], what[LP_SESSION_SEALED_AS];
-    json_t *json;
-    size_t  len;
-    int     rc;
-
-    lp_session_sealed_as(what, hash, "who");
-    if (lp_seal_open(sso->seal, text, &len, what, sealed) != 0) {
-        return -1;
-    }
-    json = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-    OPENSSL_cleanse(text, sizeof(text));
-    rc = json == NULL ? -1 : lp_who_from_json(who, json);
-    json_decref(json);
-    return rc == 0 && who->n_users > 0 ? 0 : -1;
 }
 
 /* The time of the new token. *is_same: Redis has it already. */

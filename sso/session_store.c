@@ -7,8 +7,6 @@
 
 #include "session_store.h"
 
-#include <stdio.h>
-
 #include "../core/keys.h"
 #include "../workers/number.h"
 
@@ -67,23 +65,8 @@ lp_session_index_key(char *dst, lp_session_index_t index,
 static size_t
 write_key(char *dst, const char *kind, const lp_session_hash_t *hash)
 {
-    lp_span_t text = {hash->text, sizeof(hash->text)};
-    char      key[LP_KEY_MAX];
-    int       n = snprintf(key, sizeof(key), "%s:{%02u}:%.*s", kind,
-                           lp_shard(text), (int) text.len, text.data);
-
-    memcpy(dst, key, (size_t) n);
-    return (size_t) n;
-}
-
-void
-lp_session_sealed_as(char *dst, const lp_session_hash_t *hash,
-                     const char *field)
-{
-    char name[LP_KEY_MAX];
-
-    snprintf(dst, LP_SESSION_SEALED_AS, "%.*s %s",
-             (int) lp_session_key(name, hash), name, field);
+    return lp_key_of(dst, kind,
+                     (lp_span_t) {hash->text, sizeof(hash->text)});
 }
 
 int

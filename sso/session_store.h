@@ -16,8 +16,6 @@
 #define LP_SESSIONS_MAX 50 /* of one subject; the oldest one makes room */
 #define LP_INDEXES      2  /* subs:, sids: */
 
-#define LP_SESSION_SEALED_AS (LP_KEY_MAX + 16)
-
 typedef enum { LP_BY_SUBJECT = 0, LP_BY_SID } lp_session_index_t;
 
 /* A session's name: LP_SECRET_HASH_LEN characters. */
@@ -46,11 +44,6 @@ size_t lp_session_index_key(char *dst, lp_session_index_t index,
 int lp_session_index_hash(lp_session_hash_t *hash, lp_sso_t *sso,
                           lp_session_index_t index, lp_span_t issuer,
                           lp_span_t subject);
-
-/* As what a field of it is sealed: bound to its place, so that nobody gets
-   another's ids by copying them. dst: LP_SESSION_SEALED_AS bytes. */
-void lp_session_sealed_as(char *dst, const lp_session_hash_t *hash,
-                          const char *field);
 
 /* The session that the browser's cookie names. 0; -1: it has none. */
 int lp_session_of_browser(lp_session_hash_t *hash, const lp_visit_t *visit);

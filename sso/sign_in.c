@@ -81,7 +81,7 @@ find_place(place_t *place, lp_span_t state, lp_sign_in_t *sign_in)
     }
     /* the hash's last characters are as good as any eight */
     snprintf(place->own_cookie, sizeof(place->own_cookie),
-             BROWSER_COOKIE "-%s", place->name + place->key.len - 8);
+             BROWSER_COOKIE "-%.8s", place->name + place->key.len - 8);
     return 0;
 }
 

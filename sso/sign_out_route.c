@@ -20,6 +20,7 @@
 #include "../workers/say.h"
 #include "end_session.h"
 #include "parameters.h"
+#include "sealed_field.h"
 #include "session_life.h"
 #include "session_store.h"
 
@@ -268,7 +269,7 @@ end(lp_visit_t *visit)
 static lp_store_status_t
 look(lp_sso_t *sso, leaving_t *leaving)
 {
-    char      name[LP_KEY_MAX], what[LP_SESSION_SEALED_AS];
+    char      name[LP_KEY_MAX];
     lp_span_t key = {name, lp_session_key(name, &leaving->hash)}, hint;
 
     lp_session_ask(sso->store, &leaving->hash);
@@ -283,11 +284,9 @@ look(lp_sso_t *sso, leaving_t *leaving)
                                      &leaving->hash, 0)
                      == 0;
     hint = lp_store_text(lp_store_reply(sso->store, 2));
-    lp_session_sealed_as(what, &leaving->hash, "idt");
     if (hint.len == 0
-        || lp_seal_open(sso->seal, leaving->hint, &leaving->hint_len, what,
-                        hint)
-               != 0) {
+        || lp_sealed_open(sso->seal, leaving->hint, &leaving->hint_len, key,
+                          "idt", hint) != 0) {
         leaving->hint_len = 0;
     }
     return LP_STORE_OK;

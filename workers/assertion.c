@@ -24,7 +24,6 @@
 #define JTI_MAX    256
 #define HASH_BYTES 16
 #define HASH_LEN   22  /* characters of so many bytes */
-#define KEY_SIZE   48
 
 static lp_span_t
 text_of(const json_t *value)
@@ -99,7 +98,6 @@ write_key(char *dst, lp_span_t client_id, lp_span_t jti)
     unsigned char hash[SHA256_DIGEST_LENGTH];
     char          text[256 + 1 + JTI_MAX], name[HASH_LEN];
     size_t        len = client_id.len;
-    int           n;
 
     if (len > 256 || jti.len > JTI_MAX) {
         return 0;
@@ -112,9 +110,7 @@ write_key(char *dst, lp_span_t client_id, lp_span_t jti)
         return 0;
     }
     lp_base64url_encode(name, hash, HASH_BYTES);
-    n = snprintf(dst, KEY_SIZE, "jti:{%02u}:%.*s",
-                 lp_shard((lp_span_t) {name, HASH_LEN}), HASH_LEN, name);
-    return n > 0 && n < KEY_SIZE ? (size_t) n : 0;
+    return lp_key_of(dst, "jti", (lp_span_t) {name, HASH_LEN});
 }
 
 lp_assertion_t
@@ -122,7 +118,7 @@ lp_assertion_use(const lp_token_t *token, lp_store_t *store,
                  lp_span_t client_id, int64_t now, const char **why)
 {
     const redisReply *reply;
-    char              key[KEY_SIZE], seconds[24];
+    char              key[LP_KEY_MAX], seconds[24];
     size_t            len;
     int               n;
 

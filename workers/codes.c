@@ -123,12 +123,7 @@ shard_of(const char *hash)
 static size_t
 key_write(char *dst, const char *kind, const char *hash)
 {
-    char text[LP_KEY_MAX + 1];
-    int  n = snprintf(text, sizeof(text), "%s:{%02u}:%.*s", kind,
-                      shard_of(hash), LP_CODE_HASH_LEN, hash);
-
-    memcpy(dst, text, (size_t) n);
-    return (size_t) n;
+    return lp_key_of(dst, kind, (lp_span_t) {hash, LP_CODE_HASH_LEN});
 }
 
 int

@@ -15,7 +15,6 @@
 
 #include "privacy.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -263,14 +262,11 @@ static void
 add_index(lp_person_t *person, const char *kind, lp_span_t hash)
 {
     char key[LP_KEY_MAX];
-    int  n;
 
-    if (hash.len != LP_USER_KEY_LEN) {
-        return;
+    if (hash.len == LP_USER_KEY_LEN) {
+        add(person, &person->indexes,
+            (lp_span_t) {key, lp_key_of(key, kind, hash)});
     }
-    n = snprintf(key, sizeof(key), "%s:{%02u}:%.*s", kind, lp_shard(hash),
-                 (int) hash.len, hash.data);
-    add(person, &person->indexes, (lp_span_t) {key, (size_t) n});
 }
 
 /* Streams. */

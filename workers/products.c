@@ -5,46 +5,22 @@
 
 #include "products.h"
 
-#include <stdio.h>
-
 #include "../core/click.h"
 #include "../core/product.h"
 #include "product_field.h"
 
 #define CLICK_MAX (LP_PATH_MAX + LP_KEY_MAX)
-#define HEAD_MAX  24
-
-static size_t join(char *dst, const char *head, int head_len, lp_span_t of);
 
 size_t
 lp_key_parts(char *dst, lp_span_t set)
 {
-    char head[HEAD_MAX];
-
-    return join(dst, head, snprintf(head, sizeof(head), "parts:{%02u}:",
-                                    lp_shard(set)), set);
+    return lp_key_of(dst, "parts", set);
 }
 
 size_t
 lp_key_chapters(char *dst, lp_span_t product)
 {
-    char head[HEAD_MAX];
-
-    return join(dst, head, snprintf(head, sizeof(head), "chapters:{%02u}:",
-                                    lp_shard(product)), product);
-}
-
-static size_t
-join(char *dst, const char *head, int head_len, lp_span_t of)
-{
-    size_t len = (size_t) head_len;
-
-    if (len + of.len > LP_KEY_MAX) {
-        return 0;
-    }
-    memcpy(dst, head, len);
-    memcpy(dst + len, of.data, of.len);
-    return len + of.len;
+    return lp_key_of(dst, "chapters", product);
 }
 
 int

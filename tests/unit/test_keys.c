@@ -95,6 +95,9 @@ test_keys_have_the_names_of_the_data_model(void **state)
 
     len = lp_key_product(dst, lp_span("9789034506818"));
     assert_key(dst, len, "p", "9789034506818", "9789034506818");
+
+    len = lp_key_of(dst, "session", lp_span(USER));
+    assert_key(dst, len, "session", USER, USER);
 }
 
 static void
@@ -125,10 +128,12 @@ test_a_key_that_does_not_fit_is_none(void **state)
     fits = (lp_span_t) {text, LP_KEY_MAX - 7};
     assert_int_equal(lp_key_school(dst, fits), LP_KEY_MAX);
     assert_int_equal(lp_key_product(dst, fits), LP_KEY_MAX);
+    assert_int_equal(lp_key_of(dst, "p", fits), LP_KEY_MAX);
 
     fits.len++;
     assert_int_equal(lp_key_school(dst, fits), 0);
     assert_int_equal(lp_key_product(dst, fits), 0);
+    assert_int_equal(lp_key_of(dst, "p", fits), 0);
 
     fits.len = LP_KEY_MAX - 7 - 1 - 22;
     second = (lp_span_t) {text, 22};
@@ -143,6 +148,7 @@ test_a_key_that_does_not_fit_is_none(void **state)
     fits.len = SIZE_MAX;
     second.len = 16;
     assert_int_equal(lp_key_alias(dst, second, fits), 0);
+    assert_int_equal(lp_key_of(dst, "p", fits), 0);
     assert_int_equal(dst[LP_KEY_MAX], '!');
 }
 

@@ -2,19 +2,17 @@
 that worked once, or one that must never work."""
 
 import contextlib
-import json
+import pathlib
 import re
 import secrets
-import time
 import urllib.parse
 
 import pytest
 
-from lib import fastcgi
+from lib import fastcgi, http
 from lib.door import Browser, Door
 from lib.edge import PUBLIC, URL
 from lib.fault import Faults, lost, unanswered
-from lib.http import at_once
 from lib.lms import Frame, Gate, Lms
 from lib.process import eventually
 from lib.provider import Provider
@@ -493,3 +491,62 @@ def test_a_redirect_uri_of_its_own(mixed, pupil):
                            mixed.provider.answer_to(begin(browser)), path)
         assert answer.location is None, path
         assert "__Host-leerpoort" not in browser.jar
+
+
+# --- who leaves ------------------------------------------------------------------
+
+def test_who_leaves_in_the_middle_leaves_nothing_behind(gate, lms):
+    """Browsers that are closed while a launch waits for a key, while a
+    provider is asked, and while a form is on its way."""
+    at_school(gate, gate.edge.person().grant("book"))
+    [pid] = gate.sso.pids()
+    window_of(gate)
+    before = local_sockets(pid)
+    lms.key = make_key("RS256", "nobody-has-it", 1)
+    token = lms.token("x")
+    asked = gate.provider.gate["token"]
+    asked.clear()
+    try:
+        for i in range(30):
+            state = urllib.parse.parse_qs(urllib.parse.urlsplit(
+                login_past_nginx(gate, lms)).query)["state"][0]
+            leave(gate, "/lti/launch", urllib.parse.urlencode(
+                {"state": state, "id_token": token}).encode())
+            frame = Frame(gate)
+            form = gate.provider.answer_to(begin(frame))
+            leave(gate, "/sso/callback?" + urllib.parse.urlencode(form),
+                  cookies=frame.jar)
+            if i % 10 == 0:
+                leave(gate, "/lti/pick", b"pick=", declared=50)
+        eventually("the provider is asked", lambda: gate.provider.waiting > 20)
+    finally:
+        asked.set()
+    eventually("all is given back",
+               lambda: local_sockets(pid) <= before, 20)
+    assert gate.sso.pids() == [pid]
+    assert window_of(gate).get("/go/book").location == URL + "book"
+
+
+def local_sockets(pid):
+    """How many a process has; those of libcurl, which it keeps, are TCP."""
+    inodes = {line.split()[6] for line in pathlib.Path(
+        f"/proc/{pid}/net/unix").read_text().splitlines()[1:]}
+    found = 0
+    for file in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found += str(file.readlink())[8:-1] in inodes
+    return found
+
+
+def leave(gate, target, body=None, cookies=(), declared=None):
+    """A browser behind nginx that sends all that, or less, and is gone."""
+    line = "; ".join(f"{name}={cookies[name]}" for name in cookies)
+    headers = [("Cookie", line)] if line else []
+    if body is not None:
+        headers += [("Content-Type", "application/x-www-form-urlencoded"),
+                    ("Content-Length", str(declared or len(body)))]
+    with http.Connection(gate.edge.port) as connection:
+        connection.send(http.request(
+            target, method="GET" if body is None else "POST",
+            headers=headers) + (body or b""))
+        assert gate.edge.waiting() >= 0  # by now nginx has read it

@@ -14,7 +14,9 @@ HEADERS = {
     "server", "date", "connection", "content-type", "content-length",
     "location", "cache-control", "referrer-policy", "leerpoort-outcome",
     "x-mirror", "x-worker", "www-authenticate", "retry-after",
-    "transfer-encoding", "last-modified", "etag", "accept-ranges"}
+    "transfer-encoding", "last-modified", "etag", "accept-ranges",
+    "leerpoort-code", "content-security-policy", "x-content-type-options",
+    "refresh"}
 PLAIN = re.compile(rb"[!-~]*\Z")
 
 

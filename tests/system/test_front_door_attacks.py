@@ -165,6 +165,15 @@ def link_in(response):
     return href.decode()
 
 
+def press(gate, window, href, headers=()):
+    """The button that links an account; returns the link's key."""
+    before = set(gate.redis("KEYS", "link:*"))
+    answer = window.post(href, {}, headers=headers)
+    [key] = set(gate.redis("KEYS", "link:*")) - before
+    assert answer.status < 400 and answer.outcome is None, answer
+    return key
+
+
 def test_no_page_beside_ours_links_an_account(gate, lms):
     """Another site below the same domain is no stranger to SameSite, and with
     a policy of no-referrer its forms come from "null"."""
@@ -177,7 +186,7 @@ def test_no_page_beside_ours_links_an_account(gate, lms):
     assert gate.redis("KEYS", "link:*") == before
     # so our own page must not make browsers write that
     assert window.get(href).header("Referrer-Policy") == "same-origin"
-    assert window.post(href, {}, headers=[("Origin", PUBLIC)]).status == 303
+    press(gate, window, href, [("Origin", PUBLIC)])
 
 
 def test_ids_of_one_link_open_no_other(gate, lms):
@@ -187,9 +196,7 @@ def test_ids_of_one_link_open_no_other(gate, lms):
         window = window_of(gate)
         lms.person = {"sub": "lms-" + secrets.token_hex(4)}
         href = link_in(Frame(gate).launch(lms))
-        before = set(gate.redis("KEYS", "link:*"))
-        assert window.post(href, {}).status == 303
-        links += set(gate.redis("KEYS", "link:*")) - before
+        links.append(press(gate, window, href))
     victim, own = links
     assert Frame(gate).launch(lms).location == URL + "book"
     gate.redis("HSET", own, "who", gate.redis("HGET", victim, "who"))
@@ -199,8 +206,7 @@ def test_ids_of_one_link_open_no_other(gate, lms):
 def test_a_subject_of_another_platform_is_somebody_else(gate, lms):
     at_school(gate, gate.edge.person().grant("book"))
     window = window_of(gate)
-    href = link_in(Frame(gate).launch(lms))
-    assert window.post(href, {}).status == 303
+    press(gate, window, link_in(Frame(gate).launch(lms)))
     assert Frame(gate).launch(lms).location == URL + "book"
     gate.other.person = dict(lms.person)
     link_in(Frame(gate).launch(gate.other))

@@ -373,7 +373,7 @@ class Bench:
                  note=f"of {plan.storm} in {plan.storm_s:g} s, "
                       f"{len(storms)} times; p99 "
                       f"{max(one['p99_ms'] for one in storms) / 1000:.1f} s; "
-                      f"{pages} pages that say busy")
+                      f"{pages} pages with which they waited")
         self.add("  at the provider at once", found["at_once"],
                  target=signins.PLACES * n, at_least=False)
         quiet, meanwhile = found["quiet"], found["meanwhile"]

@@ -25,6 +25,7 @@ CLICK = "/go/book"
 LOGIN = "/sso/login?return=" + urllib.parse.quote(CLICK, "")
 BOOK = "https://publisher.example/book"
 TRIES = 20
+REDIRECTS = 8
 
 
 class Answer:
@@ -90,28 +91,32 @@ class Pupil:
         self._port, self._number = port, number
         self.cookies, self.tries, self.pages = {}, 0, {}
 
-    async def sign_in(self, click=False):
-        """The last answer: of the click, where it came to one."""
+    async def sign_in(self, way=LOGIN, click=False):
+        """The last answer; with click that of the click, if it came to it."""
         self.tries += 1
         connection = await Connection.open(self._port)
         try:
-            answer = await self._go(connection)
-            if click and answer.status == 303:
-                answer = await self._ask(connection, answer.get("Location"))
+            for _ in range(REDIRECTS):
+                answer = await self._ask(connection, way)
+                way = self._next(answer)
+                if way is None or (way == CLICK and not click):
+                    break
             return answer
         finally:
             connection.close()
 
-    async def _go(self, connection):
-        answer = await self._ask(connection, LOGIN)
-        if answer.status not in (302, 303):
-            return answer
-        sent = dict(urllib.parse.parse_qsl(
-            answer.get("Location").partition("?")[2]))
-        return await self._ask(connection, "/sso/callback?"
-                               + urllib.parse.urlencode({
+    def _next(self, answer):
+        """Where a redirect leads: at the provider they are known already."""
+        way = answer.get("Location")
+        if answer.status not in (302, 303) or way == BOOK:
+            return None
+        url = urllib.parse.urlsplit(way)
+        if url.path != "/authorize":
+            return urllib.parse.urlunsplit(url._replace(scheme="", netloc=""))
+        sent = dict(urllib.parse.parse_qsl(url.query))
+        return "/sso/callback?" + urllib.parse.urlencode({
             "code": f"{sent['nonce']}.{self._number}",
-            "state": sent["state"]}))
+            "state": sent["state"]})
 
     async def _ask(self, connection, target):
         answer = await connection.ask(target, self.cookies)
@@ -126,14 +131,15 @@ class Pupil:
 
     async def arrive(self):
         """Signs in and clicks, as often as it takes; False: lost."""
+        way = LOGIN
         while self.tries < TRIES:
-            answer = await self.sign_in(click=True)
+            answer = await self.sign_in(way, click=True)
             if answer.status == 302:
                 return answer.get("Location") == BOOK
             outcome = answer.get("Leerpoort-Outcome")
             self.pages[outcome] = self.pages.get(outcome, 0) + 1
             seconds, _, way = answer.get("Refresh").partition("; url=")
-            if not way.startswith(LOGIN):
+            if not way:
                 return False
             await asyncio.sleep(int(seconds))
         return False

@@ -18,6 +18,7 @@
 #include "house_style.h"
 #include "json.h"
 #include "keys.h"
+#include "text.h"
 
 #define ACCENT       0x1f5f8b
 #define ACCENT_DARK  0x8cc4ec
@@ -87,7 +88,6 @@ static const style_t *find_style(const lp_houses_t *houses,
                                  const entry_t *entry);
 static lp_span_t keep(lp_houses_t *houses, lp_span_t text);
 static int by_school(const void *a, const void *b);
-static lp_span_t span_of(const json_t *value);
 static int refuse(const reader_t *reader, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
@@ -318,12 +318,12 @@ static int
 read_text(reader_t *reader, lp_span_t *text, const char *name, json_t *value)
 {
     if (!json_is_string(value) || json_string_length(value) == 0
-        || !plain(span_of(value), NAME_MAX_LEN)) {
+        || !plain(lp_json_text(value), NAME_MAX_LEN)) {
         return refuse(reader, "%s.%s: not a text of 1 to %d bytes",
                       reader->where, name, NAME_MAX_LEN);
     }
 
-    *text = keep(reader->houses, span_of(value));
+    *text = keep(reader->houses, lp_json_text(value));
 
     return text->data == NULL ? refuse(reader, "memory ran out") : 0;
 }
@@ -332,7 +332,7 @@ read_text(reader_t *reader, lp_span_t *text, const char *name, json_t *value)
 static int
 read_link(reader_t *reader, entry_t *entry, json_t *value)
 {
-    lp_span_t text = span_of(value);
+    lp_span_t text = lp_json_text(value);
 
     if (!json_is_string(value) || (text.len > 0 && !is_link(text))) {
         return refuse(reader,
@@ -399,7 +399,7 @@ static int
 read_colour(reader_t *reader, uint32_t *colour, const char *name,
             json_t *value, uint32_t paper)
 {
-    int32_t read = json_is_string(value) ? lp_colour_read(span_of(value))
+    int32_t read = json_is_string(value) ? lp_colour_read(lp_json_text(value))
                                          : -1;
 
     if (read == -1) {
@@ -424,7 +424,7 @@ read_colour(reader_t *reader, uint32_t *colour, const char *name,
 static int
 read_codes(reader_t *reader, json_t *value)
 {
-    lp_span_t text = span_of(value);
+    lp_span_t text = lp_json_text(value);
 
     if (!json_is_string(value) || text.len == 0 || text.data[0] != '/'
         || (text.len > 1 && (text.data[1] == '/' || text.data[1] == '\\'))
@@ -465,15 +465,7 @@ is_link(lp_span_t text)
 static int
 plain(lp_span_t text, size_t max)
 {
-    size_t i;
-
-    for (i = 0; i < text.len; i++) {
-        if ((unsigned char) text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return 0;
-        }
-    }
-
-    return text.len <= max;
+    return text.len <= max && !lp_has_control(text);
 }
 
 /* Gives a house its style sheet: one of before, or a new one. */
@@ -583,15 +575,6 @@ by_school(const void *a, const void *b)
     }
 
     return one->school.len < other->school.len ? -1 : 1;
-}
-
-static lp_span_t
-span_of(const json_t *value)
-{
-    return json_is_string(value)
-               ? (lp_span_t) {json_string_value(value),
-                              json_string_length(value)}
-               : (lp_span_t) {NULL, 0};
 }
 
 static int

@@ -34,4 +34,18 @@ json_t *lp_json_read(lp_span_t text, lp_json_memory_t **memory,
 /* NULL is no memory. */
 void lp_json_release(lp_json_memory_t *memory);
 
+/* A string; data NULL: it is none, or not there. Lives as long as the value. */
+static inline lp_span_t
+lp_json_text(const json_t *value)
+{
+    return (lp_span_t) {json_string_value(value), json_string_length(value)};
+}
+
+/* That of a member. */
+static inline lp_span_t
+lp_json_member(const json_t *object, const char *name)
+{
+    return lp_json_text(json_object_get(object, name));
+}
+
 #endif

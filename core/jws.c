@@ -282,8 +282,7 @@ read_alg(header_t *header, const json_t *object)
         return LP_JOSE_HEADER_MEMBER;
     }
 
-    header->alg = lp_alg_find((lp_span_t) {json_string_value(alg),
-                                           json_string_length(alg)});
+    header->alg = lp_alg_find(lp_json_text(alg));
 
     return header->alg == LP_ALG_UNKNOWN ? LP_JOSE_ALG_UNKNOWN : LP_JOSE_OK;
 }

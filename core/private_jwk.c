@@ -15,6 +15,7 @@
 #include <stdlib.h>
 
 #include "base64url.h"
+#include "json.h"
 
 #define NUMBER_MAX    2048 /* bytes: RSA of 16384 bits */
 #define ED25519_BYTES 32
@@ -87,7 +88,7 @@ read_member(const json_t *jwk, const char *name, unsigned char *dst,
     if (!json_is_string(value)) {
         return 0;
     }
-    text = (lp_span_t) {json_string_value(value), json_string_length(value)};
+    text = lp_json_text(value);
     return lp_base64url_decode(dst, cap, &len, text) == 0 ? len : 0;
 }
 

@@ -11,6 +11,7 @@
 #include <openssl/param_build.h>
 
 #include "base64url.h"
+#include "json.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX 16384 /* OPENSSL_RSA_MAX_MODULUS_BITS */
@@ -40,8 +41,7 @@ lp_jwk_bytes(unsigned char *dst, size_t *len, const json_t *jwk,
         return -1;
     }
 
-    text.data = json_string_value(member);
-    text.len = json_string_length(member);
+    text = lp_json_text(member);
 
     if (text.len == 0) {
         return -1;

@@ -96,3 +96,17 @@ lp_text_number(lp_text_t *text, long long number)
     n = snprintf(digits, sizeof(digits), "%lld", number);
     lp_text_add(text, (lp_span_t) {digits, (size_t) n});
 }
+
+int
+lp_has_control(lp_span_t text)
+{
+    size_t i;
+
+    for (i = 0; i < text.len; i++) {
+        if ((unsigned char) text.data[i] < 0x20 || text.data[i] == 0x7f) {
+            return 1;
+        }
+    }
+
+    return 0;
+}

@@ -35,6 +35,9 @@ void lp_text_html(lp_text_t *text, lp_span_t bytes);
 /* A component of a query: all but RFC 3986's unreserved percent-encoded. */
 void lp_text_query(lp_text_t *text, lp_span_t bytes);
 
+/* 1 where it holds a control character of ASCII. */
+int lp_has_control(lp_span_t text);
+
 void lp_text_number(lp_text_t *text, long long number);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "json.h"
 #include "keys.h"
+#include "text.h"
 
 /* exp, nbf and iat as the token has them. */
 typedef struct {
@@ -48,8 +49,6 @@ static int has_value(const json_t *claim, lp_span_t value);
 static int lacks_eck(const lp_token_t *token, const lp_issuer_t *issuer);
 static int read_id(lp_id_t *id, const json_t *claims, const lp_claim_t *claim,
                    size_t max);
-static int has_control_bytes(lp_span_t text);
-static lp_span_t string_of(const json_t *string);
 
 lp_jose_error_t
 lp_token_open(lp_token_t *token, lp_span_t text)
@@ -84,7 +83,7 @@ lp_token_open(lp_token_t *token, lp_span_t text)
 
     iss = json_object_get(token->claims, "iss");
     if (json_is_string(iss)) {
-        token->iss = string_of(iss);
+        token->iss = lp_json_text(iss);
     }
 
     return LP_JOSE_OK;
@@ -211,7 +210,7 @@ check_issuer(const json_t *claims, const lp_issuer_t *issuer)
         return LP_JOSE_ISS_TYPE;
     }
 
-    return lp_span_equal(string_of(iss), issuer->iss) ? LP_JOSE_OK
+    return lp_span_equal(lp_json_text(iss), issuer->iss) ? LP_JOSE_OK
                                                       : LP_JOSE_ISS_WRONG;
 }
 
@@ -263,7 +262,7 @@ audience_matches(const json_t *aud, const lp_issuer_t *issuer)
     unsigned i;
 
     for (i = 0; i < issuer->n_audiences; i++) {
-        if (lp_span_equal(string_of(aud), issuer->audiences[i])) {
+        if (lp_span_equal(lp_json_text(aud), issuer->audiences[i])) {
             return 1;
         }
     }
@@ -488,13 +487,13 @@ has_value(const json_t *claim, lp_span_t value)
     const json_t *one;
 
     if (json_is_string(claim)) {
-        return lp_span_equal(string_of(claim), value);
+        return lp_span_equal(lp_json_text(claim), value);
     }
 
     for (i = 0; i < json_array_size(claim); i++) {
 
         one = json_array_get(claim, i);
-        if (json_is_string(one) && lp_span_equal(string_of(one), value)) {
+        if (json_is_string(one) && lp_span_equal(lp_json_text(one), value)) {
             return 1;
         }
     }
@@ -549,35 +548,11 @@ read_id(lp_id_t *id, const json_t *claims, const lp_claim_t *claim, size_t max)
     }
 
     id->id_type = claim->id_type;
-    id->id = string_of(value);
+    id->id = lp_json_text(value);
 
-    return has_control_bytes(id->id) ? -1 : 0;
+    return lp_has_control(id->id) ? -1 : 0;
 }
 
-
-static int
-has_control_bytes(lp_span_t text)
-{
-    size_t        i;
-    unsigned char c;
-
-    for (i = 0; i < text.len; i++) {
-
-        c = (unsigned char) text.data[i];
-        if (c < 0x20 || c == 0x7f) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-
-static lp_span_t
-string_of(const json_t *string)
-{
-    return (lp_span_t) {json_string_value(string), json_string_length(string)};
-}
 
 
 void

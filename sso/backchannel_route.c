@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 
+#include "../core/json.h"
 #include "../core/keys.h"
 #include "../workers/number.h"
 #include "id_token.h"
@@ -61,7 +62,6 @@ static int name_use(char *dst, size_t *len, lp_sso_t *sso,
                     const lp_token_t *token, lp_span_t issuer);
 static lp_store_status_t end_index(lp_sso_t *sso, const lp_token_t *token,
                                    lp_span_t issuer);
-static lp_span_t claim(const lp_token_t *token, const char *name);
 
 void
 lp_visit_backchannel(lp_visit_t *visit)
@@ -257,7 +257,7 @@ check(lp_sso_t *sso, logout_t *logout, const lp_provider_t *provider,
         *why = "it was issued too long ago";
         return BAD;
     }
-    if (claim(&logout->token, "jti").len > JTI_MAX) {
+    if (lp_json_member(logout->token.claims, "jti").len > JTI_MAX) {
         *why = "its jti is too long";
         return BAD;
     }
@@ -303,7 +303,7 @@ name_use(char *dst, size_t *len, lp_sso_t *sso, const lp_token_t *token,
          lp_span_t issuer)
 {
     char      text[LP_TOKEN_MAX], hash[LP_USER_KEY_LEN];
-    lp_span_t jti = claim(token, "jti");
+    lp_span_t jti = lp_json_member(token->claims, "jti");
 
     if (issuer.len + 1 + jti.len > sizeof(text)) {
         return -1;
@@ -324,14 +324,14 @@ name_use(char *dst, size_t *len, lp_sso_t *sso, const lp_token_t *token,
 static lp_store_status_t
 end_index(lp_sso_t *sso, const lp_token_t *token, lp_span_t issuer)
 {
-    lp_span_t          subject = claim(token, "sid");
+    lp_span_t          subject = lp_json_member(token->claims, "sid");
     lp_session_index_t index = LP_BY_SID;
     lp_session_hash_t  hash, list[LP_SESSIONS_MAX];
     lp_store_status_t  status;
     unsigned           n;
 
     if (subject.len == 0) {
-        subject = claim(token, "sub");
+        subject = lp_json_member(token->claims, "sub");
         index = LP_BY_SUBJECT;
     }
     if (lp_session_index_hash(&hash, sso, index, issuer, subject) != 0) {
@@ -339,13 +339,4 @@ end_index(lp_sso_t *sso, const lp_token_t *token, lp_span_t issuer)
     }
     status = lp_sessions_list(sso, index, &hash, list, &n);
     return status == LP_STORE_OK ? lp_sessions_end(sso, list, n) : status;
-}
-
-static lp_span_t
-claim(const lp_token_t *token, const char *name)
-{
-    const json_t *value = json_object_get(token->claims, name);
-
-    return (lp_span_t) {json_string_value(value),
-                        json_is_string(value) ? json_string_length(value) : 0};
 }

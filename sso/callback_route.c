@@ -16,6 +16,7 @@
 #include <openssl/crypto.h>
 #include <stdlib.h>
 
+#include "../core/json.h"
 #include "../core/text.h"
 #include "../workers/say.h"
 #include "exchange.h"
@@ -400,15 +401,6 @@ check_id_token(arrival_t *arrival)
 
 /* Who it is. */
 
-static lp_span_t
-claim_of(const arrival_t *arrival, const char *name)
-{
-    const json_t *claim = json_object_get(arrival->token.claims, name);
-
-    return (lp_span_t) {json_string_value(claim),
-                        json_is_string(claim) ? json_string_length(claim) : 0};
-}
-
 static void
 go_on(arrival_t *arrival, const lp_provider_t *provider)
 {
@@ -449,7 +441,8 @@ hear_userinfo(void *owner, const lp_http_reply_t *reply)
         return;
     }
     result = lp_userinfo_read(&claims, &memory, reply,
-                              claim_of(arrival, "sub"), &why);
+                              lp_json_member(arrival->token.claims, "sub"),
+                              &why);
     if (result != LP_EXCHANGE_OK) {
         fail_because(arrival, result, why);
         return;
@@ -497,8 +490,9 @@ arrive(arrival_t *arrival, const lp_provider_t *provider)
     lp_visit_t          *visit = arrival->visit;
     lp_problem_t         problem;
     lp_session_origin_t  origin = {
-        .provider = provider, .subject = claim_of(arrival, "sub"),
-        .sid = claim_of(arrival, "sid"),
+        .provider = provider,
+        .subject = lp_json_member(arrival->token.claims, "sub"),
+        .sid = lp_json_member(arrival->token.claims, "sid"),
         .id_token = {arrival->tokens.id_token, arrival->tokens.id_token_len}};
 
     if (!is_enough(arrival, provider, &problem)) {

@@ -5,23 +5,21 @@
 
 #include "end_session.h"
 
+#include "../core/json.h"
 #include "../workers/conf_members.h"
 #include "parameters.h"
 
 lp_span_t
 lp_end_session_endpoint(lp_sso_t *sso, const lp_provider_t *provider)
 {
-    lp_span_t     found = provider->end_session_endpoint;
-    const json_t *discovery, *value;
+    lp_span_t found = provider->end_session_endpoint;
 
     if (found.len > 0) {
         return found;
     }
-    discovery = lp_key_files_discovery(sso->keys, provider->name,
-                                       provider->issuer);
-    value = json_object_get(discovery, "end_session_endpoint");
-    found = (lp_span_t) {json_string_value(value),
-                         json_string_length(value)};
+    found = lp_json_member(lp_key_files_discovery(sso->keys, provider->name,
+                                                  provider->issuer),
+                           "end_session_endpoint");
     return found.len > 0 && lp_conf_is_url(found) ? found : lp_span("");
 }
 

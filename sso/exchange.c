@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "../core/json.h"
 #include "../core/text.h"
 #include "../workers/key_file.h"
 
@@ -65,18 +66,12 @@ lp_span_t
 lp_exchange_endpoint(lp_sso_t *sso, const lp_provider_t *provider,
                      lp_span_t configured, const char *member)
 {
-    const json_t *document, *url;
-
     if (configured.len > 0) {
         return configured;
     }
-    document = lp_key_files_discovery(sso->keys, provider->name,
-                                      provider->issuer);
-    url = json_object_get(document, member);
-    if (!json_is_string(url)) {
-        return (lp_span_t) {NULL, 0};
-    }
-    return (lp_span_t) {json_string_value(url), json_string_length(url)};
+    return lp_json_member(lp_key_files_discovery(sso->keys, provider->name,
+                                                 provider->issuer),
+                          member);
 }
 
 /* Writes one more "name=value" of the form. */
@@ -448,9 +443,7 @@ lp_userinfo_read(json_t **claims, lp_json_memory_t **memory,
         return LP_EXCHANGE_WRONG;
     }
     own = json_object_get(*claims, "sub");
-    if (!json_is_string(own)
-        || !lp_span_equal((lp_span_t) {json_string_value(own),
-                                       json_string_length(own)}, sub)) {
+    if (!json_is_string(own) || !lp_span_equal(lp_json_text(own), sub)) {
         lp_json_release(*memory);
         *why = "its userinfo is about somebody else than its id_token";
         return LP_EXCHANGE_WRONG;

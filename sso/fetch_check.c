@@ -54,12 +54,6 @@ lp_discovery_url(char *dst, lp_span_t issuer)
     return 0;
 }
 
-static lp_span_t
-text_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value), json_string_length(value)};
-}
-
 static int
 is_secure(lp_span_t url)
 {
@@ -71,7 +65,7 @@ static int
 may_lead_to(const json_t *value, lp_span_t issuer)
 {
     static const lp_hosts_t any;
-    lp_span_t               url = text_of(value);
+    lp_span_t               url = lp_json_text(value);
 
     return json_is_string(value) && url.len <= LP_FETCH_URL_MAX
            && lp_target_check(url, 0, &any) == LP_TARGET_OK
@@ -88,7 +82,7 @@ judge_metadata(const json_t *metadata, lp_span_t issuer)
     if (!json_is_string(value)) {
         return "it names no issuer";
     }
-    if (!lp_span_equal(text_of(value), issuer)) {
+    if (!lp_span_equal(lp_json_text(value), issuer)) {
         return "its issuer is not the one that was asked";
     }
     for (i = 0; i < N(endpoints); i++) {
@@ -150,7 +144,7 @@ lp_discovery_check(lp_span_t text, lp_span_t issuer, char *jwks_uri,
     }
     *why = judge_metadata(metadata, issuer);
     if (*why == NULL) {
-        keys = text_of(json_object_get(metadata, "jwks_uri"));
+        keys = lp_json_member(metadata, "jwks_uri");
         if (keys.data != NULL) {
             memcpy(jwks_uri, keys.data, keys.len + 1);
         }

@@ -15,6 +15,8 @@
 #include <openssl/evp.h>
 
 #include "../core/base64url.h"
+#include "../core/json.h"
+#include "../core/text.h"
 
 #define EVENT "http://schemas.openid.net/event/backchannel-logout"
 
@@ -25,19 +27,6 @@ typedef struct {
 } fault_t;
 
 static const fault_t none = {LP_JOSE_OK, NULL};
-
-static lp_span_t
-text_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value),
-                        json_is_string(value) ? json_string_length(value) : 0};
-}
-
-static lp_span_t
-claim_of(const lp_token_t *token, const char *name)
-{
-    return text_of(json_object_get(token->claims, name));
-}
 
 /* Whatever the case of its letters; "application/" may be left out. */
 static int
@@ -76,14 +65,8 @@ check_type(lp_token_t *token, int logout)
 static int
 is_subject(lp_span_t text)
 {
-    size_t i;
-
-    for (i = 0; i < text.len; i++) {
-        if ((unsigned char) text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return 0;
-        }
-    }
-    return text.len > 0 && text.len <= LP_SUBJECT_MAX;
+    return text.len > 0 && text.len <= LP_SUBJECT_MAX
+           && !lp_has_control(text);
 }
 
 /* OpenID Connect Core 3.1.3.7, points 4 and 5. */
@@ -98,7 +81,7 @@ check_party(const lp_token_t *token, const lp_expected_token_t *expected)
         return (fault_t) {LP_JOSE_AUD_WRONG,
                           "it is for several parties, and azp is missing"};
     }
-    if (azp != NULL && !lp_span_equal(text_of(azp), expected->client_id)) {
+    if (azp != NULL && !lp_span_equal(lp_json_text(azp), expected->client_id)) {
         return (fault_t) {LP_JOSE_AUD_WRONG,
                           "azp says that it was issued to another party"};
     }
@@ -109,7 +92,7 @@ static fault_t
 check_nonce(const lp_token_t *token, lp_span_t expected)
 {
     const json_t *claim = json_object_get(token->claims, "nonce");
-    lp_span_t     nonce = text_of(claim);
+    lp_span_t     nonce = lp_json_text(claim);
 
     if (expected.data == NULL) {
         return claim == NULL
@@ -137,7 +120,7 @@ check_subject(const lp_token_t *token, int may_lack)
                         : (fault_t) {LP_JOSE_USER_MISSING,
                                      "its sub is missing"};
     }
-    if (!is_subject(text_of(sub))) {
+    if (!is_subject(lp_json_text(sub))) {
         return (fault_t) {LP_JOSE_USER_TYPE,
                           "its sub is not a text of 1 to 255 bytes"};
     }
@@ -157,11 +140,11 @@ check_logout(const lp_token_t *token)
     if (json_object_get(token->claims, "sub") == NULL && sid == NULL) {
         return (fault_t) {LP_JOSE_USER_MISSING, "it has neither sub nor sid"};
     }
-    if (sid != NULL && !is_subject(text_of(sid))) {
+    if (sid != NULL && !is_subject(lp_json_text(sid))) {
         return (fault_t) {LP_JOSE_USER_TYPE,
                           "its sid is not a text of 1 to 255 bytes"};
     }
-    if (claim_of(token, "jti").len == 0) {
+    if (lp_json_member(token->claims, "jti").len == 0) {
         return (fault_t) {LP_JOSE_OK, "its jti is missing"};
     }
     return none;
@@ -294,6 +277,6 @@ lp_id_token_at_hash(const lp_token_t *token, lp_span_t access_token)
         return -1;
     }
     len = lp_base64url_encode(expected, digest, size / 2);
-    return lp_span_equal(text_of(claim), (lp_span_t) {expected, len}) ? 0
+    return lp_span_equal(lp_json_text(claim), (lp_span_t) {expected, len}) ? 0
                                                                       : -1;
 }

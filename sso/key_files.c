@@ -146,9 +146,7 @@ lp_key_files_discovery(lp_key_files_t *files, lp_span_t name, lp_span_t issuer)
     }
     says = json_object_get(file->now.metadata, "issuer");
     return json_is_string(says)
-                   && lp_span_equal((lp_span_t) {json_string_value(says),
-                                                 json_string_length(says)},
-                                    issuer)
+                   && lp_span_equal(lp_json_text(says), issuer)
                ? file->now.metadata
                : NULL;
 }

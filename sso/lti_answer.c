@@ -10,6 +10,7 @@
 #include <openssl/crypto.h>
 #include <stdio.h>
 
+#include "../core/json.h"
 #include "../core/text.h"
 #include "../workers/say.h"
 #include "session.h"
@@ -148,7 +149,6 @@ int
 lp_lti_window_again(lp_visit_t *visit, lp_once_t kind)
 {
     const lp_platform_t *platform;
-    const json_t        *name, *house;
     json_t              *document;
     char                 text[8];
     int                  found;
@@ -158,20 +158,16 @@ lp_lti_window_again(lp_visit_t *visit, lp_once_t kind)
         return 0;
     }
     found = lp_once_get(visit->sso, kind, lp_lti_secret(visit), 0, &document);
-    name = json_object_get(document, "platform");
-    house = json_object_get(document, "house");
     platform = lp_platform_by_name(
         lp_platform_list(visit->sso->platforms),
-        (lp_span_t) {json_string_value(name), json_string_length(name)});
+        lp_json_member(document, "platform"));
     if (found < 0) {
         lp_lti_unavailable(visit, NULL);
     } else if (found == 0 || platform == NULL) {
         lp_lti_problem(visit, platform, lp_span(""), LP_PROBLEM_LAUNCH_OLD, 0);
     } else {
-        send_window(visit, platform,
-                    (lp_span_t) {json_string_value(house),
-                                 json_string_length(house)},
-                    kind, lp_lti_secret(visit));
+        send_window(visit, platform, lp_json_member(document, "house"), kind,
+                    lp_lti_secret(visit));
     }
     json_decref(document);
     return 1;

@@ -11,7 +11,9 @@
 #include <string.h>
 
 #include "../core/click.h"
+#include "../core/json.h"
 #include "../core/keys.h"
+#include "../core/text.h"
 #include "../workers/conf_members.h"
 
 #define CLAIM(name) LP_LTI_PREFIX name
@@ -23,48 +25,22 @@ static lp_lti_fault_t read_product(lp_launch_t *launch,
                                    const lp_launch_site_t *site,
                                    const json_t *claims);
 
-static lp_span_t
-text_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value),
-                        json_is_string(value) ? json_string_length(value) : 0};
-}
-
-static lp_span_t
-claim_text(const json_t *claims, const char *name)
-{
-    return text_of(json_object_get(claims, name));
-}
-
-static int
-is_plain(lp_span_t text)
-{
-    size_t i;
-
-    for (i = 0; i < text.len; i++) {
-        if ((unsigned char) text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
 /* A text for people: what is too long or odd is left out, nothing rests on it.
    */
 static lp_span_t
 shown(const json_t *value)
 {
-    lp_span_t text = text_of(value);
+    lp_span_t text = lp_json_text(value);
 
-    return text.len <= LP_LTI_TEXT_MAX && is_plain(text)
+    return text.len <= LP_LTI_TEXT_MAX && !lp_has_control(text)
                ? text : (lp_span_t) {NULL, 0};
 }
 
 static lp_lti_fault_t
 read_type(lp_launch_t *launch, const json_t *claims)
 {
-    lp_span_t version = claim_text(claims, CLAIM("version"));
-    lp_span_t type = claim_text(claims, CLAIM("message_type"));
+    lp_span_t version = lp_json_member(claims, CLAIM("version"));
+    lp_span_t type = lp_json_member(claims, CLAIM("message_type"));
 
     if (!lp_span_equal(version, lp_span("1.3.0"))) {
         return LP_LTI_VERSION;
@@ -80,7 +56,7 @@ static lp_lti_fault_t
 read_deployment(lp_launch_t *launch, const lp_launch_site_t *site,
                 const json_t *claims)
 {
-    lp_span_t id = claim_text(claims, CLAIM("deployment_id"));
+    lp_span_t id = lp_json_member(claims, CLAIM("deployment_id"));
     unsigned  i;
 
     for (i = 0; i < id.len && id.data[i] >= 0x20 && id.data[i] < 0x7f; i++) { }
@@ -129,12 +105,12 @@ read_person(lp_launch_t *launch, const json_t *claims)
     if (custom != NULL && !json_is_null(custom) && !json_is_object(custom)) {
         return LP_LTI_CUSTOM;
     }
-    launch->subject = text_of(subject);
+    launch->subject = lp_json_text(subject);
     launch->person = shown(json_object_get(claims, "name"));
     if (subject != NULL && !json_is_null(subject)
         && (!json_is_string(subject) || launch->subject.len == 0
             || launch->subject.len > LP_LTI_TEXT_MAX
-            || !is_plain(launch->subject))) {
+            || lp_has_control(launch->subject))) {
         return LP_LTI_SUBJECT;
     }
     return LP_LTI_OK;
@@ -145,7 +121,7 @@ read_resource(lp_launch_t *launch, const json_t *claims)
 {
     const json_t *link = json_object_get(claims, CLAIM("resource_link"));
 
-    launch->resource = text_of(json_object_get(link, "id"));
+    launch->resource = lp_json_member(link, "id");
     return launch->resource.len > 0
                    && launch->resource.len <= LP_LTI_TEXT_MAX
                ? 0 : -1;
@@ -169,7 +145,7 @@ read_presentation(lp_launch_t *launch, const json_t *claims)
 {
     const json_t *shape = json_object_get(claims,
                                           CLAIM("launch_presentation"));
-    lp_span_t     target = text_of(json_object_get(shape, "document_target"));
+    lp_span_t     target = lp_json_member(shape, "document_target");
 
     launch->in_frame = lp_span_equal(target, lp_span("iframe"))
                        || lp_span_equal(target, lp_span("frame"));
@@ -189,7 +165,7 @@ lp_launch_read(lp_launch_t *launch, const lp_launch_site_t *site,
         fault = read_deployment(launch, site, claims);
     }
     if (fault == LP_LTI_OK
-        && below_site(&rest, claim_text(claims, CLAIM("target_link_uri")),
+        && below_site(&rest, lp_json_member(claims, CLAIM("target_link_uri")),
                       site->public_url) != 0) {
         fault = LP_LTI_TARGET;
     }
@@ -212,7 +188,7 @@ has_text(const json_t *array, const char *wanted)
     size_t i;
 
     for (i = 0; i < json_array_size(array); i++) {
-        if (lp_span_equal(text_of(json_array_get(array, i)),
+        if (lp_span_equal(lp_json_text(json_array_get(array, i)),
                           lp_span_of(wanted))) {
             return 1;
         }
@@ -245,7 +221,7 @@ read_settings(lp_launch_t *launch, const json_t *claims)
     const json_t *data = json_object_get(settings, "data");
 
     launch->return_url =
-        text_of(json_object_get(settings, "deep_link_return_url"));
+        lp_json_member(settings, "deep_link_return_url");
     if (!is_return_url(launch->return_url)) {
         return LP_LTI_RETURN_URL;
     }
@@ -254,7 +230,7 @@ read_settings(lp_launch_t *launch, const json_t *claims)
         return LP_LTI_ACCEPT;
     }
     if (data != NULL && !json_is_null(data)) {
-        launch->data = text_of(data);
+        launch->data = lp_json_text(data);
         if (!json_is_string(data) || launch->data.len > LP_LTI_DATA_MAX) {
             return LP_LTI_DATA;
         }
@@ -274,7 +250,7 @@ static lp_span_t
 custom_text(const json_t *claims, const char *name)
 {
     lp_span_t text =
-        claim_text(json_object_get(claims, CLAIM("custom")), name);
+        lp_json_member(json_object_get(claims, CLAIM("custom")), name);
 
     return text.len > 0 && text.data[0] == '$' ? (lp_span_t) {NULL, 0} : text;
 }
@@ -332,7 +308,7 @@ read_product(lp_launch_t *launch, const lp_launch_site_t *site,
              const json_t *claims)
 {
     lp_span_t   product = custom_text(claims, "product");
-    lp_span_t   uri = claim_text(claims, CLAIM("target_link_uri"));
+    lp_span_t   uri = lp_json_member(claims, CLAIM("target_link_uri"));
     lp_span_t   prefix = site->click_prefix;
     lp_span_t   rest;
     const char *fragment;
@@ -375,7 +351,7 @@ substituted(const json_t *custom)
         return NULL;
     }
     json_object_foreach ((json_t *) custom, name, value) {
-        if (text_of(value).len > 0 && text_of(value).data[0] == '$') {
+        if (lp_json_text(value).len > 0 && lp_json_text(value).data[0] == '$') {
             continue;
         }
         if (add_short(copy, name, value) != 0) {

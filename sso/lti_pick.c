@@ -4,6 +4,7 @@
 
 #include "lti_pick.h"
 
+#include "../core/json.h"
 #include "once.h"
 
 static int read_pick(lp_pick_t *pick, const json_t *document);
@@ -60,24 +61,16 @@ lp_pick_load(lp_sso_t *sso, lp_span_t secret, int take, lp_pick_t *pick)
     return 1;
 }
 
-static lp_span_t
-get(const json_t *document, const char *name)
-{
-    const json_t *value = json_object_get(document, name);
-
-    return (lp_span_t) {json_string_value(value), json_string_length(value)};
-}
-
 static int
 read_pick(lp_pick_t *pick, const json_t *document)
 {
-    pick->platform = get(document, "platform");
-    pick->deployment = get(document, "deployment");
-    pick->return_url = get(document, "return");
-    pick->data = get(document, "data");
-    pick->title = get(document, "title");
-    pick->text = get(document, "text");
-    pick->locale = get(document, "locale");
+    pick->platform = lp_json_member(document, "platform");
+    pick->deployment = lp_json_member(document, "deployment");
+    pick->return_url = lp_json_member(document, "return");
+    pick->data = lp_json_member(document, "data");
+    pick->title = lp_json_member(document, "title");
+    pick->text = lp_json_member(document, "text");
+    pick->locale = lp_json_member(document, "locale");
     pick->multiple = json_is_true(json_object_get(document, "multiple"));
     return pick->platform.len > 0 && pick->return_url.len > 0
                    && lp_who_from_json(&pick->who,

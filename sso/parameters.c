@@ -10,7 +10,6 @@
 #define FORM_TYPE "application/x-www-form-urlencoded"
 
 static lp_parameter_t *find(lp_parameter_t *list, unsigned n, lp_span_t name);
-static int has_control(const char *text);
 
 const char *
 lp_parameters_read(lp_parameter_t *list, unsigned n, lp_span_t pairs,
@@ -43,7 +42,8 @@ lp_parameters_read(lp_parameter_t *list, unsigned n, lp_span_t pairs,
         }
         if (parameter->value.data != NULL
             || lp_request_decode(memory, value.len + 1, value) != 0
-            || strlen(memory) > parameter->max || has_control(memory)) {
+            || strlen(memory) > parameter->max
+            || lp_has_control(lp_span_of(memory))) {
             return parameter->name;
         }
         parameter->value = lp_span_of(memory);
@@ -68,17 +68,6 @@ find(lp_parameter_t *list, unsigned n, lp_span_t name)
         }
     }
     return NULL;
-}
-
-static int
-has_control(const char *text)
-{
-    for (; *text != '\0'; text++) {
-        if ((unsigned char) *text < 0x20 || *text == 0x7f) {
-            return 1;
-        }
-    }
-    return 0;
 }
 
 void

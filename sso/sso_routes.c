@@ -9,7 +9,7 @@
 
 typedef struct {
     const char    *methods; /* "GET, POST": as the header Allow has them */
-    const char    *path;    /* with "/" at its end: and one segment more */
+    const char    *path;    /* as lp_request_is_at() takes it */
     lp_visit_run_t run;
 } route_t;
 
@@ -28,18 +28,6 @@ static const route_t routes[] = {
 };
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
-
-static int
-path_matches(const route_t *route, lp_span_t path)
-{
-    size_t len = strlen(route->path);
-
-    if (route->path[len - 1] != '/') {
-        return lp_span_equal(path, lp_span_of(route->path));
-    }
-    return path.len > len && memcmp(path.data, route->path, len) == 0
-           && memchr(path.data + len, '/', path.len - len) == NULL;
-}
 
 static int
 takes(const route_t *route, lp_span_t method)
@@ -84,7 +72,7 @@ run_route(lp_visit_t *visit)
     unsigned i;
 
     for (i = 0; i < N_ROUTES; i++) {
-        if (!path_matches(&routes[i], visit->request.path)) {
+        if (!lp_request_is_at(&visit->request, routes[i].path)) {
             continue;
         }
         if (takes(&routes[i], visit->request.method)) {

@@ -11,7 +11,9 @@
 
 #include <openssl/crypto.h>
 
+#include "../core/json.h"
 #include "../core/keys.h"
+#include "../core/text.h"
 #include "../workers/usage_keys.h"
 
 #define ECK_PREFIX "https://ketenid.nl/"
@@ -22,13 +24,6 @@
 
 static const char *const school_types[] = {"MASTER", "OIE_CODE", "BP_ID",
                                            "DD_ID",  "AS_ID",    "V_ID"};
-
-static lp_span_t
-string_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value),
-                        json_is_string(value) ? json_string_length(value) : 0};
-}
 
 /* A member by its whole name, else by every beginning of the path that ends at
    a dot. Each step goes down one level of the claims. */
@@ -51,21 +46,6 @@ find_claim(const json_t *claims, lp_span_t path)
         }
     }
     return found;
-}
-
-static int
-is_plain(lp_span_t text)
-{
-    size_t        i;
-    unsigned char c;
-
-    for (i = 0; i < text.len; i++) {
-        c = (unsigned char) text.data[i];
-        if (c < 0x20 || c == 0x7f) {
-            return 0;
-        }
-    }
-    return 1;
 }
 
 /* An ECK iD of the form of today; ids that look like none are left alone. */
@@ -134,8 +114,8 @@ read_id(lp_span_t *text, const json_t *claims, const lp_mapped_t *mapped,
         || mapped->id_type.len > LP_ID_TYPE_MAX) {
         return -1;
     }
-    *text = string_of(value);
-    return is_plain(*text) ? 0 : -1;
+    *text = lp_json_text(value);
+    return lp_has_control(*text) ? -1 : 0;
 }
 
 static lp_who_result_t
@@ -186,12 +166,12 @@ has_mark(const json_t *claims, const lp_mapped_t *mark)
     size_t        i;
 
     if (json_is_string(value)) {
-        return lp_span_equal(string_of(value), mark->value);
+        return lp_span_equal(lp_json_text(value), mark->value);
     }
     for (i = 0; i < json_array_size(value); i++) {
         one = json_array_get(value, i);
         if (json_is_string(one)
-            && lp_span_equal(string_of(one), mark->value)) {
+            && lp_span_equal(lp_json_text(one), mark->value)) {
             return 1;
         }
     }
@@ -365,7 +345,7 @@ take_member(lp_who_t *who, lp_span_t name, lp_span_t value)
     }
     if (name.len == 0 || name.len > LP_ID_TYPE_MAX || value.len == 0
         || value.len > (is_school ? LP_SCHOOL_ID_MAX : LP_USER_ID_MAX)
-        || !is_plain(value)) {
+        || lp_has_control(value)) {
         return -1;
     }
     if (!is_school) {
@@ -394,7 +374,7 @@ lp_who_from_json(lp_who_t *who, const json_t *json)
     }
     json_object_foreach (object, name, value) {
         if (!json_is_string(value)
-            || take_member(who, lp_span_of(name), string_of(value)) != 0) {
+            || take_member(who, lp_span_of(name), lp_json_text(value)) != 0) {
             lp_who_wipe(who);
             return -1;
         }

@@ -3,6 +3,7 @@
  * libfcgi holds 8 kB back, and sends the rest when the request ends.
  */
 
+#include "../core/text.h"
 #include "routes.h"
 
 #include <stdarg.h>
@@ -45,14 +46,7 @@ lp_answer_flush(lp_request_t *request)
 int
 lp_answer_header(lp_request_t *request, const char *name, lp_span_t value)
 {
-    size_t i;
-
-    for (i = 0; i < value.len; i++) {
-        if ((unsigned char) value.data[i] < 0x20 || value.data[i] == 0x7f) {
-            return -1;
-        }
-    }
-    if (request->answered
+    if (lp_has_control(value) || request->answered
         || lp_answer_write(request, lp_span_of(name)) != 0
         || lp_answer_write(request, lp_span(": ")) != 0
         || lp_answer_write(request, value) != 0) {

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 #include "../core/base64url.h"
+#include "../core/json.h"
 #include "../core/keys.h"
 
 #define LEEWAY     30  /* seconds by which clocks may differ */
@@ -25,22 +26,15 @@
 #define HASH_BYTES 16
 #define HASH_LEN   22  /* characters of so many bytes */
 
-static lp_span_t
-text_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value),
-                        json_is_string(value) ? json_string_length(value) : 0};
-}
-
 /* The claims that core/token.h has no opinion of; NULL: they are right. */
 static const char *
 check_claims(const lp_token_t *token, lp_span_t client_id, int64_t now)
 {
     const json_t *claims = token->claims;
-    lp_span_t     jti = text_of(json_object_get(claims, "jti"));
+    lp_span_t     jti = lp_json_member(claims, "jti");
     const json_t *aud = json_object_get(claims, "aud");
 
-    if (!lp_span_equal(text_of(json_object_get(claims, "sub")), client_id)) {
+    if (!lp_span_equal(lp_json_member(claims, "sub"), client_id)) {
         return "sub must be the client id, as iss is";
     }
     if (json_is_array(aud) && json_array_size(aud) != 1) {
@@ -123,7 +117,7 @@ lp_assertion_use(const lp_token_t *token, lp_store_t *store,
     int               n;
 
     len = write_key(key, client_id,
-                    text_of(json_object_get(token->claims, "jti")));
+                    lp_json_member(token->claims, "jti"));
     n = snprintf(seconds, sizeof(seconds), "%" PRId64,
                  token->exp + LEEWAY - now + 1);
     if (len == 0 || n <= 0 || (size_t) n >= sizeof(seconds)) {

@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../core/json.h"
 #include "../core/keys.h"
 #include "say.h"
 
@@ -145,7 +146,7 @@ id_of(const json_t *value, char *digits)
                  json_integer_value(value));
         return lp_span_of(digits);
     }
-    return (lp_span_t) {json_string_value(value), json_string_length(value)};
+    return lp_json_text(value);
 }
 
 /* NULL, or why the value can't be used. */
@@ -161,8 +162,7 @@ read_value(const char *field, const json_t *value, char **copy)
         }
         text = json_is_true(value) ? lp_span("1") : lp_span("0");
     } else if (json_is_string(value)) {
-        text = (lp_span_t) {json_string_value(value),
-                            json_string_length(value)};
+        text = lp_json_text(value);
     } else {
         return "is no text";
     }

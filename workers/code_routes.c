@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include "../core/json.h"
 #include "click_by.h"
 #include "code_redeem.h"
 #include "codes.h"
@@ -228,8 +229,7 @@ read_code(lp_request_t *request, const json_t *body, char *dst)
                          value == NULL ? "missing" : "not a text");
         return 0;
     }
-    len = lp_code_canonical(dst, (lp_span_t) {json_string_value(value),
-                                              json_string_length(value)});
+    len = lp_code_canonical(dst, lp_json_text(value));
     if (len == 0) {
         lp_answer_refuse(request, 400, LP_CODE_SCHEMA,
                          "activationCode: is not %d to %d letters and digits",

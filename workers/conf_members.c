@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "../core/chars.h"
+#include "../core/text.h"
 
 #define NAME_SHOWN 64 /* bytes of an unknown member's name */
 
@@ -73,14 +74,7 @@ lp_conf_leave(lp_conf_t *conf, size_t len)
 static int
 is_plain(lp_span_t text)
 {
-    size_t i;
-
-    for (i = 0; i < text.len; i++) {
-        if ((unsigned char) text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return 0;
-        }
-    }
-    return text.len > 0;
+    return text.len > 0 && !lp_has_control(text);
 }
 
 int
@@ -175,7 +169,7 @@ lp_conf_text(lp_conf_t *conf, const char *name, const json_t *value,
 {
     char what[96];
 
-    *text = (lp_span_t) {json_string_value(value), json_string_length(value)};
+    *text = lp_json_text(value);
     if (json_is_string(value) && is_plain(*text) && text->len <= max) {
         return 0;
     }
@@ -199,7 +193,7 @@ read_text(lp_conf_t *conf, const json_t *value, const lp_conf_member_t *member,
     size_t max = text_max(member);
     char   what[128];
 
-    *span = (lp_span_t) {json_string_value(value), json_string_length(value)};
+    *span = lp_json_text(value);
     if (json_is_string(value) && is_plain(*span) && span->len <= max
         && (member->valid == NULL || member->valid(*span))) {
         return 0;
@@ -243,7 +237,7 @@ static int
 read_file_name(lp_conf_t *conf, const json_t *value,
                const lp_conf_member_t *member, char **path)
 {
-    lp_span_t name = {json_string_value(value), json_string_length(value)};
+    lp_span_t name = lp_json_text(value);
     size_t    size;
 
     if (!json_is_string(value) || !is_plain(name)

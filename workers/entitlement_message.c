@@ -14,7 +14,9 @@
 
 #include "../core/chars.h"
 #include "../core/entitlement.h"
+#include "../core/json.h"
 #include "../core/licence.h"
+#include "../core/text.h"
 #include "../core/token.h"
 #include "codes.h"
 #include "entitlements.h"
@@ -141,16 +143,10 @@ lp_message_read(lp_service_t *service, const json_t *json,
     return check_whole(&reading);
 }
 
-static lp_span_t
-text_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value), json_string_length(value)};
-}
-
 static int
 take_reference(lp_reading_t *reading, const json_t *value)
 {
-    lp_span_t text = text_of(value);
+    lp_span_t text = lp_json_text(value);
     size_t    i;
 
     for (i = 0; i < text.len; i++) {
@@ -185,23 +181,25 @@ take_id(lp_reading_t *reading, const json_t *value)
 static int
 take_order(lp_reading_t *reading, const json_t *value)
 {
-    return lp_field_set(&reading->message->wanted.order, text_of(value));
+    return lp_field_set(&reading->message->wanted.order,
+                        lp_json_text(value));
 }
 
 static int
 take_contract(lp_reading_t *reading, const json_t *value)
 {
-    return lp_field_set(&reading->message->wanted.contract, text_of(value));
+    return lp_field_set(&reading->message->wanted.contract,
+                        lp_json_text(value));
 }
 
 static int
 take_product(lp_reading_t *reading, const json_t *value)
 {
-    if (!lp_product_valid(text_of(value))) {
+    if (!lp_product_valid(lp_json_text(value))) {
         return lp_refuse(reading, "is not made of A-Z a-z 0-9 . _ -, a letter "
                                   "or digit first");
     }
-    return lp_field_set(&reading->message->wanted.product, text_of(value));
+    return lp_field_set(&reading->message->wanted.product, lp_json_text(value));
 }
 
 static int
@@ -256,7 +254,7 @@ take_type(lp_reading_t *reading, const json_t *value)
 {
     lp_record_t *wanted = &reading->message->wanted;
 
-    wanted->type = lp_type_find(text_of(value));
+    wanted->type = lp_type_find(lp_json_text(value));
     if (wanted->type == LP_TYPE_NONE) {
         return lp_refuse(reading,
                          "is none of school-student, school-employee, "
@@ -271,7 +269,7 @@ take_status(lp_reading_t *reading, const json_t *value)
 {
     lp_message_t *message = reading->message;
 
-    message->status = lp_status_find(text_of(value));
+    message->status = lp_status_find(lp_json_text(value));
     if (message->status == LP_STATUS_NONE) {
         return lp_refuse(reading, "is none of created, entitled, licensed, "
                                   "cancelled, blocked");
@@ -293,10 +291,10 @@ take_school(lp_reading_t *reading, const json_t *value)
 static int
 take_master(lp_reading_t *reading, const json_t *value)
 {
-    if (!lp_school_valid(text_of(value))) {
+    if (!lp_school_valid(lp_json_text(value))) {
         return lp_refuse(reading, "is not made of A-Z a-z 0-9 _ . -");
     }
-    return lp_field_set(&reading->message->wanted.school, text_of(value));
+    return lp_field_set(&reading->message->wanted.school, lp_json_text(value));
 }
 
 int
@@ -319,20 +317,20 @@ int
 lp_school_id_valid(lp_span_t id)
 {
     return id.len > 0 && id.len <= LP_SCHOOL_ID_MAX
-           && !lp_has_control(id.data, id.len);
+           && !lp_has_control(id);
 }
 
 static int
 take_entry_id(lp_reading_t *reading, const json_t *value)
 {
-    reading->id = text_of(value);
+    reading->id = lp_json_text(value);
     return 0;
 }
 
 static int
 take_entry_type(lp_reading_t *reading, const json_t *value)
 {
-    reading->type = text_of(value);
+    reading->type = lp_json_text(value);
     return 0;
 }
 
@@ -396,7 +394,7 @@ keep_user(lp_reading_t *reading, lp_span_t type, lp_span_t id)
 static int
 take_eck(lp_reading_t *reading, const json_t *value)
 {
-    return keep_user(reading, lp_span("ECK"), text_of(value));
+    return keep_user(reading, lp_span("ECK"), lp_json_text(value));
 }
 
 static int
@@ -438,7 +436,7 @@ take_code(lp_reading_t *reading, const json_t *value)
     if (!needs[message->wanted.type].code) {
         return 0;
     }
-    len = lp_code_canonical(canonical, text_of(value));
+    len = lp_code_canonical(canonical, lp_json_text(value));
     if (len == 0
         || lp_code_hash(message->code, reading->service->pepper,
                         (lp_span_t) {canonical, len})

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "../core/base64url.h"
+#include "../core/json.h"
 #include "commands.h"
 #include "input.h"
 #include "say.h"
@@ -60,7 +61,7 @@ show_json(char *dst, const json_t *value)
     if (!json_is_string(value)) {
         return "not a string";
     }
-    text = (lp_span_t) {json_string_value(value), json_string_length(value)};
+    text = lp_json_text(value);
     if (text.len == 0) {
         return "empty";
     }
@@ -311,8 +312,7 @@ believe_token(explain_t *explain)
     }
     issuer->audiences[0] = lp_span("");
     if (json_is_string(aud)) {
-        issuer->audiences[0] = (lp_span_t) {json_string_value(aud),
-                                            json_string_length(aud)};
+        issuer->audiences[0] = lp_json_text(aud);
     }
     issuer->n_audiences = 1;
 }

@@ -8,6 +8,7 @@
 #include <openssl/crypto.h>
 
 #include "../core/base64url.h"
+#include "../core/text.h"
 #include "input.h"
 #include "say.h"
 
@@ -46,21 +47,6 @@ lp_holder_pepper(const char *path)
 }
 
 static int
-has_control(const lp_input_t *input)
-{
-    unsigned char c;
-    size_t        i;
-
-    for (i = 0; i < input->len; i++) {
-        c = (unsigned char) input->bytes[i];
-        if (c < 0x20 || c == 0x7f) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-static int
 read_id(lp_input_t *id)
 {
     if (lp_input_stdin(id, LP_USER_ID_MAX) != 0) {
@@ -71,7 +57,7 @@ read_id(lp_input_t *id)
     } else if (id->len > LP_USER_ID_MAX) {
         lp_say("the id is longer than %d bytes", LP_USER_ID_MAX);
     } else {
-        if (has_control(id)) {
+        if (lp_has_control(lp_input_span(id))) {
             lp_say("warning: the id holds a control character, such as a "
                    "carriage return; no token's id can be equal to it");
         }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "../core/json.h"
 #include "../core/keys.h"
 #include "../core/product.h"
 #include "entitlements.h"
@@ -174,12 +175,6 @@ write_rows(table_t *table)
     return status == LP_STORE_OK ? 0 : -1;
 }
 
-static lp_span_t
-text_of(const json_t *value)
-{
-    return (lp_span_t) {json_string_value(value), json_string_length(value)};
-}
-
 static const char *
 because(char *why, const char *field, const char *reason)
 {
@@ -221,7 +216,7 @@ read_field(row_t *row, const char *name, const json_t *value, lp_span_t *text)
         *text = lp_span("");
         return 0;
     case JSON_STRING:
-        *text = text_of(value);
+        *text = lp_json_text(value);
         return 0;
     case JSON_TRUE:
     case JSON_FALSE:
@@ -245,7 +240,7 @@ check_product(row_t *row, char *why)
     if (value == NULL) {
         return because(why, "productId", "is missing");
     }
-    row->id = text_of(value);
+    row->id = lp_json_text(value);
     if (!json_is_string(value) || !lp_product_valid(row->id)) {
         return because(why, "productId", "is 1 to 64 of A-Z a-z 0-9 . _ -, a "
                                          "letter or digit first");
@@ -322,13 +317,13 @@ check_aliases(const json_t *list, char *why)
     }
     for (i = 0; i < json_array_size(list); i++) {
         entry = json_array_get(list, i);
-        type = text_of(json_object_get(entry, "organisationIdType"));
+        type = lp_json_member(entry, "organisationIdType");
         id = json_object_get(entry, "organisationId");
         if (type.data == NULL || !lp_school_type(&type)) {
             return because(why, "organisationIds.organisationIdType",
                            "is none of OIE_CODE, BP_ID, DD_ID, AS_ID, V_ID");
         }
-        if (!json_is_string(id) || !lp_school_id_valid(text_of(id))) {
+        if (!json_is_string(id) || !lp_school_id_valid(lp_json_text(id))) {
             return because(why, "organisationIds.organisationId",
                            "is not 1 to 64 bytes without control characters");
         }
@@ -345,7 +340,7 @@ check_consent(const json_t *list, char *why)
         return NULL;
     }
     for (i = 0; i < json_array_size(list); i++) {
-        if (!lp_span_equal(text_of(json_array_get(list, i)),
+        if (!lp_span_equal(lp_json_text(json_array_get(list, i)),
                            lp_span(CONSENT))) {
             return because(why, "consent", "names something else than "
                                            CONSENT);
@@ -364,7 +359,7 @@ check_school(row_t *row, char *why)
     if (value == NULL) {
         return because(why, "organisationMasterIdentifier", "is missing");
     }
-    row->id = text_of(value);
+    row->id = lp_json_text(value);
     if (!json_is_string(value) || !lp_school_valid(row->id)) {
         return because(why, "organisationMasterIdentifier",
                        "is 1 to 64 of A-Z a-z 0-9 _ . -");
@@ -372,7 +367,7 @@ check_school(row_t *row, char *why)
     value = json_object_get(row->json, "name");
     if (value != NULL && !json_is_null(value)
         && (!json_is_string(value)
-            || !lp_one_line(text_of(value), LP_PRODUCT_NAME_MAX))) {
+            || !lp_one_line(lp_json_text(value), LP_PRODUCT_NAME_MAX))) {
         return because(why, "name", "is text of at most 200 bytes on one "
                                     "line");
     }
@@ -392,9 +387,9 @@ write_aliases(lp_store_t *store, const row_t *row)
 
     for (i = 0; i < json_array_size(list); i++) {
         entry = json_array_get(list, i);
-        type = text_of(json_object_get(entry, "organisationIdType"));
+        type = lp_json_member(entry, "organisationIdType");
         key.len = lp_key_alias(
-            name, type, text_of(json_object_get(entry, "organisationId")));
+            name, type, lp_json_member(entry, "organisationId"));
         lp_store_add(store, LP_WORDS(lp_span("SET"), key, row->id));
     }
 }
@@ -410,7 +405,7 @@ write_school(lp_store_t *store, const row_t *row)
 
     if (json_is_string(name)) {
         lp_store_add(store, LP_WORDS(lp_span("HSET"), key, lp_span("name"),
-                                     text_of(name)));
+                                     lp_json_text(name)));
     } else {
         lp_store_add(store, LP_WORDS(lp_span("HSETNX"), key, lp_span("name"),
                                      lp_span("")));

@@ -10,6 +10,9 @@
 
 #include <stdio.h>
 
+#include "../core/json.h"
+#include "../core/text.h"
+
 static int check_member(lp_reading_t *reading, const lp_member_t *member,
                         const json_t *value);
 static const char *type_words(json_type type);
@@ -57,7 +60,7 @@ check_member(lp_reading_t *reading, const lp_member_t *member,
         snprintf(why, sizeof(why), "is longer than %zu bytes", member->max);
         return lp_refuse(reading, why);
     }
-    if (lp_has_control(json_string_value(value), json_string_length(value))) {
+    if (lp_has_control(lp_json_text(value))) {
         return lp_refuse(reading, "holds a control character");
     }
     return 1;
@@ -133,17 +136,4 @@ lp_refuse_at(lp_reading_t *reading, const char *name, const char *why)
 {
     lp_reading_enter(reading, name);
     return lp_refuse(reading, why);
-}
-
-int
-lp_has_control(const char *text, size_t len)
-{
-    size_t i;
-
-    for (i = 0; i < len; i++) {
-        if ((unsigned char) text[i] < 0x20 || text[i] == 0x7f) {
-            return 1;
-        }
-    }
-    return 0;
 }

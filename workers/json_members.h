@@ -55,7 +55,4 @@ int lp_refuse(lp_reading_t *reading, const char *why);
 /* The same for a member of what is in hand. */
 int lp_refuse_at(lp_reading_t *reading, const char *name, const char *why);
 
-/* 1 where the text holds a control character of ASCII. */
-int lp_has_control(const char *text, size_t len);
-
 #endif

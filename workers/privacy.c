@@ -20,6 +20,7 @@
 #include <jansson.h>
 #include <openssl/crypto.h>
 
+#include "../core/json.h"
 #include "../core/keys.h"
 #include "../core/token.h"
 #include "pairs.h"
@@ -341,7 +342,7 @@ is_person(lp_person_t *person, const json_t *reference)
 static int
 is_id(lp_person_t *person, const char *type, const json_t *id)
 {
-    lp_span_t text = {json_string_value(id), json_string_length(id)};
+    lp_span_t text = lp_json_text(id);
     char      user[LP_USER_KEY_LEN];
 
     return text.len > 0

@@ -372,6 +372,19 @@ lp_request_query(const lp_request_t *request, const char *name, char *dst,
 }
 
 int
+lp_request_is_at(const lp_request_t *request, const char *path)
+{
+    lp_span_t own = request->path;
+    size_t    len = strlen(path);
+
+    if (path[len - 1] != '/') {
+        return lp_span_equal(own, lp_span_of(path));
+    }
+    return own.len > len && memcmp(own.data, path, len) == 0
+           && memchr(own.data + len, '/', own.len - len) == NULL;
+}
+
+int
 lp_request_has_scope(const lp_request_t *request, const char *scope)
 {
     lp_span_t   rest = request->scope, word;

@@ -22,7 +22,7 @@ typedef enum {
 
 typedef struct {
     const char    *method;
-    const char    *path;   /* with "/" at its end: and one segment more */
+    const char    *path;   /* as lp_request_is_at() takes it */
     caller_t       caller;
     const char    *scopes[SCOPES_MAX + 1]; /* any of them is enough */
     lp_route_run_t run;
@@ -49,18 +49,6 @@ static const route_t routes[] = {
 
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
-static int
-path_matches(const route_t *route, lp_span_t path)
-{
-    size_t len = strlen(route->path);
-
-    if (route->path[len - 1] != '/') {
-        return lp_span_equal(path, lp_span_of(route->path));
-    }
-    return path.len > len && memcmp(path.data, route->path, len) == 0
-           && memchr(path.data + len, '/', path.len - len) == NULL;
-}
-
 /* NULL after answering 404 or 405. */
 static const route_t *
 find_route(lp_request_t *request)
@@ -69,7 +57,7 @@ find_route(lp_request_t *request)
     unsigned    i;
 
     for (i = 0; i < N_ROUTES; i++) {
-        if (!path_matches(&routes[i], request->path)) {
+        if (!lp_request_is_at(request, routes[i].path)) {
             continue;
         }
         if (lp_span_equal(request->method, lp_span_of(routes[i].method))) {

@@ -110,6 +110,10 @@ int lp_request_decode(char *dst, size_t size, lp_span_t text);
 int lp_request_query(const lp_request_t *request, const char *name, char *dst,
                      size_t size);
 
+/* 1 where its path is this one; one with "/" at its end: and one segment more.
+   */
+int lp_request_is_at(const lp_request_t *request, const char *path);
+
 /* 1 where the token's scopes hold this one. */
 int lp_request_has_scope(const lp_request_t *request, const char *scope);
 

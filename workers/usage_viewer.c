@@ -7,6 +7,8 @@
 
 #include "usage_viewer.h"
 
+#include "../core/json.h"
+#include "../core/text.h"
 #include "entitlements.h"
 #include "usage_keys.h"
 
@@ -26,7 +28,6 @@ static int read_user(lp_service_t *service, lp_request_t *request,
 static int read_user_id(lp_service_t *service, lp_request_t *request,
                         const json_t *entry, char *dst);
 static int is_odd(const json_t *object, const char *name);
-static lp_span_t text_of(const json_t *object, const char *name);
 static int is_text(lp_span_t text, size_t max);
 
 int
@@ -225,7 +226,7 @@ read_school(lp_request_t *request, const json_t *school,
         return refuse_field(request, asked->names[0], "is no string");
     }
 
-    asked->master = text_of(school, "organisationMasterIdentifier");
+    asked->master = lp_json_member(school, "organisationMasterIdentifier");
     if (asked->master.len > 0) {
         return 0;
     }
@@ -240,11 +241,11 @@ read_school(lp_request_t *request, const json_t *school,
 
     for (i = 0; i < json_array_size(list) && asked->id.len == 0; i++) {
         entry = json_array_get(list, i);
-        type = text_of(entry, "organisationIdType");
+        type = lp_json_member(entry, "organisationIdType");
 
         if (lp_school_type(&type)) {
             asked->type = type;
-            asked->id = text_of(entry, "organisationId");
+            asked->id = lp_json_member(entry, "organisationId");
         }
     }
 
@@ -272,7 +273,7 @@ read_user(lp_service_t *service, lp_request_t *request, const json_t *user,
                             "is no string");
     }
 
-    master = text_of(user, "userMasterIdentifier");
+    master = lp_json_member(user, "userMasterIdentifier");
     if (master.len > 0) {
         if (!is_text(master, LP_USER_ID_MAX)
             || lp_user_key(users[0], service->pepper, lp_span("ECK"), master)
@@ -307,8 +308,8 @@ static int
 read_user_id(lp_service_t *service, lp_request_t *request,
              const json_t *entry, char *dst)
 {
-    lp_span_t type = text_of(entry, "userIdType");
-    lp_span_t id = text_of(entry, "userId");
+    lp_span_t type = lp_json_member(entry, "userIdType");
+    lp_span_t id = lp_json_member(entry, "userId");
 
     if (type.data == NULL || !lp_school_valid(type)
         || type.len > LP_ID_TYPE_MAX
@@ -336,29 +337,8 @@ is_odd(const json_t *object, const char *name)
     return value != NULL && !json_is_null(value) && !json_is_string(value);
 }
 
-/* len 0 where there is no such text. */
-static lp_span_t
-text_of(const json_t *object, const char *name)
-{
-    const json_t *text = json_object_get(object, name);
-
-    if (!json_is_string(text)) {
-        return (lp_span_t) {NULL, 0};
-    }
-
-    return (lp_span_t) {json_string_value(text), json_string_length(text)};
-}
-
 static int
 is_text(lp_span_t text, size_t max)
 {
-    size_t i;
-
-    for (i = 0; i < text.len; i++) {
-        if ((unsigned char) text.data[i] < 0x20 || text.data[i] == 0x7f) {
-            return 0;
-        }
-    }
-
-    return text.len > 0 && text.len <= max;
+    return text.len > 0 && text.len <= max && !lp_has_control(text);
 }

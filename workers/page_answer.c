@@ -19,7 +19,6 @@
 #define JSON_TYPE     "application/json"
 #define FRAME_MAX     (8 * 1024) /* bytes of a page around its body */
 #define HREF_MAX      4096
-#define SWITCH_MAX    256 /* bytes of a problem's: a platform's name is 64 */
 #define COOKIE_MAX    8192 /* bytes: a session token is the longest */
 #define COOKIE_NAME   64
 #define LANGUAGE_LIFE "31536000" /* seconds: a year */
@@ -31,8 +30,9 @@ static const lp_houses_t *built_in(void);
 static lp_span_t own_switch(const lp_request_t *request,
                             const lp_page_look_t *look, lp_text_t *href,
                             lp_language_t language);
-static lp_span_t problem_switch(const lp_page_look_t *look, lp_span_t code,
-                                lp_text_t *href, lp_language_t language);
+static lp_span_t problem_switch(const lp_page_look_t *look,
+                                const lp_problem_page_t *page,
+                                lp_text_t *href);
 static void send_page(lp_request_t *request, int http,
                       const lp_page_look_t *look, lp_span_t html);
 static void send_headers(lp_request_t *request, int http, const char *type);
@@ -124,14 +124,15 @@ lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
 
 void
 lp_answer_problem_again(lp_request_t *request, const lp_page_look_t *look,
-                        const lp_support_code_t *code)
+                        const lp_support_code_t *code, lp_span_t again)
 {
     char text[LP_SUPPORT_CODE_LEN];
 
     lp_support_code_write(text, code);
     lp_answer_header(request, "Leerpoort-Outcome",
                      lp_span_of(lp_problem_name(code->problem)));
-    send_problem(request, look, code->problem, lp_span(""),
+    add_retry(request, code->problem, again);
+    send_problem(request, look, code->problem, again,
                  (lp_span_t) {text, sizeof(text)});
 }
 
@@ -151,7 +152,7 @@ add_retry(lp_request_t *request, lp_problem_t problem, lp_span_t again)
     lp_text_number(&text, seconds);
     lp_answer_header(request, "Retry-After", lp_text_span(&text));
 
-    if (again.len == 0) {
+    if (again.len == 0 || lp_page_wants_json(request->accept)) {
         return;
     }
     lp_text_add(&text, lp_span("; url="));
@@ -168,7 +169,7 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
     int               http = (int) lp_problem_status(problem);
     lp_problem_page_t page;
     lp_text_t         html, href;
-    char              bytes[LP_PAGE_MAX], other[SWITCH_MAX];
+    char              bytes[LP_PAGE_MAX], other[HREF_MAX];
 
     html = lp_text_in(bytes, sizeof(bytes));
 
@@ -189,13 +190,14 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
     page.framed = is_framed(look);
 
     href = lp_text_in(other, sizeof(other));
-    page.other = problem_switch(look, code, &href,
-                                other_language(page.language));
+    page.other = problem_switch(look, &page, &href);
 
     lp_page_problem(&html, &page);
     if (html.full) { /* an `again` of kilobytes */
         html = lp_text_in(bytes, sizeof(bytes));
+        href = lp_text_in(other, sizeof(other));
         page.again.len = 0;
+        page.other = problem_switch(look, &page, &href);
         lp_page_problem(&html, &page);
     }
     send_page(request, http, look, lp_text_span(&html));
@@ -283,17 +285,22 @@ own_switch(const lp_request_t *request, const lp_page_look_t *look,
 }
 
 static lp_span_t
-problem_switch(const lp_page_look_t *look, lp_span_t code, lp_text_t *href,
-               lp_language_t language)
+problem_switch(const lp_page_look_t *look, const lp_problem_page_t *page,
+               lp_text_t *href)
 {
     lp_text_add(href, lp_span("/problem?code="));
-    lp_text_add(href, code);
+    lp_text_add(href, page->code);
     if (look != NULL && look->platform.len > 0) {
         lp_text_add(href, lp_span("&in="));
         lp_text_query(href, look->platform);
     }
+    if (page->again.len > 0) {
+        lp_text_add(href, lp_span("&again="));
+        lp_text_query(href, page->again);
+    }
     lp_text_add(href, lp_span("&lang="));
-    lp_text_add(href, lp_span_of(lp_language_tag(language)));
+    lp_text_add(href, lp_span_of(lp_language_tag(
+                          other_language(page->language))));
 
     return href->full ? (lp_span_t) {NULL, 0} : lp_text_span(href);
 }

@@ -43,18 +43,20 @@ void lp_answer_page(lp_request_t *request, int http,
  * Sends the page of a problem with its status and a support code, which goes
  * into the header Leerpoort-Code too, for nginx's log; Edu-V's form where JSON
  * is asked for. reason: an lp_jose_error_t, 0: none. again: href, len 0: none.
- * Where trying again may help: Retry-After, and Refresh with jitter.
+ * Where trying again may help: Retry-After, and for people Refresh with jitter.
  * Its language switch is /problem?code=CODE&lang=en, which shows it again; with
- * in=PLATFORM where a platform's frames may show it.
+ * in=PLATFORM where a platform's frames may show it, with again=HREF where it
+ * has one.
  */
 void lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
                        lp_problem_t problem, unsigned reason,
                        lp_span_t again);
 
 /* The same page once more, under the code that it has: what /problem shows. It
-   is no new problem, and gets no line in the log. */
+   is no new problem, and gets no line in the log. again: a path of this site.
+   */
 void lp_answer_problem_again(lp_request_t *request, const lp_page_look_t *look,
-                             const lp_support_code_t *code);
+                             const lp_support_code_t *code, lp_span_t again);
 
 /* Adds a Set-Cookie header: HttpOnly, Path=/, SameSite as given; __Host- and
    Secure where secure. max_age -1: for the browser's session; 0: removes. */

@@ -444,6 +444,48 @@ def test_a_support_code_shows_its_page_again_in_either_language(hall):
         assert outcome(hall.get("/problem?" + wrong)) == "not-found"
 
 
+def unreachable(folder, redis):
+    """A hall whose provider's metadata could not be fetched."""
+    listed = provider("one")
+    del listed["authorizationEndpoint"]
+    return Hall(folder, redis, 1, conf={"listed": [listed]})
+
+
+def test_the_other_language_tries_again_as_well(redis, tmp_path):
+    """Who reads on in English is still let in by waiting, or by the button."""
+    hall = unreachable(tmp_path, redis)
+    with hall.sso:
+        down = hall.login("/go/book/1", headers={"HTTP_ACCEPT": "text/html"})
+        assert outcome(down) == "provider-down"
+        again = down.headers["refresh"].partition("url=")[2]
+        assert again.startswith("/sso/login?return=%2Fgo%2Fbook%2F1")
+        switch = html.unescape(re.search(
+            '<a href="(/problem[^"]*lang=en)"', text(down))[1])
+        other = hall.get(switch, HTTP_ACCEPT="text/html")
+        assert other.headers["refresh"].partition("url=")[2] == again
+        assert f'href="{html.escape(again)}"' in text(other)
+        assert "Try again" in text(other)
+        code = down.headers["leerpoort-code"]
+        for elsewhere in ("//evil.example", "https://evil.example",
+                          "/sso/loginx", "/sso/login\r\nX: y", "/",
+                          "/sso/login/../x", "javascript:x", "/sso/login?" +
+                          "a" * 5000):
+            page = hall.get(f"/problem?code={code}&again="
+                            + urllib.parse.quote(elsewhere, safe=""),
+                            HTTP_ACCEPT="text/html")
+            assert page.status == 503 and "refresh" not in page.headers
+            assert "Probeer het opnieuw" not in text(page)
+
+
+def test_programs_are_told_to_wait_but_sent_nowhere(redis, tmp_path):
+    hall = unreachable(tmp_path, redis)
+    with hall.sso:
+        down = hall.login(headers={"HTTP_ACCEPT": "application/json"})
+        assert (down.status, outcome(down)) == (503, "provider-down")
+        assert int(down.headers["retry-after"]) >= 5
+        assert "refresh" not in down.headers
+
+
 def test_an_edge_that_does_not_fit_is_told(hall):
     hall.sso.allow += ["the edge sent a LEERPOORT_USERS"]
     assert hall.get("/sso/login", LEERPOORT_ROUTE="api").status == 500

@@ -113,7 +113,8 @@ static const problem_t problems[LP_PROBLEMS] = {
 
     [LP_PROBLEM_UNKNOWN_SCHOOL] = {"unknown-school", 403, EDUV_SCHOOL,
         "The school that the identity provider named is not known. `leerpoort "
-        "school alias` tells Leerpoort which school it is."},
+        "school set --type TYPE --id ID --school SCHOOL` tells Leerpoort which "
+        "school it is."},
 
     [LP_PROBLEM_NOBODY] = {"nobody", 403, EDUV_OTHER,
         "The identity provider sent none of the ids that sso.json or lti.json "
@@ -157,8 +158,8 @@ static const problem_t problems[LP_PROBLEMS] = {
         "at the person's role in the course."},
 
     [LP_PROBLEM_LINK_OLD] = {"link-old", 410, EDUV_OTHER,
-        "The link to open or to connect an account was used already, or is "
-        "older than five minutes."},
+        "The link was used already, or is too old: one to a book lasts five "
+        "minutes, one to link an account fifteen."},
 
     [LP_PROBLEM_BAD_FORM] = {"bad-form", 400, EDUV_SCHEMA,
         "A form was sent incomplete, or from another site."},

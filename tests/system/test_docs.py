@@ -180,6 +180,22 @@ def test_outcomes_are_documented_everywhere():
     assert not {n for n in names if f"`{n}`" not in text}
 
 
+def test_what_is_said_to_operators_names_commands_that_are_there():
+    """In the texts of the sources, in the documents, in the examples."""
+    listed = subprocess.run([BUILD / "leerpoort", "--help"], check=True,
+                            capture_output=True, text=True).stdout
+    known = {" ".join(line.split("  ")[1].split()[:2])
+             for line in listed.splitlines() if line.startswith("  ")}
+    alone = {name for name in known if " " not in name}
+    assert {"right show", "explain"} <= known
+    text = sources("core/*.c", "workers/*.c", "sso/*.c", "docs/*.md",
+                   "lua-free-conf/*.conf", "lua-free-conf/*.md", "README.md")
+    named = set(re.findall(r"`leerpoort ([a-z][a-z-]*(?: [a-z-]+)?)(?![|a-z])",
+                           re.sub(r'"\s*\n\s*"', "", text)))
+    assert {name for name in named if name not in known
+            and name.split()[0] not in alone} == set()
+
+
 def test_operations_document_knows_every_bad_day():
     text = doc("operations.md").lower()
     for word in ("redis", "jwks", "pepper", "reload", "zone", "stale"):

@@ -49,8 +49,8 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
         "boekencoördinator van je school."},
 
     [LP_ENDED] = {
-        "Je mocht dit boek tot nu toe gebruiken",
-        "De tijd waarin je dit boek kon gebruiken is voorbij.",
+        "Je tijd met dit boek is voorbij",
+        "De laatste dag waarop je dit boek mocht gebruiken is geweest.",
         "Kijk of er in je portaal een nieuw boek voor dit vak staat.",
         "Heb je dit boek nog nodig? Vraag het je docent of de "
         "boekencoördinator van je school."},

@@ -51,7 +51,7 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_ENDED] = {
         "Your time with this book has ended",
-        "The period in which you could use this book is over.",
+        "The last day on which you could use this book is over.",
         "See whether your school portal has a new book for this subject.",
         "If you still need this one, ask your teacher or your school's book "
         "coordinator."},

@@ -8,7 +8,7 @@
 
 #include "sso.h"
 
-#define LP_SEARCH_MAX 100 /* bytes of what is searched for */
+#define LP_SEARCH_MAX 240 /* bytes: of 60 characters */
 
 typedef struct {
     lp_span_t back;   /* the way back, checked */

@@ -191,7 +191,7 @@ send_window(lp_visit_t *visit, const lp_platform_t *platform,
             "/lti/link/",
             {"Koppel eerst je account", "Link your account first"},
             {"Dit is de eerste keer dat je vanuit deze omgeving een boek "
-             "opent. Meld je \303\251\303\251n keer aan bij je school; daarna "
+             "opent. Log \303\251\303\251n keer in bij je school. Daarna "
              "openen je boeken hier meteen.",
              "This is the first time that you open a book from here. Sign in "
              "at your school once; from then on your books open here at "

@@ -181,14 +181,14 @@ show_other_school(linking_t *linking)
     body = lp_text_in(bytes, sizeof(bytes));
     lp_text_add(&body, lp_span("<p>"));
     add(&body, linking,
-        "Je bent aangemeld met een account van een andere school dan die van ",
+        "Je bent ingelogd met een account van een andere school dan die van ",
         "You are signed in with an account of another school than that of ");
     lp_text_html(&body, title_of(linking));
     add(&body, linking,
-        ". Meld je af, en begin in je leeromgeving opnieuw met een account "
+        ". Log uit, en begin in je leeromgeving opnieuw met een account "
         "van die school.</p>\n<p><a class=\"button\" href=\"/sso/logout\">"
-        "Afmelden</a></p>\n",
-        ". Sign out, and begin again in your learning environment with an "
+        "Uitloggen</a></p>\n",
+        ". Sign out, and begin again in your learning platform with an "
         "account of that school.</p>\n<p><a class=\"button\" "
         "href=\"/sso/logout\">Sign out</a></p>\n");
     lp_answer_page(&linking->visit->request, 403, &look,
@@ -221,7 +221,7 @@ ask(linking_t *linking)
     lp_text_html(&body, title_of(linking));
     add(&body, linking,
         "</strong> koppelen aan het account waarmee je nu bij je school bent "
-        "aangemeld?</p>\n<p>Doe dit alleen als beide accounts van jou zijn: "
+        "ingelogd?</p>\n<p>Doe dit alleen als beide accounts van jou zijn: "
         "wie dat account gebruikt, opent jouw boeken.</p>\n",
         "</strong> to the account with which you are signed in at your "
         "school?</p>\n<p>Do so only if both accounts are yours: whoever uses "
@@ -231,7 +231,7 @@ ask(linking_t *linking)
     add(&body, linking, "Ja, koppelen", "Yes, link them");
     lp_text_add(&body, lp_span("</button></p>\n</form>\n"
                                "<p><a href=\"/sso/logout\">"));
-    add(&body, linking, "Dit ben ik niet: afmelden",
+    add(&body, linking, "Dit ben ik niet: uitloggen",
         "This is not me: sign out");
     lp_text_add(&body, lp_span("</a></p>\n"));
     if (body.full) {

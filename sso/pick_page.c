@@ -23,7 +23,7 @@ typedef struct {
     const char *chapters, *part, *part_hint, *cut;
     const char *put; /* before the platform's name */
     const char *cancel;
-    const char *send_title, *sent, *sent_none;
+    const char *send_title, *sent, *none_title, *none;
     const char *back;
     const char *languages, *other; /* the other one's name, in that language */
     const char *says[LP_PICK_SAYS_TOO_MANY + 1]; /* as lp_pick_says_t */
@@ -34,7 +34,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Kies boeken voor ",
         "Zoek een boek, vink aan wat je leerlingen nodig hebben, en zet het "
         "klaar.",
-        "Zoek op titel of nummer", "Hoofdletters en accenten maken niet uit.",
+        "Zoek op titel of nummer", "Hoofdletters en accenten maken niets uit.",
         "Zoeken",
         "Gekozen", "Gevonden", "Boeken", "Niets gevonden.",
         "Er zijn er meer. Zoek preciezer om ze te zien.",
@@ -42,7 +42,8 @@ static const words_t words[LP_LANGUAGES] = {
         "boek, als je dat weet. Laat het leeg voor het hele boek.",
         "Zoek preciezer om de hoofdstukken te zien.",
         "Zet in ", "Annuleren",
-        "Klaar om te plaatsen", "Dit komt in ", "Je hebt niets gekozen.",
+        "Klaar om te plaatsen", "Dit komt in ", "Niets gekozen",
+        "Er wordt niets toegevoegd aan ",
         "Terug naar ",
         "Taal", "English",
         {"", "Kies eerst een boek of een hoofdstuk.",
@@ -61,7 +62,8 @@ static const words_t words[LP_LANGUAGES] = {
         "know it. Leave it empty for the whole book.",
         "Search more precisely to see the chapters.",
         "Put into ", "Cancel",
-        "Ready to be put in place", "This goes into ", "You chose nothing.",
+        "Ready to be put in place", "This goes into ", "Nothing chosen",
+        "Nothing will be added to ",
         "Back to ",
         "Language", "Nederlands",
         {"", "Choose a book or a chapter first.", "This path can't be used: ",
@@ -148,7 +150,9 @@ lp_pick_send(lp_visit_t *visit, const lp_pick_view_t *view, const char *jwt)
     lp_text_html(&page.body, lp_span_of(word));
     lp_text_html(&page.body, view->platform->title[page.language]);
     lp_text_add(&page.body, lp_span("</button>\n</form>\n"));
-    send(&page, page.word->send_title, 0);
+    send(&page,
+         view->form->n > 0 ? page.word->send_title : page.word->none_title,
+         0);
 }
 
 /* more: bytes beside the texts of the view. -1 after answering: no memory. */
@@ -527,7 +531,10 @@ write_items(page_t *page)
     unsigned              i;
 
     if (form->n == 0) {
-        paragraph(page, page->word->sent_none);
+        add(page, "<p>");
+        add_html(page, page->word->none);
+        add_name(page);
+        add(page, ".</p>\n");
         return;
     }
     add(page, "<p>");

@@ -77,7 +77,6 @@ typedef struct {
 } leaving_t;
 
 static void show(lp_visit_t *visit);
-static int is_done(lp_span_t query);
 static void ask(lp_visit_t *visit, lp_span_t secret);
 static void say_done(lp_visit_t *visit);
 static void leave(lp_visit_t *visit);
@@ -114,32 +113,11 @@ show(lp_visit_t *visit)
 {
     lp_span_t secret = secret_of(visit);
 
-    if (secret.len == 0 || is_done(visit->request.query)) {
+    if (secret.len == 0) {
         say_done(visit);
     } else {
         ask(visit, secret);
     }
-}
-
-/* "done" among the parameters: a provider may have added some. */
-static int
-is_done(lp_span_t query)
-{
-    const char *end;
-    lp_span_t   part;
-
-    while (query.len > 0) {
-        end = memchr(query.data, '&', query.len);
-        part = query;
-        part.len = end == NULL ? query.len : (size_t) (end - query.data);
-        if (lp_span_equal(part, lp_span("done"))
-            || lp_span_equal(part, lp_span("done="))) {
-            return 1;
-        }
-        query.data += part.len + (end != NULL);
-        query.len -= part.len + (end != NULL);
-    }
-    return 0;
 }
 
 static void

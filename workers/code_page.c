@@ -56,7 +56,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Heb je een code gekregen bij een boek? Vul hem hier in. Het boek "
         "staat daarna bij Mijn boeken.",
         "Je wilde openen: ", "Je code",
-        "Hoofdletters, streepjes en spaties maken niet uit.",
+        "Hoofdletters, streepjes en spaties maken niets uit.",
         "Boek activeren", "Dat lukte niet.",
         "Gelukt! Je kunt dit boek nu openen.", "Je kunt het openen tot en met ",
         "Open ", "Mijn boeken",

@@ -217,6 +217,7 @@ def test_nothing_chosen_is_asked_again_and_cancel_sends_an_empty_list(room,
     assert "Kies eerst" in page.text and 'role="alert"' in page.html
     last = page.send("cancel", ["roman"])
     assert "Terug naar ELO elo" in last.text
+    assert "Niets gekozen" in last.text and "Klaar" not in last.text
     claims = last.answer(room, lms)
     assert claims[DL + "content_items"] == []
     assert claims[DL + "data"] == "opaque"

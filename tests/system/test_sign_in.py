@@ -273,6 +273,9 @@ def test_without_providers_signing_in_is_off(redis, tmp_path):
     ("ZAAN regen", {"De Regenboog, Zaandam"}),
     ("een mont", {"Één Montessori, Utrecht"}),
     ("  oost  ", {"Technasium Oost"}), ("xyzzy", set()),
+    ("e\u0301e\u0301n", {"Één Montessori, Utrecht"}),
+    # as much as the page's field takes
+    ("é" * 60, set()), ("\U0001f600" * 30 + "e" * 30, set()),
     ("<b>", {"<b>Vet</b> & \"Co\""})])
 def test_schools_are_found_by_parts_of_their_names(hall, sought, found):
     answer = hall.login(q=sought, choose="1")

@@ -457,6 +457,7 @@ struct ngx_http_leerpoort_ctx_s {
     unsigned                      queued:1;
     unsigned                      counted:1;  /* as usage */
     unsigned                      coded:1;    /* code is set */
+    unsigned                      dropped:1;  /* the session's cookie */
     ngx_http_leerpoort_key_t      keys[NGX_HTTP_LEERPOORT_KEYS];
 };
 
@@ -480,6 +481,7 @@ ngx_uint_t ngx_http_leerpoort_is_tossed(const ngx_http_leerpoort_ctx_t *ctx,
     ngx_uint_t tossed);
 ngx_int_t ngx_http_leerpoort_session(ngx_http_request_t *r,
     ngx_str_t *value);
+ngx_int_t ngx_http_leerpoort_drop_session(ngx_http_leerpoort_ctx_t *ctx);
 ngx_http_leerpoort_issuer_t *ngx_http_leerpoort_issuer_of(
     ngx_http_leerpoort_main_conf_t *mcf, lp_span_t iss);
 lp_jose_error_t ngx_http_leerpoort_identity_of(

@@ -166,6 +166,10 @@ ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome,
     seconds = lp_problem_passes(problem)
               ? lp_page_retry((unsigned) ngx_random()) : 0;
 
+    if (problem == lp_problem_of(LP_BAD_TOKEN)) {
+        ctx->dropped = ngx_http_leerpoort_drop_session(ctx) == NGX_OK;
+    }
+
     if (ngx_http_leerpoort_page_code(ctx, problem) != NGX_OK
         || ngx_http_leerpoort_page_retry(r, seconds) != NGX_OK)
     {
@@ -314,7 +318,7 @@ ngx_http_leerpoort_page_again(ngx_http_leerpoort_ctx_t *ctx,
                    page->language == LP_DUTCH ? LP_ENGLISH : LP_DUTCH);
     page->other = lp_text_span(other);
 
-    if (lp_problem_passes(page->problem)) {
+    if (lp_problem_passes(page->problem) || ctx->dropped) {
         page->again = ngx_http_leerpoort_span(&r->unparsed_uri);
     }
 }
@@ -383,7 +387,7 @@ ngx_http_leerpoort_page_headers(ngx_http_leerpoort_ctx_t *ctx,
         return NGX_ERROR;
     }
 
-    if (page->again.len == 0) {
+    if (page->again.len == 0 || seconds == 0) {
         return NGX_OK;
     }
 

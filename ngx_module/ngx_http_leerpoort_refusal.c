@@ -177,7 +177,10 @@ ngx_http_leerpoort_refusal_send(ngx_http_request_t *r, ngx_uint_t status,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_leerpoort_has_error_page(r, status)) {
+    /* what leads people to a page, a sign-in say, leads programs nowhere */
+    if (!ngx_http_leerpoort_is_machine(r)
+        && ngx_http_leerpoort_has_error_page(r, status))
+    {
         return status;
     }
 

@@ -9,6 +9,8 @@
 #include "problem.h"
 
 static ngx_int_t ngx_http_leerpoort_standing_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_http_leerpoort_standing_headers(
+    ngx_http_leerpoort_ctx_t *ctx, lp_problem_t problem);
 
 
 /* leerpoort_page problem */
@@ -79,14 +81,36 @@ ngx_http_leerpoort_standing_handler(ngx_http_request_t *r)
 
     ngx_http_set_ctx(r, ctx, ngx_http_leerpoort_module);
 
-    if (ngx_http_leerpoort_header_literal(r, "Cache-Control", "no-store")
-        == NULL
-        || ngx_http_leerpoort_header_literal(r, "Referrer-Policy",
-                                             "no-referrer") == NULL)
-    {
+    if (ngx_http_leerpoort_standing_headers(ctx, llcf->standing) != NGX_OK) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     return ngx_http_leerpoort_page(ctx, (lp_outcome_t) llcf->standing,
                                    lp_problem_status(llcf->standing));
+}
+
+
+/* A click that an error_page led here has its own outcome already. */
+static ngx_int_t
+ngx_http_leerpoort_standing_headers(ngx_http_leerpoort_ctx_t *ctx,
+    lp_problem_t problem)
+{
+    const char  *name;
+
+    name = lp_problem_name(problem);
+
+    if (ctx->outcome_header == NULL) {
+        ctx->outcome_header = ngx_http_leerpoort_header(ctx->request,
+                                  "Leerpoort-Outcome",
+                                  sizeof("Leerpoort-Outcome") - 1, name,
+                                  ngx_strlen(name));
+    }
+
+    return ctx->outcome_header
+           && ngx_http_leerpoort_header_literal(ctx->request, "Cache-Control",
+                                                "no-store")
+           && ngx_http_leerpoort_header_literal(ctx->request,
+                                                "Referrer-Policy",
+                                                "no-referrer")
+           ? NGX_OK : NGX_ERROR;
 }

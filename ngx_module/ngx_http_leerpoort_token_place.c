@@ -132,6 +132,45 @@ ngx_http_leerpoort_session(ngx_http_request_t *r, ngx_str_t *value)
 }
 
 
+/*
+ * Takes a token that was refused out of the browser, where it came from a
+ * session's cookie: the next click is sent to sign in, where whoever still has
+ * a session gets a new one. NGX_DECLINED: it came from elsewhere.
+ */
+ngx_int_t
+ngx_http_leerpoort_drop_session(ngx_http_leerpoort_ctx_t *ctx)
+{
+    ngx_str_t    value;
+    const char  *gone;
+
+    if (ngx_http_leerpoort_cookie(ctx->request, lp_span("__Host-leerpoort="),
+                                  &value)
+        == NGX_OK)
+    {
+        gone = "__Host-leerpoort=; Path=/; Max-Age=0; HttpOnly; "
+               "SameSite=Lax; Secure";
+
+    } else if (ngx_http_leerpoort_cookie(ctx->request, lp_span("leerpoort="),
+                                         &value)
+               == NGX_OK)
+    {
+        gone = "leerpoort=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax";
+
+    } else {
+        return NGX_DECLINED;
+    }
+
+    if (ctx->token.data != (char *) value.data) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_leerpoort_header(ctx->request, "Set-Cookie",
+                                     sizeof("Set-Cookie") - 1, gone,
+                                     ngx_strlen(gone))
+           ? NGX_OK : NGX_ERROR;
+}
+
+
 /* The first cookie of that name that is not empty. name ends with "=". */
 static ngx_int_t
 ngx_http_leerpoort_cookie(ngx_http_request_t *r, lp_span_t name,

@@ -344,6 +344,17 @@ def test_error_pages_take_its_place(api):
     assert (response.status, response.body, seen) == (403, b"own c1", None)
 
 
+def test_error_pages_are_for_people(api):
+    """An error_page may lead to a sign-in, where a program can do nothing."""
+    for accept in ("application/json", "application/json, text/html;q=0.5"):
+        response, seen = api.call("/page", headers=[("Accept", accept)])
+        assert (response.status, seen) == (401, None)
+        assert set(json.loads(response.body)) == {"status", "statusMessage"}
+    response, seen = api.call("/page", headers=[
+        ("Accept", "text/html,application/json;q=0.9")])
+    assert response.body == b"own "
+
+
 def test_satisfy_any_lets_others_decide(api):
     response, seen = api.call("/any")
     assert response.status == 200 and seen is not None

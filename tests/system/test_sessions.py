@@ -561,6 +561,24 @@ def test_a_key_file_that_others_may_read_signs_nothing(tmp_path):
             BOOK)[-1], 10, 0.2)
 
 
+def test_a_session_key_that_leaked_signs_nobody_out(tmp_path):
+    """docs/operations.md: one new key, and the page's button at most."""
+    with Door(tmp_path) as door:
+        door.edge.product("book")
+        door.person(door.edge.person().grant("book"))
+        browser = Browser(door).sign_in()
+        asked = door.provider.asked["/authorize"]
+        write_jwks(door.issuer.jwks, [make_key("HS256", "next")])
+        eventually("the edge has it", lambda: door.edge.click(
+            BOOK, cookie=browser.jar["__Host-leerpoort"]).outcome
+            == "bad-token", 10, 0.1)
+        assert browser.get(BOOK).outcome == "bad-token"
+        assert "__Host-leerpoort" not in browser.jar
+        eventually("leerpoort-sso has it", lambda: "publisher"
+                   in browser.follow(BOOK)[-1], 10, 0.3)
+        assert door.provider.asked["/authorize"] == asked
+
+
 def test_an_erased_person_has_to_sign_in(door, pupil):
     browser = Browser(door).sign_in()
     run = subprocess.run(

@@ -465,6 +465,29 @@ def test_cookie_carries_a_token(edge):
     assert outcome(edge, None, cookie=edge.pupil.token()) == "redirect"
 
 
+@pytest.mark.parametrize("name, secure", [
+    ("__Host-leerpoort", "; Secure"), ("leerpoort", "")])
+def test_a_cookie_that_is_not_believed_goes(edge, name, secure):
+    """Else whoever has one, of a key that is gone say, would be refused until
+    it ends, while a new one is a redirect away."""
+    good = edge.pupil.token()
+    for bad in ("not.a.token", good[:-6] + "AAAAAA"):
+        answer = edge.click("/go/book", headers=[
+            ("Cookie", f"a=b; {name}={bad}"), ("Accept", "text/html")])
+        assert (answer.status, answer.outcome) == (401, "bad-token")
+        assert answer.header("Set-Cookie") == (
+            f"{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax{secure}")
+        # by a button: one that stays must not make a circle
+        assert b'href="/go/book">Probeer' in answer.body
+        assert answer.header("Refresh") is None
+    for headers in ([("Authorization", "Bearer x")],
+                    [("Authorization", "Bearer x"),
+                     ("Cookie", f"{name}={good}")],
+                    [("Cookie", f"{name}={good}")]):
+        answer = edge.click("/go/book", headers=headers)
+        assert answer.header("Set-Cookie") is None
+
+
 def test_bearer_wins_over_the_cookie(edge):
     good_token = edge.pupil.token()
     assert outcome(edge, good_token, cookie="not.a.token") == "redirect"

@@ -16,6 +16,7 @@
 
 #include "../core/base64url.h"
 #include "../core/json.h"
+#include "../core/private_key.h"
 #include "../core/text.h"
 
 #define EVENT "http://schemas.openid.net/event/backchannel-logout"
@@ -242,28 +243,11 @@ lp_id_token_check(lp_token_t *token, lp_span_t text,
     return fault.why == NULL ? LP_ID_TOKEN_OK : LP_ID_TOKEN_BAD;
 }
 
-static const EVP_MD *
-digest_of(lp_alg_t alg)
-{
-    switch (alg) {
-    case LP_ALG_RS384:
-    case LP_ALG_PS384:
-    case LP_ALG_ES384:
-        return EVP_sha384();
-    case LP_ALG_RS512:
-    case LP_ALG_PS512:
-    case LP_ALG_ES512:
-    case LP_ALG_EDDSA:
-        return EVP_sha512();
-    default:
-        return EVP_sha256();
-    }
-}
-
 int
 lp_id_token_at_hash(const lp_token_t *token, lp_span_t access_token)
 {
     const json_t *claim = json_object_get(token->claims, "at_hash");
+    const EVP_MD *hash = lp_sign_digest(token->jws.alg);
     unsigned char digest[EVP_MAX_MD_SIZE];
     char          expected[LP_BASE64URL_ENCODED(EVP_MAX_MD_SIZE)];
     unsigned      size;
@@ -272,11 +256,14 @@ lp_id_token_at_hash(const lp_token_t *token, lp_span_t access_token)
     if (claim == NULL) {
         return 0;
     }
-    if (EVP_Digest(access_token.data, access_token.len, digest, &size,
-                   digest_of(token->jws.alg), NULL) != 1) {
+    if (hash == NULL) {
+        hash = EVP_sha512(); /* EdDSA's own */
+    }
+    if (EVP_Digest(access_token.data, access_token.len, digest, &size, hash,
+                   NULL) != 1) {
         return -1;
     }
     len = lp_base64url_encode(expected, digest, size / 2);
-    return lp_span_equal(lp_json_text(claim), (lp_span_t) {expected, len}) ? 0
-                                                                      : -1;
+    return lp_span_equal(lp_json_text(claim), (lp_span_t) {expected, len})
+               ? 0 : -1;
 }

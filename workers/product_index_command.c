@@ -34,16 +34,20 @@ typedef struct {
     uint64_t    gone;     /* names that were taken out */
 } index_t;
 
-typedef lp_store_status_t (*batch_run_t)(index_t *index, uint32_t from,
-                                         uint32_t n);
+/* Adds to the transaction what a product's fields ask for, if anything. 1: it
+   did. */
+typedef int (*decide_t)(index_t *index, lp_span_t product,
+                        const redisReply *fields);
 
 static int visit_keys(void *owner, const lp_span_t *keys, unsigned n);
-static int run_batches(index_t *index, batch_run_t run);
-static lp_store_status_t note_batch(index_t *index, uint32_t from, uint32_t n);
+static int decide_all(index_t *index, decide_t decide, uint64_t *done);
+static int note(index_t *index, lp_span_t product, const redisReply *fields);
 static int clear_parts(index_t *index, lp_span_t set);
 static int clear_products(index_t *index);
-static lp_store_status_t drop_parts(index_t *index, uint32_t from, uint32_t n);
-static lp_store_status_t drop_names(index_t *index, uint32_t from, uint32_t n);
+static int drop_part(index_t *index, lp_span_t product,
+                     const redisReply *fields);
+static int drop_name(index_t *index, lp_span_t product,
+                     const redisReply *fields);
 static int take_names(index_t *index, const redisReply *list, unsigned step);
 
 int
@@ -81,31 +85,12 @@ visit_keys(void *owner, const lp_span_t *keys, unsigned n)
             return -1;
         }
     }
-    if (run_batches(index, note_batch) != 0) {
+    if (decide_all(index, note, &index->products) != 0) {
         return -1;
     }
     for (i = 0; i < n; i++) {
         if (lp_key_after(keys[i], "parts", &rest)
             && clear_parts(index, rest) != 0) {
-            return -1;
-        }
-    }
-    return 0;
-}
-
-static int
-run_batches(index_t *index, batch_run_t run)
-{
-    lp_store_status_t status = LP_STORE_OK;
-    uint32_t          from, n;
-    unsigned          tries = 0;
-
-    for (from = 0; from < index->ids.n; from += n) {
-        n = index->ids.n - from < BATCH ? index->ids.n - from : BATCH;
-        do {
-            status = run(index, from, n);
-        } while (status == LP_STORE_CONFLICT && ++tries < TRIES);
-        if (status != LP_STORE_OK) {
             return -1;
         }
     }
@@ -143,6 +128,47 @@ ask_batch(index_t *index, uint32_t from, uint32_t n)
     return LP_STORE_OK;
 }
 
+static lp_store_status_t
+decide_batch(index_t *index, uint32_t from, uint32_t n, decide_t decide,
+             uint64_t *done)
+{
+    lp_store_status_t status = ask_batch(index, from, n);
+    uint32_t          i, decided = 0;
+
+    if (status != LP_STORE_OK) {
+        return status;
+    }
+    lp_store_begin(index->store);
+    for (i = 0; i < n; i++) {
+        decided += (uint32_t) decide(index, lp_name(&index->ids, from + i),
+                                     lp_store_reply(index->store, 1 + i));
+    }
+    status = lp_store_commit(index->store);
+    *done += status == LP_STORE_OK ? decided : 0;
+    return status;
+}
+
+/* Of the products in index->ids, in batches. */
+static int
+decide_all(index_t *index, decide_t decide, uint64_t *done)
+{
+    lp_store_status_t status;
+    uint32_t          from, n;
+    unsigned          tries;
+
+    for (from = 0; from < index->ids.n; from += n) {
+        n = index->ids.n - from < BATCH ? index->ids.n - from : BATCH;
+        tries = 0;
+        do {
+            status = decide_batch(index, from, n, decide, done);
+        } while (status == LP_STORE_CONFLICT && ++tries < TRIES);
+        if (status != LP_STORE_OK) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
 /* 0: it has gone by now, or is a key of another type. */
 static int
 is_product(const redisReply *reply)
@@ -161,34 +187,19 @@ is_product(const redisReply *reply)
     return 0;
 }
 
-static lp_store_status_t
-note_batch(index_t *index, uint32_t from, uint32_t n)
+static int
+note(index_t *index, lp_span_t product, const redisReply *fields)
 {
-    const redisReply *reply;
-    lp_span_t         name;
-    lp_store_status_t status;
-    uint32_t          i, noted = 0;
+    lp_span_t name;
 
-    status = ask_batch(index, from, n);
-    if (status != LP_STORE_OK) {
-        return status;
+    if (!is_product(fields)) {
+        return 0;
     }
-    lp_store_begin(index->store);
-    for (i = 0; i < n; i++) {
-        reply = lp_store_reply(index->store, 1 + i);
-        if (!is_product(reply)) {
-            continue;
-        }
-        name = lp_store_text(reply->element[0]);
-        (void) lp_products_note(lp_products_to_store, index->store,
-                                lp_name(&index->ids, from + i),
-                                name.data == NULL ? lp_span("") : name,
-                                lp_store_text(reply->element[1]));
-        noted++;
-    }
-    status = lp_store_commit(index->store);
-    index->products += status == LP_STORE_OK ? noted : 0;
-    return status;
+    name = lp_store_text(fields->element[0]);
+    (void) lp_products_note(lp_products_to_store, index->store, product,
+                            name.data == NULL ? lp_span("") : name,
+                            lp_store_text(fields->element[1]));
+    return 1;
 }
 
 /* Products that said to be in the set once, and do not now. */
@@ -205,7 +216,7 @@ clear_parts(index_t *index, lp_span_t set)
     }
     index->set = set;
     return take_names(index, reply, 1) == 0
-               ? run_batches(index, drop_parts) : -1;
+               ? decide_all(index, drop_part, &index->gone) : -1;
 }
 
 static int
@@ -228,30 +239,17 @@ is_in(const redisReply *reply, lp_span_t set)
     return 0;
 }
 
-static lp_store_status_t
-drop_parts(index_t *index, uint32_t from, uint32_t n)
+static int
+drop_part(index_t *index, lp_span_t product, const redisReply *fields)
 {
-    char              name[LP_KEY_MAX];
-    lp_span_t         key = {name, lp_key_parts(name, index->set)};
-    lp_store_status_t status;
-    uint32_t          i, gone = 0;
+    char      name[LP_KEY_MAX];
+    lp_span_t key = {name, lp_key_parts(name, index->set)};
 
-    status = ask_batch(index, from, n);
-    if (status != LP_STORE_OK) {
-        return status;
+    if (is_in(fields, index->set)) {
+        return 0;
     }
-    lp_store_begin(index->store);
-    for (i = 0; i < n; i++) {
-        if (!is_in(lp_store_reply(index->store, 1 + i), index->set)) {
-            lp_store_add(index->store,
-                         LP_WORDS(lp_span("SREM"), key,
-                                  lp_name(&index->ids, from + i)));
-            gone++;
-        }
-    }
-    status = lp_store_commit(index->store);
-    index->gone += status == LP_STORE_OK ? gone : 0;
-    return status;
+    lp_store_add(index->store, LP_WORDS(lp_span("SREM"), key, product));
+    return 1;
 }
 
 /* Names of products that are no more. */
@@ -274,35 +272,22 @@ clear_products(index_t *index)
         }
         snprintf(cursor, sizeof(cursor), "%s", reply->element[0]->str);
         if (take_names(index, reply->element[1], 2) != 0
-            || run_batches(index, drop_names) != 0) {
+            || decide_all(index, drop_name, &index->gone) != 0) {
             return -1;
         }
     } while (strcmp(cursor, "0") != 0);
     return 0;
 }
 
-static lp_store_status_t
-drop_names(index_t *index, uint32_t from, uint32_t n)
+static int
+drop_name(index_t *index, lp_span_t product, const redisReply *fields)
 {
-    lp_store_status_t status;
-    uint32_t          i, gone = 0;
-
-    status = ask_batch(index, from, n);
-    if (status != LP_STORE_OK) {
-        return status;
+    if (is_product(fields)) {
+        return 0;
     }
-    lp_store_begin(index->store);
-    for (i = 0; i < n; i++) {
-        if (!is_product(lp_store_reply(index->store, 1 + i))) {
-            lp_store_add(index->store,
-                         LP_WORDS(lp_span("HDEL"), lp_span(LP_PRODUCTS_KEY),
-                                  lp_name(&index->ids, from + i)));
-            gone++;
-        }
-    }
-    status = lp_store_commit(index->store);
-    index->gone += status == LP_STORE_OK ? gone : 0;
-    return status;
+    lp_store_add(index->store,
+                 LP_WORDS(lp_span("HDEL"), lp_span(LP_PRODUCTS_KEY), product));
+    return 1;
 }
 
 /* Every step-th text of a list becomes an id of the batch; what is no id of a

@@ -3,6 +3,10 @@
  * taken once, before anything is looked at: whatever follows, the same answer
  * can't be sent again. A key that is not here yet is waited for, as long as
  * leerpoort-keys needs to fetch it.
+ *
+ * Behind state stands the platform's name, so that whoever reloads a frame or
+ * sends its form twice reads so: of a state that is gone, nothing else says
+ * whose frame it is. Nothing but that is believed of it.
  */
 
 #include <openssl/crypto.h>
@@ -20,7 +24,7 @@
 enum { STATE, ID_TOKEN, ERROR, PARAMETERS };
 
 static const lp_parameter_t parameters[PARAMETERS] = {
-    [STATE] = {"state", 256, 0, {NULL, 0}},
+    [STATE] = {"state", 256, 0, {NULL, 0}}, /* "<state>.<platform>" */
     [ID_TOKEN] = {"id_token", LP_TOKEN_MAX, 0, {NULL, 0}},
     [ERROR] = {"error", 256, 0, {NULL, 0}},
 };
@@ -34,6 +38,8 @@ typedef struct {
 
 static void drop_launch(void *launch);
 static int read_form(lp_visit_t *visit, launch_t *launch);
+static const lp_platform_t *split_state(const lp_visit_t *visit,
+                                        lp_span_t *state);
 static int take_state(lp_visit_t *visit, launch_t *launch);
 static void check(lp_visit_t *visit, int late);
 static void check_again(lp_visit_t *visit);
@@ -101,24 +107,44 @@ read_form(lp_visit_t *visit, launch_t *launch)
     return 0;
 }
 
+/* Takes the name off. NULL: no platform has it, and state is none of ours. */
+static const lp_platform_t *
+split_state(const lp_visit_t *visit, lp_span_t *state)
+{
+    const lp_platform_t *platform;
+    lp_span_t            name;
+
+    if (state->len <= LP_RANDOM_LEN || state->data[LP_RANDOM_LEN] != '.') {
+        return NULL;
+    }
+    name.data = state->data + LP_RANDOM_LEN + 1;
+    name.len = state->len - LP_RANDOM_LEN - 1;
+    platform = lp_platform_by_name(lp_platform_list(visit->sso->platforms),
+                                   name);
+    if (platform != NULL) {
+        state->len = LP_RANDOM_LEN;
+    }
+    return platform;
+}
+
 /* -1 after answering. */
 static int
 take_state(lp_visit_t *visit, launch_t *launch)
 {
-    const lp_platform_t *platform;
+    lp_span_t            state = launch->list[STATE].value;
+    const lp_platform_t *platform = split_state(visit, &state);
 
-    switch (lp_launch_take(visit, launch->list[STATE].value,
-                           &launch->begun)) {
+    switch (lp_launch_take(visit, state, &launch->begun)) {
     case LP_BEGUN_OK:
         break;
     case LP_BEGUN_OTHER:
-        problem(visit, NULL, LP_PROBLEM_LAUNCH_OTHER, 0);
+        problem(visit, platform, LP_PROBLEM_LAUNCH_OTHER, 0);
         return -1;
     case LP_BEGUN_FAILED:
-        lp_lti_unavailable(visit, NULL);
+        lp_lti_unavailable(visit, platform);
         return -1;
     default:
-        problem(visit, NULL, LP_PROBLEM_LAUNCH_OLD, 0);
+        problem(visit, platform, LP_PROBLEM_LAUNCH_OLD, 0);
         return -1;
     }
     platform = lp_platform_by_name(lp_platform_list(visit->sso->platforms),

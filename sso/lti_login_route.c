@@ -130,7 +130,10 @@ ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
     lp_text_add(&text, lp_span("&redirect_uri="));
     lp_text_query(&text, sites->public_url);
     lp_text_query(&text, lp_span("/lti/launch"));
+    /* the name is for the frame of a page that says that state is gone */
     lp_parameter_add(&text, "state", state);
+    lp_text_add(&text, lp_span("."));
+    lp_text_add(&text, platform->name);
     lp_parameter_add(&text, "nonce", nonce);
     lp_parameter_add(&text, "login_hint", list[HINT].value);
     if (list[MESSAGE].value.data != NULL) {

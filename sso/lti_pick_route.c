@@ -83,7 +83,20 @@ lp_visit_lti_pick(lp_visit_t *visit)
     free(body);
 }
 
-/* Whoever has no secret of ours learns nothing of who may frame what. */
+/* Of a request that is gone, the form's address says whose frame it is: who
+   sends it twice, or an hour later, is to read so. */
+static void
+refuse_old(lp_visit_t *visit, lp_problem_t problem)
+{
+    char      name[LP_PROVIDER_NAME_MAX + 1];
+    lp_span_t said = {NULL, 0}, nowhere = {NULL, 0};
+
+    if (lp_request_query(&visit->request, "in", name, sizeof(name)) == 0) {
+        said = lp_span_of(name);
+    }
+    lp_lti_problem(visit, platform_of(visit->sso, said), nowhere, problem, 0);
+}
+
 static void
 take_form(lp_visit_t *visit, lp_span_t body)
 {
@@ -101,9 +114,9 @@ take_form(lp_visit_t *visit, lp_span_t body)
     if (picking.form.secret.len == 0) {
         lp_visit_problem(visit, LP_PROBLEM_BAD_FORM, 0, none);
     } else if (found == -1) {
-        lp_visit_problem(visit, lp_problem_of(LP_UNAVAILABLE), 0, none);
+        refuse_old(visit, lp_problem_of(LP_UNAVAILABLE));
     } else if (found == 0) {
-        lp_visit_problem(visit, LP_PROBLEM_LAUNCH_OLD, 0, none);
+        refuse_old(visit, LP_PROBLEM_LAUNCH_OLD);
     } else {
         use_locale(visit, &picking.pick);
         picking.platform = platform_of(visit->sso, picking.pick.platform);

@@ -515,9 +515,10 @@ write_switch(page_t *page)
 static void
 add_action(page_t *page, lp_span_t language)
 {
-    add(page, "/lti/pick");
+    add(page, "/lti/pick?in=");
+    lp_text_add(&page->body, page->view->platform->name);
     if (lp_language_find(language) != -1) {
-        add(page, "?lang=");
+        add(page, "&amp;lang=");
         lp_text_add(&page->body, language);
     }
 }

@@ -331,7 +331,15 @@ def test_state_and_token_count_once(gate, lms):
     frame = Frame(gate)
     form = frame.form(lms)
     assert frame.post("/lti/launch", form).location == URL + "book"
-    assert code_of(frame.post("/lti/launch", form)) == "launch-old"
+    again = frame.post("/lti/launch", form)
+    assert code_of(again) == "launch-old"
+    # read where the form was sent from; by nobody else
+    assert framed_by(again) == lms.issuer
+    for name in ("", "x", "elo\r\nx: y", "elo " + lms.issuer):
+        other = frame.post("/lti/launch", {
+            **form, "state": form["state"].partition(".")[0] + "." + name})
+        assert code_of(other) in ("launch-old", "bad-form")
+        assert framed_by(other) == "'none'"
     # the token with another launch's state
     other = frame.form(lms)
     assert code_of(frame.post("/lti/launch", {

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -65,6 +64,8 @@ static const lp_take_t takes[] = {
     {LP_OPT_END, LP_MAY},
 };
 
+static int run(const lp_args_t *args);
+
 static const lp_command_t program = {
     "-keys", NULL, NULL,
     "Fetches the keys and metadata of providers, platforms and other issuers.",
@@ -72,7 +73,7 @@ static const lp_command_t program = {
     "and whole. A source that fails leaves its files. SIGHUP: all now.\n"
     "With --once it ends when each source was tried; 1: one of them failed.\n"
     "With --status it ends with 1 where one was not fetched for a day.",
-    takes, NULL, own_options,
+    takes, run, own_options,
 };
 
 typedef struct {
@@ -299,12 +300,5 @@ run(const lp_args_t *args)
 int
 main(int argc, char **argv)
 {
-    lp_args_t args;
-    int       rc = lp_args_read(&args, &program, argc - 1, argv + 1);
-
-    if (rc == -1) {
-        lp_args_help(&program);
-        return LP_YES;
-    }
-    return rc == LP_YES ? run(&args) : rc;
+    return lp_args_run(&program, argc - 1, argv + 1);
 }

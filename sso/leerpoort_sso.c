@@ -46,6 +46,8 @@ static const lp_take_t takes[] = {
     {LP_OPT_END, LP_MAY},
 };
 
+static int run(const lp_args_t *args);
+
 static const lp_command_t program = {
     "-sso", NULL, NULL,
     "Signs people in and out, and takes LTI launches: FastCGI for the edge.",
@@ -54,7 +56,7 @@ static const lp_command_t program = {
     "      -f 2 -- /usr/local/bin/leerpoort-sso --sso FILE ...\n"
     "Without --lti there are no launches, without --keys none that picks\n"
     "content, and no provider that wants private_key_jwt by the ring.",
-    takes, NULL, own,
+    takes, run, own,
 };
 
 typedef struct {
@@ -64,7 +66,7 @@ typedef struct {
     lp_pages_file_t *pages;
 } program_t;
 
-/* What is read from files; NULL with *reason is a failure of any of them. */
+/* -1, and *reason is what is wrong with any of them. */
 static int
 open_files(program_t *it, const lp_args_t *args, const char **reason)
 {
@@ -85,9 +87,7 @@ open_files(program_t *it, const lp_args_t *args, const char **reason)
     }
     if (ring != NULL) {
         sso->ring = lp_key_ring_open(ring, reason);
-        if (sso->ring == NULL) {
-            return -1;
-        }
+        return sso->ring == NULL ? -1 : 0;
     }
     return 0;
 }
@@ -131,21 +131,15 @@ close_program(program_t *it)
 
     lp_store_destroy(sso->store);
     lp_http_destroy(sso->http);
-    if (sso->keys != NULL) {
-        lp_key_files_close(sso->keys);
-    }
+    lp_key_files_close(sso->keys);
     lp_session_key_destroy(sso->session_key);
     lp_shelf_close(sso->shelf);
-    if (sso->ring != NULL) {
-        lp_key_ring_close(sso->ring);
-    }
+    lp_key_ring_close(sso->ring);
     lp_platforms_close(sso->platforms);
     lp_providers_close(sso->providers);
     lp_pages_file_close(it->pages);
     lp_seal_destroy(sso->seal);
-    if (sso->pepper != NULL) {
-        lp_pepper_destroy(sso->pepper);
-    }
+    lp_pepper_destroy(sso->pepper);
 }
 
 /* Looks at Redis, then serves. */
@@ -167,39 +161,31 @@ serve(program_t *it, lp_listener_t *listener, int64_t requests, int durable)
 }
 
 static int
-run(program_t *it, const lp_args_t *args)
+run(const lp_args_t *args)
 {
-    lp_serving_t  serving;
-    lp_listener_t listener;
-    int           rc;
+    static program_t it;
+    lp_serving_t     serving;
+    lp_listener_t    listener;
+    int              rc;
 
+    lp_serving_guard();
     rc = lp_serving_options(&serving, args);
     if (rc != LP_YES) {
         return rc;
     }
     rc = LP_NO;
     if (lp_listener_open(&listener) == 0
-        && open_program(it, args, &serving.store) == 0) {
-        rc = serve(it, &listener, serving.requests,
+        && open_program(&it, args, &serving.store) == 0) {
+        rc = serve(&it, &listener, serving.requests,
                    args->value[LP_OPT_UNSAFE_REDIS] != NULL);
     }
     lp_listener_close(&listener);
-    close_program(it);
+    close_program(&it);
     return rc;
 }
 
 int
 main(int argc, char **argv)
 {
-    static program_t it;
-    lp_args_t        args;
-    int              rc;
-
-    lp_serving_guard();
-    rc = lp_args_read(&args, &program, argc - 1, argv + 1);
-    if (rc == -1) {
-        lp_args_help(&program);
-        return LP_YES;
-    }
-    return rc == LP_YES ? run(&it, &args) : rc;
+    return lp_args_run(&program, argc - 1, argv + 1);
 }

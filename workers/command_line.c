@@ -416,3 +416,17 @@ lp_args_algs(const lp_args_t *args, lp_opt_t option, const lp_algs_t *allowed,
         text += len + 1;
     }
 }
+
+int
+lp_args_run(const lp_command_t *command, int argc, char **argv)
+{
+    lp_args_t args;
+    int       rc;
+
+    rc = lp_args_read(&args, command, argc, argv);
+    if (rc == -1) {
+        lp_args_help(command);
+        return LP_YES;
+    }
+    return rc == LP_YES ? command->run(&args) : rc;
+}

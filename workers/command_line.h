@@ -162,6 +162,10 @@ int lp_args_read(lp_args_t *args, const lp_command_t *command, int argc,
 /* Writes the command's help to standard output. */
 void lp_args_help(const lp_command_t *command);
 
+/* All of it: reads the arguments and runs the command, or writes its help.
+   Returns an exit code. */
+int lp_args_run(const lp_command_t *command, int argc, char **argv);
+
 /*
  * A usage error that only the command itself can see: says the reason and
  * where the help is. Returns LP_USAGE.

@@ -71,20 +71,6 @@ name_words(const char *name, int argc, char **argv)
     return 0;
 }
 
-static int
-run(const lp_command_t *command, int argc, char **argv)
-{
-    lp_args_t args;
-    int       rc;
-
-    rc = lp_args_read(&args, command, argc, argv);
-    if (rc == -1) {
-        lp_args_help(command);
-        return LP_YES;
-    }
-    return rc == LP_YES ? command->run(&args) : rc;
-}
-
 /* A group's name alone, or nothing that we know. */
 static int
 explain_usage(const lp_command_set_t *set, int argc, char **argv)
@@ -116,7 +102,7 @@ dispatch(const lp_command_set_t *set, int argc, char **argv)
     for (i = 0; i < set->n; i++) {
         words = name_words(typed(set, &set->list[i]), argc, argv);
         if (words > 0) {
-            return run(&set->list[i], argc - words, argv + words);
+            return lp_args_run(&set->list[i], argc - words, argv + words);
         }
     }
     return explain_usage(set, argc, argv);

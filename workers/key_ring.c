@@ -62,6 +62,9 @@ lp_key_ring_open(const char *folder, const char **reason)
 void
 lp_key_ring_close(lp_key_ring_t *ring)
 {
+    if (ring == NULL) {
+        return;
+    }
     lp_key_folder_free(&ring->keys);
     free(ring->folder);
     free(ring);

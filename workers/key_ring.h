@@ -17,6 +17,7 @@ typedef struct lp_key_ring_s lp_key_ring_t;
 /* NULL, and *reason: no folder, or no key that may sign. */
 lp_key_ring_t *lp_key_ring_open(const char *folder, const char **reason);
 
+/* NULL is none. */
 void lp_key_ring_close(lp_key_ring_t *ring);
 
 /* The key that signs at now; the folder is looked at again when it changed.

@@ -7,16 +7,13 @@
 
 #include <math.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 
-#include "input.h"
 #include "relay.h"
 #include "say.h"
+#include "serving.h"
 #include "store_args.h"
 
 #define STORE_TIMEOUT_MS 3000 /* more than the relay sleeps in Redis */
-#define SECRET_FILE_MAX  4096
 #define SECONDS_MIN      0.01
 #define SECONDS_MAX      (31 * 86400.0)
 #define LOCK_DEFAULT_S   10.0
@@ -33,12 +30,14 @@ static const lp_take_t takes[] = {
     {LP_OPT_ONCE, LP_MAY},          {LP_OPT_END, LP_MAY},
 };
 
+static int run(const lp_args_t *args);
+
 static const lp_command_t program = {
     "-relay", NULL, NULL,
     "Sends confirmations and activations to the other parties.",
     "One process works at a time; another that is started waits for its end.\n"
     "With --once it ends when nothing more can be delivered now.",
-    takes, NULL, NULL,
+    takes, run, NULL,
 };
 
 static volatile sig_atomic_t stop;
@@ -50,15 +49,11 @@ on_signal(int number)
     stop = 1;
 }
 
-/* No core files: they would hold ids of persons and secrets. */
 static void
-guard_process(void)
+catch_signals(void)
 {
-    struct rlimit    none = {0, 0};
     struct sigaction action;
 
-    setrlimit(RLIMIT_CORE, &none);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     memset(&action, 0, sizeof(action));
     action.sa_handler = on_signal;
     sigaction(SIGTERM, &action, NULL);
@@ -142,46 +137,12 @@ read_options(lp_relay_options_t *options, const lp_args_t *args)
 }
 
 static int
-open_seal(lp_relay_options_t *options, const char *path)
-{
-    lp_input_t file;
-
-    if (lp_input_file(&file, path, SECRET_FILE_MAX) != 0) {
-        return -1;
-    }
-    lp_input_warn_open(path, "seal");
-    options->seal = lp_seal_create(lp_input_span(&file));
-    lp_input_free(&file);
-    if (options->seal == NULL) {
-        lp_say("%s holds too little for a secret: openssl rand 32 makes one",
-               path);
-        return -1;
-    }
-    return 0;
-}
-
-/* A Redis that can't be reached is waited for; one that loses is refused. */
-static int
-check_redis(lp_store_t *store, const lp_args_t *args)
-{
-    const char *reason;
-
-    if (args->value[LP_OPT_UNSAFE_REDIS] != NULL
-        || lp_store_durable(store, &reason) == 0
-        || lp_store_status(store) == LP_STORE_DOWN
-        || strcmp(lp_store_error(store), "LOADING") == 0) {
-        return 0;
-    }
-    lp_say("%s", reason);
-    return -1;
-}
-
-static int
 open_all(lp_relay_options_t *options, const lp_args_t *args)
 {
     const char *reason;
+    int         durable = args->value[LP_OPT_UNSAFE_REDIS] != NULL;
 
-    if (open_seal(options, args->value[LP_OPT_SEAL]) != 0) {
+    if (lp_serving_secrets(NULL, &options->seal, args) != 0) {
         return -1;
     }
     options->parties = lp_parties_open(args->value[LP_OPT_PARTIES], &reason);
@@ -189,7 +150,7 @@ open_all(lp_relay_options_t *options, const lp_args_t *args)
         lp_say("%s", reason);
         return -1;
     }
-    return check_redis(options->store, args);
+    return lp_serving_redis(options->store, &durable) == -1 ? -1 : 0;
 }
 
 static int
@@ -198,6 +159,8 @@ run(const lp_args_t *args)
     lp_relay_options_t options;
     int                rc;
 
+    lp_serving_guard();
+    catch_signals();
     memset(&options, 0, sizeof(options));
     rc = read_options(&options, args);
     if (rc != LP_YES) {
@@ -210,9 +173,7 @@ run(const lp_args_t *args)
                  ? LP_YES
                  : LP_NO;
     }
-    if (options.parties != NULL) {
-        lp_parties_close(options.parties);
-    }
+    lp_parties_close(options.parties);
     lp_seal_destroy(options.seal);
     lp_store_destroy(options.store);
     return rc;
@@ -221,14 +182,5 @@ run(const lp_args_t *args)
 int
 main(int argc, char **argv)
 {
-    lp_args_t args;
-    int       rc;
-
-    guard_process();
-    rc = lp_args_read(&args, &program, argc - 1, argv + 1);
-    if (rc == -1) {
-        lp_args_help(&program);
-        return LP_YES;
-    }
-    return rc == LP_YES ? run(&args) : rc;
+    return lp_args_run(&program, argc - 1, argv + 1);
 }

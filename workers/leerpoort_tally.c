@@ -8,11 +8,11 @@
  */
 
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "command_line.h"
 #include "say.h"
+#include "serving.h"
 #include "store_args.h"
 #include "tally.h"
 
@@ -28,11 +28,13 @@ static const lp_take_t takes[] = {
     {LP_OPT_END, LP_MAY},
 };
 
+static int run(const lp_args_t *args);
+
 static const lp_command_t program = {
     "-tally", NULL, NULL,
     "Counts clicks: from the usage streams to totals, each click once.",
     "Several may run side by side, each with a --name of its own.",
-    takes, NULL, NULL,
+    takes, run, NULL,
 };
 
 /* Two connections: tally.c says why. */
@@ -79,14 +81,12 @@ read_name(lp_tally_t *tally, const lp_args_t *args)
 static int
 run(const lp_args_t *args)
 {
-    lp_tally_t    tally;
-    struct rlimit none = {0, 0};
-    int           rc;
+    lp_tally_t tally;
+    int        rc;
 
+    lp_serving_guard();
     memset(&tally, 0, sizeof(tally));
     tally.once = args->value[LP_OPT_ONCE] != NULL;
-    /* a core file would hold user keys */
-    setrlimit(RLIMIT_CORE, &none);
     rc = read_name(&tally, args);
     if (rc == LP_YES) {
         rc = open_stores(&tally, args);
@@ -103,13 +103,5 @@ run(const lp_args_t *args)
 int
 main(int argc, char **argv)
 {
-    lp_args_t args;
-    int       rc;
-
-    rc = lp_args_read(&args, &program, argc - 1, argv + 1);
-    if (rc == -1) {
-        lp_args_help(&program);
-        return LP_YES;
-    }
-    return rc == LP_YES ? run(&args) : rc;
+    return lp_args_run(&program, argc - 1, argv + 1);
 }

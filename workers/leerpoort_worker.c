@@ -15,7 +15,6 @@
  * there when it is back. Until then they answer 503.
  */
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "command_line.h"
@@ -45,6 +44,8 @@ static const lp_take_t takes[] = {
     {OPT_SITE, LP_MAY},             {LP_OPT_END, LP_MAY},
 };
 
+static int run(const lp_args_t *args);
+
 static const lp_command_t program = {
     "-worker", NULL, NULL,
     "Answers the edge's FastCGI requests: activations, the APIs, tokens.",
@@ -53,7 +54,7 @@ static const lp_command_t program = {
     "      -f 4 -- /usr/local/bin/leerpoort-worker --pepper FILE ...\n"
     "Without --keys there is no token endpoint, without --parties nobody\n"
     "who could ask for a token.",
-    takes, NULL, own,
+    takes, run, own,
 };
 
 typedef struct {
@@ -118,6 +119,27 @@ read_options(worker_t *worker, const lp_args_t *args, lp_serving_t *serving)
     return rc == LP_YES ? read_site(worker, args) : rc;
 }
 
+/* -1, and *reason is what is wrong with any of them. */
+static int
+open_files(lp_service_t *service, const lp_args_t *args, const char **reason)
+{
+    const char *ring = args->value[LP_OPT_KEY_FOLDER];
+
+    service->pages = lp_pages_file_open(args->value[OPT_PAGES], reason);
+    if (service->pages == NULL) {
+        return -1;
+    }
+    service->parties = lp_parties_open(args->value[LP_OPT_PARTIES], reason);
+    if (service->parties == NULL) {
+        return -1;
+    }
+    if (ring != NULL) {
+        service->keys = lp_key_ring_open(ring, reason);
+        return service->keys == NULL ? -1 : 0;
+    }
+    return 0;
+}
+
 static int
 open_service(lp_service_t *service, const lp_args_t *args,
              const lp_store_options_t *options)
@@ -128,23 +150,9 @@ open_service(lp_service_t *service, const lp_args_t *args,
         || lp_store_password_usable(options->password_file) != LP_YES) {
         return -1;
     }
-    service->pages = lp_pages_file_open(args->value[OPT_PAGES], &reason);
-    if (service->pages == NULL) {
+    if (open_files(service, args, &reason) != 0) {
         lp_say("%s", reason);
         return -1;
-    }
-    service->parties = lp_parties_open(args->value[LP_OPT_PARTIES], &reason);
-    if (service->parties == NULL) {
-        lp_say("%s", reason);
-        return -1;
-    }
-    if (args->value[LP_OPT_KEY_FOLDER] != NULL) {
-        service->keys = lp_key_ring_open(args->value[LP_OPT_KEY_FOLDER],
-                                         &reason);
-        if (service->keys == NULL) {
-            lp_say("%s", reason);
-            return -1;
-        }
     }
     service->store = lp_store_create(options);
     if (service->store == NULL) {
@@ -159,17 +167,11 @@ static void
 close_service(lp_service_t *service)
 {
     lp_store_destroy(service->store);
-    if (service->keys != NULL) {
-        lp_key_ring_close(service->keys);
-    }
-    if (service->parties != NULL) {
-        lp_parties_close(service->parties);
-    }
+    lp_key_ring_close(service->keys);
+    lp_parties_close(service->parties);
     lp_pages_file_close(service->pages);
     lp_seal_destroy(service->seal);
-    if (service->pepper != NULL) {
-        lp_pepper_destroy(service->pepper);
-    }
+    lp_pepper_destroy(service->pepper);
 }
 
 static void
@@ -223,39 +225,31 @@ start(worker_t *worker, lp_listener_t *listener)
 }
 
 static int
-run(worker_t *worker, const lp_args_t *args)
+run(const lp_args_t *args)
 {
-    lp_serving_t  serving;
-    lp_listener_t listener;
-    int           rc;
+    static worker_t worker;
+    lp_serving_t    serving;
+    lp_listener_t   listener;
+    int             rc;
 
-    rc = read_options(worker, args, &serving);
+    lp_serving_guard();
+    rc = read_options(&worker, args, &serving);
     if (rc != LP_YES) {
         return rc;
     }
     rc = LP_NO;
-    worker->durable = args->value[LP_OPT_UNSAFE_REDIS] != NULL;
+    worker.durable = args->value[LP_OPT_UNSAFE_REDIS] != NULL;
     if (lp_listener_open(&listener) == 0
-        && open_service(&worker->service, args, &serving.store) == 0) {
-        rc = start(worker, &listener);
+        && open_service(&worker.service, args, &serving.store) == 0) {
+        rc = start(&worker, &listener);
     }
     lp_listener_close(&listener);
-    close_service(&worker->service);
+    close_service(&worker.service);
     return rc;
 }
 
 int
 main(int argc, char **argv)
 {
-    static worker_t worker;
-    lp_args_t       args;
-    int             rc;
-
-    lp_serving_guard();
-    rc = lp_args_read(&args, &program, argc - 1, argv + 1);
-    if (rc == -1) {
-        lp_args_help(&program);
-        return LP_YES;
-    }
-    return rc == LP_YES ? run(&worker, &args) : rc;
+    return lp_args_run(&program, argc - 1, argv + 1);
 }

@@ -94,8 +94,10 @@ free_reading(void *what)
 void
 lp_parties_close(lp_parties_t *parties)
 {
-    lp_conf_file_close(parties->file);
-    free(parties);
+    if (parties != NULL) {
+        lp_conf_file_close(parties->file);
+        free(parties);
+    }
 }
 
 const lp_party_list_t *

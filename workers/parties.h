@@ -47,6 +47,7 @@ typedef struct lp_parties_s lp_parties_t;
  */
 lp_parties_t *lp_parties_open(const char *path, const char **reason);
 
+/* NULL is none. */
 void lp_parties_close(lp_parties_t *parties);
 
 /* The parties as the files have them now (conf_file.h). The clients' keys are

@@ -71,7 +71,7 @@ lp_serving_secrets(lp_pepper_t **pepper, lp_seal_t **seal,
     lp_input_t  file;
     int         i;
 
-    for (i = 0; i < 2; i++) {
+    for (i = pepper == NULL ? 1 : 0; i < 2; i++) {
         if (lp_input_file(&file, path[i], SECRET_FILE_MAX) != 0) {
             return -1;
         }

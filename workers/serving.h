@@ -1,6 +1,6 @@
 /*
- * What programs that answer FastCGI requests do alike before the first one:
- * options, secrets, and whether Redis may be trusted with what they write.
+ * What programs that serve do alike before they begin: options, secrets, and
+ * whether Redis may be trusted with what they write.
  */
 
 #ifndef LP_SERVING_H
@@ -23,8 +23,8 @@ void lp_serving_guard(void);
    or LP_USAGE after saying why. */
 int lp_serving_options(lp_serving_t *serving, const lp_args_t *args);
 
-/* --pepper and --seal. 0; -1 after saying why: what was read stays for the
-   caller to destroy. */
+/* --pepper (pepper NULL: none is taken) and --seal. 0; -1 after saying why:
+   what was read stays for the caller to destroy. */
 int lp_serving_secrets(lp_pepper_t **pepper, lp_seal_t **seal,
                        const lp_args_t *args);
 

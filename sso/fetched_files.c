@@ -2,6 +2,9 @@
  * A reader sees the old file or the new one, never half of one, also after the
  * power went: it is written beside, brought to disk, and renamed. One that
  * holds the same stays untouched, so that nobody reads keys again for nothing.
+ *
+ * What root writes here (an operator who tries --once) is the folder's owner's,
+ * as whom leerpoort-keys runs: else it could not write there any more.
  */
 
 #include "fetched_files.h"
@@ -23,6 +26,35 @@ struct lp_folder_s {
     int lock; /* its lock file */
 };
 
+/* A file that is new. */
+static int
+give_away(const lp_folder_t *folder, int fd)
+{
+    struct stat st;
+
+    if (geteuid() != 0) {
+        return 0;
+    }
+    return fstat(folder->fd, &st) == 0 ? fchown(fd, st.st_uid, st.st_gid)
+                                       : -1;
+}
+
+static int
+open_lock(const lp_folder_t *folder)
+{
+    int fd = openat(folder->fd, LOCK,
+                    O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0644);
+
+    if (fd == -1 && errno == EEXIST) {
+        return openat(folder->fd, LOCK, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    }
+    if (fd != -1 && give_away(folder, fd) != 0) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
 lp_folder_t *
 lp_folder_open(const char *path)
 {
@@ -36,8 +68,7 @@ lp_folder_open(const char *path)
     folder->lock = -1;
     folder->fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (folder->fd != -1) {
-        folder->lock = openat(folder->fd, LOCK,
-                              O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+        folder->lock = open_lock(folder);
     }
     if (folder->lock == -1) {
         lp_say("can't write into the folder %s: %s", path, strerror(errno));
@@ -170,7 +201,8 @@ write_beside(lp_folder_t *folder, const char *beside, lp_span_t text)
     if (fd == -1) {
         return -1;
     }
-    rc = write_all(fd, text) == 0 && fchmod(fd, 0644) == 0 && fsync(fd) == 0
+    rc = write_all(fd, text) == 0 && fchmod(fd, 0644) == 0
+                 && give_away(folder, fd) == 0 && fsync(fd) == 0
              ? 0
              : -1;
     error = errno;

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -512,6 +513,21 @@ def test_status_is_bad_after_a_day_without_success(keys, provider):
     keys.once()
     assert keys.row("school")["fetchedAt"] == status["sources"][0]["fetchedAt"]
     assert keys.status()[0] == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be two users")
+def test_what_root_tried_is_the_service_s(keys):
+    """leerpoort-keys --once as root, and then the service as its own user."""
+    shutil.chown(keys.files, "nobody", "nogroup")
+    assert keys.once()[0] == 0
+    written = sorted(keys.files.iterdir())
+    assert len(written) == 4
+    for file in written:
+        assert (file.owner(), file.group()) == ("nobody", "nogroup"), file
+    # what stands there under that name is not given away
+    own = keys.files / ".lock"
+    shutil.chown(own, "root", "root")
+    assert keys.once()[0] == 0 and own.owner() == "root"
 
 
 def test_a_folder_that_is_not_there_is_said(tmp_path, provider):

@@ -170,7 +170,13 @@ ngx_http_leerpoort_variable_text(ngx_http_leerpoort_ctx_t *ctx,
     switch (data) {
 
     case NGX_HTTP_LEERPOORT_VAR_OUTCOME:
-        return ctx->decided ? lp_span_of(lp_outcome_name(ctx->outcome)) : none;
+        if (ctx->decided) {
+            return lp_span_of(lp_outcome_name(ctx->outcome));
+        }
+
+        /* no click: a page of leerpoort_page */
+        return ctx->outcome_header
+               ? ngx_http_leerpoort_span(&ctx->outcome_header->value) : none;
 
     case NGX_HTTP_LEERPOORT_VAR_MIRROR:
         return ctx->school_known && !ctx->api

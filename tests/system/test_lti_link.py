@@ -3,6 +3,7 @@ once, in a window, and from then on launches go straight to the book. Nobody
 links without wanting to."""
 
 import re
+import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -12,6 +13,8 @@ import pytest
 from lib import names
 from lib.edge import PUBLIC, URL
 from lib.lms import LTI, MEMBERSHIP, Frame, Gate, Lms
+from lib.nginx import BUILD
+from lib.process import REPOSITORY
 from lib.provider import Provider
 
 
@@ -121,6 +124,32 @@ def test_an_account_is_linked_once(gate, lms):
     # another person of that platform is somebody else
     lms.person = {"sub": lms.person["sub"] + "x"}
     assert link_in(Frame(gate).launch(lms)) != href
+
+
+def test_a_link_is_undone_as_the_document_says(gate, lms, tmp_path):
+    signs_in(gate, gate.edge.person()).grant("book")
+    window, before = Frame(gate), keys(gate)
+    href = link_in(Frame(gate).launch(lms))
+    follow(window, href)
+    assert window.post(href, {}).status == 303
+    assert Frame(gate).launch(lms).location == URL + "book"
+    [linked] = keys(gate) - before
+
+    steps = (REPOSITORY / "docs/lti.md").read_text().partition(
+        "**To undo a link**")[2].partition("    hash=")[2].partition("\n\n")[0]
+    for said, here in (
+            ("leerpoort user-key", f"{BUILD}/leerpoort user-key"),
+            ("/etc/leerpoort/pepper", str(gate.pepper)),
+            ("export REDISCLI_AUTH="
+             "$(cat /etc/leerpoort/redis-officer.password)", ""),
+            ("/run/redis/redis-server.sock", str(gate.redis.path)),
+            (" --user officer", ""), ("FILE", str(tmp_path / "who"))):
+        assert said in steps, said
+        steps = steps.replace(said, here)
+    (tmp_path / "who").write_text(f"{lms.issuer}|{lms.person['sub']}\n")
+    subprocess.run(["sh", "-ec", "hash=" + steps], check=True)
+    assert keys(gate) == before and linked not in before
+    assert link_in(Frame(gate).launch(lms))
 
 
 def test_who_is_signed_in_is_asked_at_once(gate, lms):

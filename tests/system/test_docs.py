@@ -141,10 +141,13 @@ def test_data_model_names_every_field_of_an_entitlement():
 def test_data_model_names_every_key_of_the_workers():
     """Every name with a shard that the workers or the edge build."""
     text = doc("data-model.md")
-    code_ = sources("workers/*.c") + sources("ngx_module/*.c")
+    code_ = "".join(sources(f"{folder}/*.c")
+                    for folder in ("workers", "sso", "ngx_module"))
     kinds = set(re.findall(r'"([a-z]+):\{', code_)) | set(
-        re.findall(r'"([a-z]+):\{%02u\}', code_))
-    assert {"journal", "usage", "jti", "week", "seen"} <= kinds
+        re.findall(r'(?:lp_key_of|lp_secret_key|write_key)'
+                   r'\([\w>.-]+, "([a-z]+)"', code_))
+    assert {"journal", "usage", "jti", "week", "seen", "signin",
+            "once"} <= kinds
     for kind in kinds:
         assert f"`{kind}:{{NN}}" in text, kind
 

@@ -40,7 +40,9 @@ class Lms(idp.Small):
             Item("Step Up 8", f"{leerpoort}/go/stepup"),
             Item("Step Up 8, hoofdstuk 2",
                  f"{leerpoort}/go/stepup/hoofdstuk/2"),
-            Item("Leesvaart 6 (activeert)", f"{leerpoort}/go/leesvaart")]
+            Item("Leesvaart 6 (activeert)", f"{leerpoort}/go/leesvaart"),
+            Item("Docentenhandleiding (voor docenten)",
+                 f"{leerpoort}/go/handleiding")]
         self.hints = {}     # login_hint -> (who, item; None: Deep Linking)
         self._lock = threading.Lock()
         lms = self
@@ -80,9 +82,11 @@ class Lms(idp.Small):
         rows = "".join(
             f"<li>{html.escape(item.title)} "
             f'<a target="boek" href="/start?als={person.who}&amp;'
-            f'link={item.id}">in deze pagina</a> '
+            f'link={item.id}">in deze pagina '
+            '<span lang="en">in this page</span></a> · '
             f'<a target="_blank" rel="noopener" href="/start?als={person.who}'
-            f'&amp;link={item.id}">in een nieuw venster</a></li>'
+            f'&amp;link={item.id}">in een nieuw venster '
+            '<span lang="en">in a new window</span></a></li>'
             for item in self.items)
         add = (f'<p><a target="boek" href="/start?als={person.who}">Boeken '
                'toevoegen</a> <span lang="en">add books (Deep Linking)</span>'

@@ -243,19 +243,23 @@ def lms(person, rows, add, others):
             f"{html.escape(person.name)}. Geen deel van Leerpoort.",
             f"The demo LMS of Havenlyceum. You are "
             f"{html.escape(person.name)}. No part of Leerpoort."),
-        f'<h2>Links in deze cursus</h2>\n<ul>{rows}</ul>\n{add}\n'
+        '<h2>Links in deze cursus <span lang="en">Links in this course</span>'
+        f"</h2>\n<ul>{rows}</ul>\n{add}\n"
         '<iframe name="boek" title="Het boek" width="100%" height="600">'
         "</iframe>",
-        f"<p>Iemand anders: {others}</p>")
+        f'<p>Iemand anders <span lang="en">somebody else</span>: {others}</p>')
 
 
 def lms_added(titles):
-    """What the frame shows once the teacher has picked."""
+    """What the frame shows once the teacher has picked, or nothing."""
     rows = "".join(f"<li>{html.escape(title)}</li>" for title in titles)
-    return _frame("Toegevoegd", _both(
-        "Deze links staan nu in de cursus:",
-        "These links are in the course now:"), f"<ul>{rows}</ul>",
-        '<p><a href="/?als=devries" target="_top">Naar de cursus</a></p>')
+    said = _both("Deze links staan nu in de cursus:",
+                 "These links are in the course now:") if titles else \
+        _both("Er is niets gekozen.", "Nothing was chosen.")
+    return _frame("Toegevoegd" if titles else "Niets toegevoegd", said,
+                  f"<ul>{rows}</ul>" if titles else "",
+                  '<p><a href="/?als=devries" target="_top">Naar de cursus</a> '
+                  '<span lang="en">to the course</span></p>')
 
 
 def form_post(url, fields):

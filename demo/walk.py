@@ -2,8 +2,10 @@
 follows redirects, keeps cookies, sends forms. For demo.py --check.
 """
 
+import html
 import html.parser
 import http.cookiejar
+import re
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -138,3 +140,34 @@ def launches(places, publisher):
     page = browser.send(page)
     yield ("a teacher gets a page to pick books from",
            page.status == 200 and "Rekenkracht 7" in page.text)
+    page = browser.send(page, do="put", item="rekenkracht")
+    page = browser.send(page)
+    yield ("... and the LMS takes what was picked",
+           page.status == 200 and "Rekenkracht 7" in page.text
+           and "Toegevoegd" in page.text)
+    yield from account_link(places, publisher)
+
+
+def account_link(places, publisher):
+    """The LMS does not know who a teacher is at school, until it is told."""
+    browser = Browser()
+    page = browser.open(f"{places.lms}/?als=devries")
+    starts = re.findall(r'target="boek" href="(/start[^"]*link=[^"]*)"',
+                        page.text)
+    manual, picked = (places.lms + html.unescape(start)
+                      for start in starts[-2:])
+    page = browser.send(browser.open(manual))
+    link = re.search(r'target="_blank"[^>]* href="(/lti/link/[^"]*)"',
+                     page.text)
+    yield ("a teacher's first launch asks to link accounts", link is not None)
+    browser.open(f"{places.idp}/als/devries")
+    page = browser.open(places.leerpoort + link[1])
+    yield ("signed in at school, the button is asked for",
+           page.url == places.leerpoort + link[1] and page.forms != [])
+    page = browser.send(page)
+    page = browser.send(browser.open(manual))
+    yield ("from then on launches open the book at once",
+           page.url == f"{publisher}/boek/handleiding")
+    page = browser.send(browser.open(picked))
+    yield ("and so does what the teacher picked",
+           page.url == f"{publisher}/boek/rekenkracht")

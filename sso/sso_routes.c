@@ -27,6 +27,7 @@ static const route_t routes[] = {
     {"POST", "/lti/pick", lp_visit_lti_pick},
 };
 
+#define BODY_MAX 2048
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
 static int
@@ -51,6 +52,8 @@ refuse_method(lp_visit_t *visit, const route_t *route)
     lp_request_t            *request = &visit->request;
     const lp_problem_text_t *text;
     lp_page_look_t           look;
+    lp_text_t                body;
+    char                     bytes[BODY_MAX];
 
     lp_answer_header(request, "Allow", lp_span_of(route->methods));
     if (lp_page_wants_json(request->accept)) {
@@ -62,8 +65,14 @@ refuse_method(lp_visit_t *visit, const route_t *route)
     look.houses = visit->sso->houses;
     text = lp_problem_text(LP_PROBLEM_NOT_FOUND,
                            lp_request_language(request));
+    body = lp_text_in(bytes, sizeof(bytes));
+    lp_text_add(&body, lp_span("<p>"));
+    lp_text_html(&body, lp_span_of(text->what));
+    lp_text_add(&body, lp_span("</p>\n<p>"));
+    lp_text_html(&body, lp_span_of(text->todo));
+    lp_text_add(&body, lp_span("</p>\n"));
     lp_answer_page(request, 405, &look, lp_span_of(text->title),
-                   lp_span(""));
+                   lp_text_span(&body));
 }
 
 static void

@@ -426,6 +426,8 @@ def test_another_method_is_refused(hall, path, method, allow):
         answer = hall.sso.ask(path, method, LEERPOORT_ROUTE="sso",
                               HTTP_ACCEPT=accept)
         assert (answer.status, answer.headers["allow"]) == (405, allow)
+        if accept == "text/html" and method != "HEAD":
+            assert "ga terug naar je portaal" in text(answer)
 
 
 def test_a_support_code_shows_its_page_again_in_either_language(hall):

@@ -5,11 +5,8 @@ what it got, and has every bad day that a test asks for.
 """
 
 import base64
-import http.server
 import json
 import os
-import socket
-import ssl
 import threading
 import time
 import urllib.parse
@@ -17,15 +14,13 @@ import urllib.parse
 import jwt
 
 from lib.process import free_port
+from lib.stand_in import StandIn, act, body_of, reply
 
 PATHS = ("/entitlements/confirmations", "/usage/activation",
          "/activationcodes/confirmations",
          "/activationcodes/revoke/confirmations")
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 CLIENT = "leerpoort-at-party"
-
-HANG_UP = "hang up"      # close without an answer
-GARBAGE = "garbage"      # bytes that are no HTTP
 
 
 class Message:
@@ -46,9 +41,9 @@ class Message:
 
 
 class Party:
-    """answer(message) gives a status, (status, headers, body), HANG_UP or
-    GARBAGE; the default is 200. token_answer(form) does the same for the token
-    endpoint, None for a proper token. certificate: (cert, key) files."""
+    """answer(message) gives what stand_in.act() does; the default is 200.
+    token_answer(form) does the same for the token endpoint, None for a proper
+    token. certificate: (cert, key) files."""
 
     def __init__(self, oin="0" * 7 + "3" + "12345678" + "0000", public=None,
                  certificate=None):
@@ -66,8 +61,9 @@ class Party:
         self.faults = []        # what a careful party would complain of
         self.denied = 0
         self._lock = threading.Lock()
-        self._server = None
-        self._connections = set()
+        self._server = StandIn(
+            self.port, lambda handler: self._put(handler)
+            if handler.command == "PUT" else self._post(handler), certificate)
 
     @property
     def url(self):
@@ -84,57 +80,12 @@ class Party:
         return entry
 
     def start(self):
-        party = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_PUT(self):
-                party._put(self)
-
-            def do_POST(self):
-                party._post(self)
-
-            def log_message(self, *args):
-                pass
-
-            def setup(self):
-                super().setup()
-                with party._lock:
-                    party._connections.add(self.connection)
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-            request_queue_size = 64
-
-            def handle_error(self, request, client_address):
-                pass  # clients are killed in the middle of things
-
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        if self.certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*self.certificate)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True,
-                do_handshake_on_connect=False)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,),
-                         daemon=True).start()
+        self._server.start()
         return self
 
     def stop(self):
         """Nobody listens any more; open connections break."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-        with self._lock:
-            connections, self._connections = self._connections, set()
-        for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self._server.stop()
 
     def revoke_tokens(self):
         """They have expired, whatever their expires_in said."""
@@ -158,41 +109,13 @@ class Party:
         with self._lock:
             self.faults.append(text)
 
-    @staticmethod
-    def _body(handler):
-        return handler.rfile.read(int(handler.headers["Content-Length"]))
-
-    @staticmethod
-    def _reply(handler, status, headers=None, body=b""):
-        handler.send_response(status)
-        for name, value in (headers or {}).items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    def _act(self, handler, answer):
-        """Does what a script asked; returns the status, or None."""
-        if answer == HANG_UP:
-            handler.close_connection = True
-            handler.connection.shutdown(socket.SHUT_RDWR)
-            return None
-        if answer == GARBAGE:
-            handler.close_connection = True
-            handler.wfile.write(os.urandom(64).replace(b"H", b"h"))
-            return None
-        if isinstance(answer, int):
-            answer = (answer, {}, b"{}")
-        self._reply(handler, *answer)
-        return answer[0]
-
     def _put(self, handler):
-        body = self._body(handler)
+        body = body_of(handler)
         token = (handler.headers.get("Authorization") or "")[len("Bearer "):]
         if self.public is not None and token not in self.tokens:
             with self._lock:
                 self.denied += 1
-            self._reply(handler, 401, {}, b'{"status": 21}')
+            reply(handler, 401, {}, b'{"status": 21}')
             return
         if not handler.path.startswith("/v1/") \
                 or handler.path[3:] not in PATHS:
@@ -209,32 +132,32 @@ class Party:
             elif isinstance(answer, tuple):
                 message.status = answer[0]
             message.ended = time.monotonic()
-            self._act(handler, answer)
+            act(handler, answer)
         finally:
             message.ended = message.ended or time.monotonic()
 
     def _post(self, handler):
-        form = urllib.parse.parse_qs(self._body(handler).decode(),
+        form = urllib.parse.parse_qs(body_of(handler).decode(),
                                      strict_parsing=True)
         form = {name: values[0] for name, values in form.items()}
         with self._lock:
             self.asked += 1
         answer = self.token_answer(form)
         if answer is not None:
-            self._act(handler, answer)
+            act(handler, answer)
             return
         try:
             self._check_assertion(form)
         except (AssertionError, jwt.PyJWTError, KeyError) as error:
             self._complain(f"assertion: {error!r}")
-            self._reply(handler, 400, {}, b'{"error": "invalid_client"}')
+            reply(handler, 400, {}, b'{"error": "invalid_client"}')
             return
         token = base64.urlsafe_b64encode(os.urandom(24)).decode()
         with self._lock:
             self.tokens.add(token)
-        self._reply(handler, 200, {"Content-Type": "application/json"},
-                    json.dumps({"access_token": token, "token_type": "Bearer",
-                                "expires_in": self.expires_in}).encode())
+        reply(handler, 200, {"Content-Type": "application/json"},
+              json.dumps({"access_token": token, "token_type": "Bearer",
+                          "expires_in": self.expires_in}).encode())
 
     def _check_assertion(self, form):
         assert form["grant_type"] == "client_credentials"

@@ -8,19 +8,15 @@ does it, and every bad day that a test asks for.
 
 Whoever comes to /authorize is somebody at once, as with a hub that knows the
 browser already; with page=True after a click on a page. What a careful
-provider would complain of is in .complaints, and close() fails for it.
+provider would complain of is in .complaints, and the block fails for it.
 """
 
 import base64
 import hashlib
 import html
-import http.server
 import json
-import os
 import pathlib
 import secrets
-import socket
-import ssl
 import threading
 import time
 import urllib.parse
@@ -29,11 +25,9 @@ import jwt
 
 from lib.names import base64url
 from lib.process import free_port
+from lib.stand_in import StandIn, act, body_of, reply
 from lib.tokens import compact, make_key, replace, write_jwks
 
-HANG_UP = "hang up"      # close without an answer
-GARBAGE = "garbage"      # bytes that are no HTTP
-HALF = "half"            # less than Content-Length says, then close
 BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 WAIT = 60                # seconds that an answer is held back at most
@@ -72,8 +66,8 @@ class Provider:
     of the way back in place of code, state and iss. iss_parameter: whether
     the way back names the issuer, and discovery says so.
     faults: {"token": ...} for "token", "userinfo", "jwks", "discovery": an
-    answer in place of the proper one: a status, (status, headers, body),
-    HANG_UP, GARBAGE, HALF, or a function of the form that gives one or None.
+    answer in place of the proper one, as stand_in.act() takes it, or a
+    function of the form that gives one or None.
     gate: an Event for each of the same; cleared, answers are held back.
     page: /authorize shows a page first.
     """
@@ -120,8 +114,7 @@ class Provider:
         self.port = free_port()
         self.waiting = 0                # requests that are held back
         self._lock = threading.Lock()
-        self._connections = set()
-        self._server = None
+        self._server = StandIn(self.port, self._handle, certificate)
 
     # -- the keys --------------------------------------------------------------
 
@@ -226,66 +219,14 @@ class Provider:
     # -- running ---------------------------------------------------------------
 
     def start(self):
-        provider = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-            disable_nagle_algorithm = True
-
-            def do_GET(self):
-                provider._handle(self, b"")
-
-            def do_POST(self):
-                length = int(self.headers["Content-Length"] or 0)
-                provider._handle(self, self.rfile.read(length))
-
-            def log_message(self, *args):
-                pass
-
-            def setup(self):
-                super().setup()
-                with provider._lock:
-                    provider._connections.add(self.connection)
-
-            def finish(self):
-                with provider._lock:
-                    provider._connections.discard(self.connection)
-                super().finish()
-
-        class Server(http.server.ThreadingHTTPServer):
-            daemon_threads = True
-            block_on_close = False
-            request_queue_size = 1024
-
-            def handle_error(self, request, client_address):
-                pass  # clients leave in the middle of things
-
-        self._server = Server(("127.0.0.1", self.port), Handler)
-        if self.certificate:
-            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-            context.load_cert_chain(*self.certificate)
-            self._server.socket = context.wrap_socket(
-                self._server.socket, server_side=True,
-                do_handshake_on_connect=False)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,),
-                         daemon=True).start()
+        self._server.start()
         return self
 
     def stop(self):
         """Nobody listens any more; open connections break."""
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
         for gate in self.gate.values():
             gate.set()
-        with self._lock:
-            connections, self._connections = self._connections, set()
-        for connection in connections:
-            try:
-                connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
+        self._server.stop()
 
     def __enter__(self):
         return self.start()
@@ -301,7 +242,8 @@ class Provider:
         with self._lock:
             self.complaints.append(text)
 
-    def _handle(self, handler, body):
+    def _handle(self, handler):
+        body = body_of(handler)
         path, _, query = handler.path.partition("?")
         place = path.rpartition("/")[2]
         place = "discovery" if place == "openid-configuration" else place
@@ -314,7 +256,7 @@ class Provider:
             fault = self.faults.get(place)
             fault = fault(form) if callable(fault) else fault
             if fault is not None:
-                self._misbehave(handler, fault)
+                act(handler, fault)
                 return
             routes = {"authorize": self._authorize, "token": self._token,
                       "userinfo": self._userinfo,
@@ -328,7 +270,7 @@ class Provider:
                 raise Answer(404)
             routes[place](form, handler)
         except Answer as answer:
-            self._reply(handler, *answer.parts)
+            reply(handler, *answer.parts)
 
     def _hold(self, place):
         gate = self.gate.get(place)
@@ -339,31 +281,6 @@ class Provider:
         gate.wait(WAIT)
         with self._lock:
             self.waiting -= 1
-
-    @staticmethod
-    def _reply(handler, status, headers, body):
-        handler.send_response(status)
-        for name, value in headers.items():
-            handler.send_header(name, value)
-        handler.send_header("Content-Length", str(len(body)))
-        handler.end_headers()
-        handler.wfile.write(body)
-
-    def _misbehave(self, handler, fault):
-        if fault in (HANG_UP, GARBAGE, HALF):
-            handler.close_connection = True
-        if fault == HANG_UP:
-            handler.connection.shutdown(socket.SHUT_RDWR)
-        elif fault == GARBAGE:
-            handler.wfile.write(os.urandom(64).replace(b"H", b"h"))
-        elif fault == HALF:
-            handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Type: "
-                                b"application/json\r\nContent-Length: 500"
-                                b"\r\n\r\n{\"id_token\": \"ey")
-        elif isinstance(fault, int):
-            self._reply(handler, fault, {}, b"{}")
-        else:
-            self._reply(handler, *fault)
 
     def _check_request(self, form):
         """What RFC 6749, 7636 and OpenID Connect ask of the request."""

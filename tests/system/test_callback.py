@@ -21,8 +21,9 @@ from lib.door import Browser, Door
 from lib.edge import Edge
 from lib.http import at_once
 from lib.process import eventually
-from lib.provider import GARBAGE, HALF, HANG_UP, LOGOUT, Provider
+from lib.provider import LOGOUT, Provider
 from lib.relay import Keys
+from lib.stand_in import GARBAGE, HALF, HANG_UP
 from lib.tokens import Issuer, compact, make_key
 
 BOOK = "https://publisher.example/book"

@@ -15,7 +15,8 @@ import pytest
 from lib.edge import URL, Edge
 from lib.fetching import Keys, make_certificate, source
 from lib.process import REPOSITORY, alive, eventually
-from lib.provider import GARBAGE, HALF, HANG_UP, Provider
+from lib.provider import Provider
+from lib.stand_in import GARBAGE, HALF, HANG_UP
 from lib.tokens import Issuer, make_key, replace
 
 

@@ -17,11 +17,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from lib import sealing
-from lib.party import GARBAGE, HANG_UP, Party
+from lib.party import Party
 from lib.process import eventually
 from lib.redis import Redis
 from lib.relay import (ECK, SCHOOL, SECRET, Keys, Relay, leerpoort, made_uuid,
                        packed)
+from lib.stand_in import GARBAGE, HANG_UP
 
 QUICK = ("--retry", "0.1,0.2", "--lock", "0.5")
 SOON = 20  # seconds: generous, for a loaded machine

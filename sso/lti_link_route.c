@@ -11,6 +11,7 @@
  */
 
 #include "../core/text.h"
+#include "lead_on.h"
 #include "lti_answer.h"
 #include "lti_claims.h"
 #include "lti_link.h"
@@ -138,6 +139,9 @@ sign_in(lp_visit_t *visit)
     lp_text_add(&text, lp_span(LOGIN));
     lp_text_query(&text, lp_span("/lti/link/"));
     lp_text_query(&text, lp_lti_secret(visit));
+    if (lp_span_equal(visit->request.method, lp_span("POST"))) {
+        lp_text_add(&text, lp_span("&page=1"));
+    }
     lp_answer_redirect(&visit->request, lp_text_span(&text));
 }
 
@@ -293,6 +297,11 @@ is_foreign(const lp_visit_t *visit)
 static void
 go_to_book(linking_t *linking)
 {
+    static const lp_lead_t leads[LP_LANGUAGES] = {
+        {"Je account is gekoppeld", "We sturen je door naar je boek.",
+         "Open je boek", NULL},
+        {"Your account is linked", "We are taking you to your book.",
+         "Open your book", NULL}};
     const lp_sites_t *sites = lp_sites(linking->visit->sso->providers);
     lp_text_t         text;
     char              bytes[LP_LTI_CLICK_MAX + 512];
@@ -304,5 +313,7 @@ go_to_book(linking_t *linking)
         lp_lti_unavailable(linking->visit, NULL);
         return;
     }
-    lp_answer_redirect(&linking->visit->request, lp_text_span(&text));
+    lp_lead_on(linking->visit, look_of(linking).school,
+               &leads[lp_request_language(&linking->visit->request)],
+               lp_text_span(&text));
 }

@@ -22,6 +22,7 @@
 #include "../workers/say.h"
 #include "choice_page.h"
 #include "exchange.h"
+#include "lead_on.h"
 #include "parameters.h"
 #include "session.h"
 #include "sign_in.h"
@@ -38,7 +39,8 @@
 #define CIRCLE_MAX    5  /* browsers give up after 20 redirects, 2 each */
 #define CIRCLE_MARK   8  /* characters of an address's hash */
 
-enum { BACK = 0, SCHOOL, PORTAL, PROVIDER, CHOOSE, KEEP, SEARCH, PARAMETERS };
+enum { BACK = 0, SCHOOL, PORTAL, PROVIDER, CHOOSE, KEEP, SEARCH, PAGE,
+       PARAMETERS };
 
 typedef struct {
     lp_parameter_t sent[PARAMETERS];
@@ -81,7 +83,8 @@ read_asked(lp_visit_t *visit, asked_t *asked, char *memory)
         [PROVIDER] = {.name = "provider", .max = LP_PROVIDER_NAME_MAX},
         [CHOOSE] = {.name = "choose", .max = 8},
         [KEEP] = {.name = "keep", .max = 8},
-        [SEARCH] = {.name = "q", .max = LP_SEARCH_MAX}};
+        [SEARCH] = {.name = "q", .max = LP_SEARCH_MAX},
+        [PAGE] = {.name = "page", .max = 8}};
     const lp_request_t *request = &visit->request;
     const char         *wrong = "return";
 
@@ -362,10 +365,18 @@ write_request(lp_text_t *text, const lp_sites_t *sites,
     }
 }
 
+/* Who comes by a form (page=1) is led on by a page. */
 static void
 ask_provider(lp_visit_t *visit, const asked_t *asked,
              const lp_provider_t *provider, lp_span_t endpoint)
 {
+    static const lp_lead_t leads[LP_LANGUAGES] = {
+        {"Log eerst in",
+         "Je was niet meer ingelogd. We sturen je door om in te loggen.",
+         "Verder met inloggen", NULL},
+        {"Sign in first",
+         "You were not signed in any more. We are taking you to sign in.",
+         "Continue signing in", NULL}};
     const lp_sites_t *sites = lp_sites(visit->sso->providers);
     lp_sign_in_t      sign_in;
     lp_text_t         text;
@@ -393,7 +404,13 @@ ask_provider(lp_visit_t *visit, const asked_t *asked,
         turn_away(visit, asked, provider, LP_PROBLEM_OFF);
         return;
     }
-    lp_answer_redirect(&visit->request, lp_text_span(&text));
+    if (asked->sent[PAGE].value.len > 0) {
+        lp_lead_on(visit, lp_span(""),
+                   &leads[lp_request_language(&visit->request)],
+                   lp_text_span(&text));
+    } else {
+        lp_answer_redirect(&visit->request, lp_text_span(&text));
+    }
 }
 
 /* A page, from which one comes back to here with the same way back. */

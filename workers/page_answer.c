@@ -187,6 +187,8 @@ send_problem(lp_request_t *request, const lp_page_look_t *look,
     page.house = house_of(look);
     page.again = again;
     page.code = code;
+    page.codes = look == NULL || look->houses == NULL
+                     ? lp_span("") : lp_houses_codes(look->houses);
     page.framed = is_framed(look);
 
     href = lp_text_in(other, sizeof(other));

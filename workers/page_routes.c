@@ -81,6 +81,10 @@ lp_page_sign_in(lp_request_t *request, const char *path)
     }
     lp_text_add(&text, lp_span("/sso/login?return="));
     lp_text_query(&text, lp_span_of(path));
+    if (lp_span_equal(request->method, lp_span("POST"))) {
+        lp_text_add(&text, lp_span("&page=1")); /* not to leave the site by a
+                                                   redirect (sso/lead_on.h) */
+    }
     lp_answer_redirect(request, lp_text_span(&text));
 }
 

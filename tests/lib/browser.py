@@ -13,6 +13,7 @@ import shutil
 import tempfile
 
 from selenium import webdriver
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -94,9 +95,14 @@ class Browser:
         return self.driver.current_url
 
     def wait(self, what, ready):
-        """Until ready() is true: its value."""
-        return WebDriverWait(self.driver, PATIENCE).until(
-            lambda _: ready(), f"{what}; at {self.url}")
+        """Until ready() is true: its value. A page that goes while it is
+        looked at is not ready, by whatever name the driver calls that."""
+        try:
+            return WebDriverWait(self.driver, PATIENCE, 0.05, (
+                WebDriverException,)).until(lambda _: ready())
+        except TimeoutException:
+            raise AssertionError(f"not within {PATIENCE} s: {what}; at "
+                                 f"{self.url}") from None
 
     def at(self, prefix):
         self.wait(f"at {prefix}", lambda: self.url.startswith(prefix))
@@ -118,6 +124,15 @@ class Browser:
 
     def heading(self):
         return self.find("h1").text
+
+    def headed(self, text):
+        """Until the page in hand has this heading."""
+        self.wait(f"the heading {text!r}", lambda: self.heading() == text)
+        return self
+
+    def shows(self, text):
+        self.wait(f"the text {text!r}", lambda: text in self.text())
+        return self
 
     def frame(self, css):
         self.driver.switch_to.frame(self.find(css))

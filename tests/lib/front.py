@@ -24,7 +24,7 @@ from lib.door import ID_TYPES, Sso
 from lib.edge import Edge
 from lib.lms import DL, Lms
 from lib.nginx import BUILD
-from lib.process import REPOSITORY, free_port
+from lib.process import REPOSITORY, eventually, free_port
 from lib.provider import Provider
 from lib.redis import Redis
 from lib.tokens import Issuer, make_key, replace, write_jwks
@@ -118,6 +118,7 @@ class Front:
         self._stack = contextlib.ExitStack()
         self.port = free_port()
         self._orders = 0
+        self._platform, self._marks = {}, 0
 
     def __enter__(self):
         with contextlib.ExitStack() as stack:
@@ -176,14 +177,14 @@ class Front:
             Issuer(folder, "schoollogin", "https://login.test/"),
             Issuer(folder, "api", f"{PUBLIC}/", users=(), schools=())]
         replace(folder / "pages.json", json.dumps(HOUSES))
-        self.configure()
+        self._configure()
         self.site(PORTAL, plain("Portaal", '<a href="https://toegang.test/go/'
                                 'book">Getal en Ruimte</a>'))
         self.site(PUBLISHER, plain("Het boek", "<p>Hoofdstuk 1</p>"))
 
-    def configure(self, **platform):
-        """sso.json and lti.json. platform: changes of the learning
-        environment's."""
+    def _configure(self):
+        """sso.json and lti.json. The platform "mark" tells whether the latter
+        has been read."""
         replace(self.folder / "sso.json", json.dumps({
             "publicUrl": PUBLIC, "clickPrefix": "/go/",
             "session": {"keyFile": str(self.issuers[0].jwks)},
@@ -194,7 +195,11 @@ class Front:
         replace(self.folder / "lti.json", json.dumps({"platforms": [
             self.campus.entry(title={"nl": "de ELO van De Regenboog",
                                      "en": "De Regenboog's environment"},
-                              **platform)]}))
+                              **self._platform),
+            self.campus.entry(name="mark", issuer=self._mark())]}))
+
+    def _mark(self):
+        return f"{CAMPUS}/mark-{self._marks}"
 
     def _entry(self, **changes):
         """The school in sso.json."""
@@ -310,6 +315,7 @@ class Front:
         self.provider.page = False
         self.provider.claims, self.provider.sid = {}, None
         self.provider.authorize = None
+        self.provider.id_token, self.provider.faults = {}, {}
 
     def person(self, grant=(), record=None, **kwargs):
         """Whoever signs in next, or comes from the learning environment, is
@@ -325,6 +331,26 @@ class Front:
         self.provider.claims = {"eckid": person.ids["eckid"][1],
                                 "org": person.school, **claims}
         self.campus.custom = {"eckid": person.ids["eckid"][1]}
+
+    def product(self, product, chapters):
+        """Its chapters: lines of a path and a title."""
+        subprocess.run([BUILD / "leerpoort", "product", "chapters", product,
+                        "--redis", self.redis.address], input=chapters,
+                       text=True, check=True, capture_output=True)
+
+    def platform(self, **changes):
+        """What lti.json says of the learning environment from now on, beside
+        the usual."""
+        if self._platform == changes:
+            return
+        self._platform = changes
+        self._marks += 1
+        self._configure()
+        asked = {"iss": self._mark(), "login_hint": "x",
+                 "target_link_uri": f"{PUBLIC}/go/book"}
+        eventually("lti.json is read", lambda: self.sso.ask(
+            "/lti/login?" + urllib.parse.urlencode(asked),
+            LEERPOORT_ROUTE="sso").status in (302, 303), 20)
 
     def code(self, product="book"):
         """A fresh activation code."""

@@ -4,6 +4,10 @@ light, in dark and on a telephone, no wider than that, short."""
 PAGE_MAX = 20 * 1024
 
 
+def width(browser):
+    return browser.driver.execute_script("return innerWidth")
+
+
 def look(browser, name):
     """Looks at the page or frame in hand, and keeps a screenshot of each
     state as build/screenshots/<name>-<state>.png."""
@@ -12,14 +16,16 @@ def look(browser, name):
     browser.dark()
     wrong += [f"dark: {line}" for line in browser.axe()]
     browser.screenshot(f"{name}-dark")
-    browser.dark(False).phone()
+    browser.dark(False)
+    room = width(browser)
+    browser.phone().wait("a telephone", lambda: width(browser) != room)
     wrong += [f"telephone: {line}" for line in browser.axe()]
-    wide, room = browser.driver.execute_script(
-        "return [document.documentElement.scrollWidth, innerWidth]")
-    if wide > room:
-        wrong.append(f"{wide} pixels on a telephone of {room}")
+    wide, narrow = browser.driver.execute_script(
+        "return document.documentElement.scrollWidth"), width(browser)
+    if wide > narrow:
+        wrong.append(f"{wide} pixels on a telephone of {narrow}")
     browser.screenshot(f"{name}-phone")
-    browser.phone(False)
+    browser.phone(False).wait("no telephone", lambda: width(browser) == room)
     size = browser.driver.execute_script(
         "return performance.getEntriesByType('navigation')[0]"
         ".decodedBodySize")

@@ -1,6 +1,12 @@
 """Support codes, from the words of core/support_code.c: written here anew, so
 that the two can disagree."""
 
+import functools
+import json
+import subprocess
+
+from lib.nginx import BUILD
+
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 FIRST = 1767225600      # 2026-01-01
 
@@ -29,3 +35,14 @@ def support_code(problem, at=FIRST, reason=0, salt=0):
         check ^= value
     text = "".join(ALPHABET[value] for value in [*values, check])
     return f"{text[:5]}-{text[5:]}"
+
+
+@functools.lru_cache(maxsize=None)
+def title(problem, language="nl"):
+    """The heading of its page, as `leerpoort explain` says."""
+    said = subprocess.run([BUILD / "leerpoort", "explain", "--json",
+                           support_code(problem)], capture_output=True,
+                          check=True)
+    found = json.loads(said.stdout)
+    assert found["problem"] == problem
+    return found[language]["title"]

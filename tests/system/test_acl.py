@@ -397,7 +397,7 @@ def test_launches_and_links(guarded):
             window = Frame(gate)
             assert Browser(gate, window.jar).follow(
                 href, more=True).status == 200
-            assert window.post(href, {}).status == 303
+            assert window.post(href, {}).header("Refresh").startswith("0;")
             assert Frame(gate, keeps=False).launch(lms).outcome == "redirect"
             assert guarded() == []
     finally:

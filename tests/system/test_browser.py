@@ -7,7 +7,7 @@ from lib import names
 from lib.browser import Browser
 from lib.front import (CAMPUS, LASTING, PORTAL, PUBLIC, PUBLISHER, SCHOOL,
                        STRANGER, Front, plain)
-from lib.support_code import support_code
+from lib.support_code import support_code, title
 
 pytestmark = pytest.mark.once
 
@@ -35,6 +35,11 @@ def press(browser, css):
     return browser
 
 
+def place(browser):
+    """The address in the frame in hand."""
+    return browser.driver.execute_script("return location.href")
+
+
 def sign_in(browser, way_on=PUBLISHER):
     """At the school, by its button."""
     press(browser.at(SCHOOL), "#sign-in").at(way_on)
@@ -42,17 +47,16 @@ def sign_in(browser, way_on=PUBLISHER):
 
 def books(browser):
     """What My books lists."""
-    browser.open(PUBLIC).wait("My books", lambda: browser.heading() ==
-                              "Mijn boeken")
+    browser.open(PUBLIC).headed("Mijn boeken")
     return [item.text.partition("\n")[0] for item in browser.all(".list > li")]
 
 
 def sign_out(browser):
     browser.open(f"{PUBLIC}/sso/logout")
     press(browser, "main button")
-    browser.wait("signed out at school, and back", lambda: browser.url.endswith(
+    browser.wait("signed out, and back", lambda: browser.url.endswith(
         "done") or "done&" in browser.url)
-    assert browser.heading() == "Je bent uitgelogd"
+    browser.headed("Je bent uitgelogd")
 
 
 def walk(front, browser):
@@ -63,17 +67,17 @@ def walk(front, browser):
     browser.open(PORTAL).link("Getal en Ruimte").click()
     sign_in(browser)
     assert browser.url == f"{PUBLISHER}/book"
-    assert browser.heading() == "Het boek"
+    browser.headed("Het boek")
     assert front.redis("HGET", person.hash(), "book").startswith("L ")
 
     browser.open(PUBLIC)
-    assert browser.heading() == "Mijn boeken"
-    assert "Open tot en met" in browser.text()
+    browser.headed("Mijn boeken")
+    browser.shows("Open tot en met")
     browser.link("Getal en Ruimte 2").click()
     browser.at(f"{PUBLISHER}/book")
 
     browser.open(PUBLIC).link("Uitloggen").click()
-    assert browser.at(f"{PUBLIC}/sso/logout").heading() == "Uitloggen"
+    browser.at(f"{PUBLIC}/sso/logout").headed("Uitloggen")
     sign_out(browser)
     assert front.provider.asked["/end_session"] > 0
     browser.open(PUBLIC).at(SCHOOL)
@@ -92,7 +96,7 @@ def test_the_whole_way_without_scripts(front):
         front.person(grant="book")
         browser.open(front.campus.course()).frame("iframe")
         press(browser, "button")        # the learning environment's form
-        browser.wait("the book", lambda: browser.heading() == "Het boek")
+        browser.headed("Het boek")
 
 
 def test_all_cookies_are_the_site_s_own_and_closed_to_scripts(front, browser):
@@ -115,13 +119,12 @@ def test_without_cookies_there_is_a_page_and_no_circle(front):
     before = front.provider.asked.get("/authorize", 0)
     with Browser({"*.test": front.port}, cookies=False) as browser:
         browser.open(front.click())
-        assert browser.heading() == "Je browser bewaart geen cookies"
+        browser.headed(title("no-cookies"))
         assert front.provider.asked.get("/authorize", 0) <= before + 1
         assert browser.axe() == []
         browser.screenshot("no-cookies")
         browser.open(front.campus.course()).frame("iframe")
-        browser.wait("a launch needs none",
-                     lambda: browser.heading() == "Het boek")
+        browser.headed("Het boek")
 
 
 def test_two_tabs_sign_in_at_once(front, browser):
@@ -146,12 +149,12 @@ def test_back_after_a_sign_in_says_what_to_do(front, browser):
     sign_in(browser)
     browser.driver.back()
     sign_in(browser, f"{PUBLIC}/sso/callback")  # the same one once more
-    assert browser.heading() == "Het inloggen duurde te lang"
-    assert "niet de terugknop" in browser.text()
+    browser.headed(title("sign-in-old"))
+    browser.shows("niet de terugknop")
     while not browser.url.startswith(PORTAL):
         browser.driver.back()
     browser.link("Getal en Ruimte").click()
-    assert browser.at(PUBLISHER).heading() == "Het boek"
+    browser.at(PUBLISHER).headed("Het boek")
 
 
 def test_back_after_signing_out_shows_nothing_of_who_was_there(front, browser):
@@ -159,7 +162,7 @@ def test_back_after_signing_out_shows_nothing_of_who_was_there(front, browser):
     front.person(grant="book")
     browser.open(PORTAL).open(PUBLIC)
     sign_in(browser, f"{PUBLIC}/")
-    assert "Getal en Ruimte" in browser.text()
+    browser.shows("Getal en Ruimte")
     browser.link("Uitloggen").click()
     press(browser.at(f"{PUBLIC}/sso/logout"), "main button")
     browser.wait("signed out", lambda: "done" in browser.url)
@@ -185,8 +188,8 @@ def test_back_shows_nothing_of_whoever_s_session_ran_out(front, browser):
     front.person(grant="atlas")
     browser.open(front.click("atlas")).at(PUBLISHER)
     browser.driver.back()
-    assert browser.heading() == "Mijn boeken"
-    assert "Grote Atlas" in browser.text()
+    browser.headed("Mijn boeken")
+    browser.shows("Grote Atlas")
     assert "Getal en Ruimte" not in browser.text()
 
 
@@ -213,8 +216,8 @@ def test_no_stranger_may_frame_a_page(front, browser):
     assert len(frames) == len(ours)
     for path, frame in zip(ours, frames):
         browser.driver.switch_to.frame(frame)
-        browser.wait(f"{path} is refused", lambda: browser.driver.execute_script(
-            "return location.href").startswith("chrome-error:"))
+        browser.wait(f"{path} is refused", lambda: place(browser).startswith(
+            "chrome-error:"))
         assert "Regenboog" not in browser.text()
         browser.top()
 
@@ -228,9 +231,8 @@ def test_the_platform_may_frame_its_launches_and_no_other_pages(front,
     browser.open(f"{CAMPUS}/course?target={PUBLIC}/go/book&deep=")
     browser.driver.execute_script(
         "document.querySelector('iframe').src = arguments[0]", PUBLIC + "/")
-    browser.frame("iframe").wait(
-        "refused", lambda: browser.driver.execute_script(
-            "return location.href").startswith("chrome-error:"))
+    browser.frame("iframe").wait("refused", lambda: place(
+        browser).startswith("chrome-error:"))
 
 
 def test_forms_of_a_stranger_have_no_effect(front, browser):
@@ -249,7 +251,7 @@ def test_forms_of_a_stranger_have_no_effect(front, browser):
         assert books(browser) == ["De Grote Atlas"], name
     browser.open(f"{PUBLIC}/code").find("#code").send_keys(code)
     press(browser, "main button")
-    assert "Gelukt!" in browser.text()
+    browser.shows("Gelukt!")
 
 
 def test_a_page_tries_again_by_itself_until_the_edge_can_answer(front,
@@ -259,8 +261,8 @@ def test_a_page_tries_again_by_itself_until_the_edge_can_answer(front,
     front.redis.freeze()
     try:
         browser.open(front.click())
-        assert browser.heading() == "Het lukt nu even niet"
-        assert "vanzelf" in browser.text()
+        browser.headed(title("unavailable"))
+        browser.shows("vanzelf")
     finally:
         front.redis.thaw()
     browser.at(f"{PUBLISHER}/book")

@@ -456,10 +456,10 @@ def test_nginx_example_goes_on_for_who_has_a_session(tmp_path, redis):
             assert "\r\nRefresh: " in head and "<html" in body
         status, head, body = example.ask("/", headers=cookie)
         assert status == 503 and "<html" in body
-        for target in ("/", "/code"):
+        for target, back in (("/", "/"), ("/code", "/code&page=1")):
             status, head, _ = example.ask(target)
             assert status == 303
-            assert f"\r\nLocation: {SITE}/sso/login?return={target}\r\n" in head
+            assert f"\r\nLocation: {SITE}/sso/login?return={back}\r\n" in head
         status, _, body = example.ask("/mistyped")
         assert status == 404 and "<html" in body
     log = (tmp_path / "leerpoort.log").read_text()

@@ -9,10 +9,8 @@ else sits down at the same browser.
 import base64
 import hashlib
 import http.client
-import http.server
 import json
 import secrets
-import subprocess
 import threading
 import time
 import urllib.parse
@@ -20,87 +18,12 @@ import uuid
 
 import cast
 import pages
+from small_server import Small, Visit, mint, with_query
 
 CLIENT = "leerpoort"
 COOKIE = "wie"      # the portal, which is the school's too, reads it as well
 PATIENCE = 10       # seconds
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
-
-
-def mint(program, key, issuer, audience, claims, life=300, typ=None):
-    """A signed token; claims stand on standard input, not in the arguments."""
-    options = ["--typ", typ] if typ else []
-    return subprocess.run(
-        [program, "token", "mint", "--key", str(key), "--iss", issuer,
-         "--aud", audience, "--expires-in", str(life), *options],
-        input=json.dumps(claims), check=True, capture_output=True, text=True,
-        timeout=PATIENCE).stdout.strip()
-
-
-def with_query(url, **values):
-    return url + ("&" if "?" in url else "?") + urllib.parse.urlencode(values)
-
-
-class Visit(http.server.BaseHTTPRequestHandler):
-    """What the demo's small servers share: reading and answering."""
-
-    def query(self):
-        return {name: values[0] for name, values in urllib.parse.parse_qs(
-            urllib.parse.urlsplit(self.path).query).items()}
-
-    def form(self):
-        body = self.rfile.read(
-            min(int(self.headers.get("Content-Length", 0)), 65536))
-        return {name: values[0] for name, values in
-                urllib.parse.parse_qs(body.decode("ascii", "replace")).items()}
-
-    def where(self):
-        return urllib.parse.urlsplit(self.path).path
-
-    def cookie(self, name):
-        for pair in self.headers.get("Cookie", "").split(";"):
-            key, _, value = pair.strip().partition("=")
-            if key == name:
-                return value
-        return ""
-
-    def send(self, status, body, kind="text/html", headers=()):
-        body = body if isinstance(body, bytes) else body.encode()
-        self.send_response(status)
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.send_header("Cache-Control", "no-store")
-        for name, value in headers:
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(body)
-
-    def send_json(self, status, document):
-        self.send(status, json.dumps(document), "application/json")
-
-    def go(self, location, *headers):
-        self.send(303, b"", headers=[("Location", location), *headers])
-
-    def log_message(self, *args):
-        pass
-
-
-class Small:
-    """A small server of the demo, on a port of its own."""
-
-    def __init__(self, port, visit, host="127.0.0.1"):
-        self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port),
-                                                       visit)
-        self._server.daemon_threads = True
-        self.address = f"http://{host}:{self._server.server_address[1]}"
-
-    def start(self):
-        threading.Thread(target=self._server.serve_forever, args=(0.1,),
-                         daemon=True).start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class IdentityProvider(Small):

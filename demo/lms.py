@@ -9,20 +9,17 @@ frame of another site, which gets no cookies there.
 import html
 import json
 import secrets
-import subprocess
 import threading
-import urllib.request
 
 import cast
-import idp
 import pages
+from small_server import Small, Visit, fetch_keys, mint, verified, with_query
 
 CLIENT = "demo-lms"
 DEPLOYMENT = "havenlyceum"
 LTI = "https://purl.imsglobal.org/spec/lti/claim/"
 LTI_DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 ROLE = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
-PATIENCE = 10   # seconds
 
 
 class Item:
@@ -33,7 +30,7 @@ class Item:
         self.custom = custom or {}
 
 
-class Lms(idp.Small):
+class Lms(Small):
     def __init__(self, port, program, folder, leerpoort):
         self.program, self.folder, self.leerpoort = program, folder, leerpoort
         self.items = [
@@ -47,7 +44,7 @@ class Lms(idp.Small):
         self._lock = threading.Lock()
         lms = self
 
-        class Handler(idp.Visit):
+        class Handler(Visit):
             def do_GET(self):
                 lms.get(self)
 
@@ -109,7 +106,7 @@ class Lms(idp.Small):
         hint = secrets.token_urlsafe(12)
         with self._lock:
             self.hints[hint] = (who, item)
-        visit.go(idp.with_query(
+        visit.go(with_query(
             f"{self.leerpoort}/lti/login", iss=self.address, login_hint=hint,
             target_link_uri=item.url if item else f"{self.leerpoort}/",
             lti_message_hint=item.id if item else "kiezen", client_id=CLIENT,
@@ -122,8 +119,8 @@ class Lms(idp.Small):
                 or query.get("redirect_uri") != f"{self.leerpoort}/lti/launch":
             visit.send(400, "Deze start klopt niet.\n", "text/plain")
             return
-        token = idp.mint(self.program, self.folder / "lms.jwk", self.address,
-                         CLIENT, self.claims(query, *found))
+        token = mint(self.program, self.folder / "lms.jwk", self.address,
+                     CLIENT, self.claims(query, *found))
         visit.send(200, pages.form_post(query["redirect_uri"], {
             "id_token": token, "state": query.get("state", "")}))
 
@@ -174,18 +171,12 @@ class Lms(idp.Small):
 
     def verified(self, token):
         """The claims of Leerpoort's answer; None: it is not Leerpoort's."""
-        keys = self.folder / "leerpoort-at-lms.jwks"
-        with urllib.request.urlopen(
-                f"{self.leerpoort}/.well-known/jwks.json",
-                timeout=PATIENCE) as answer:
-            keys.write_bytes(answer.read(65536))
-        good = subprocess.run(
-            [self.program, "token", "verify", "--jwks", str(keys), "--iss",
-             CLIENT, "--aud", self.address], input=token, capture_output=True,
-            text=True, timeout=PATIENCE)
-        if good.returncode != 0:
+        keys = fetch_keys(f"{self.leerpoort}/.well-known/jwks.json",
+                          self.folder / "leerpoort-at-lms.jwks")
+        claims = verified(self.program, keys, token, "--iss", CLIENT,
+                          "--aud", self.address)
+        if claims is None:
             return None
-        claims = json.loads(good.stdout)
         right = claims.get(LTI + "message_type") == "LtiDeepLinkingResponse"
         return claims if right and claims.get(LTI_DL + "data") == "klas-2" \
             else None

@@ -7,7 +7,6 @@ import base64
 import collections
 import html
 import http.client
-import http.server
 import json
 import subprocess
 import threading
@@ -16,6 +15,7 @@ import urllib.parse
 import uuid
 
 import cast
+from small_server import Small, Visit, verified
 
 ASSERTION = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 PATIENCE = 10   # seconds
@@ -93,7 +93,7 @@ class Leerpoort:
             return answer.status, {}
 
 
-class Seller:
+class Seller(Small):
     """The seller's own server, on a port that was free."""
 
     def __init__(self, program, key, relay_jwks):
@@ -103,61 +103,31 @@ class Seller:
         self.given_out = set()   # access tokens
         seller = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(Visit):
             def do_GET(self):
-                who = self.path.rpartition("/")[2]
-                self.answer(200, seller.page(who).encode(), "text/html")
+                self.send(200, seller.page(self.path.rpartition("/")[2]))
 
             def do_POST(self):
-                status, body = seller.give_token(self.body())
-                self.answer(status, json.dumps(body).encode())
+                self.send_json(*seller.give_token(self.form()))
 
             def do_PUT(self):
                 bearer = self.headers.get("Authorization", "")[7:]
                 if bearer not in seller.given_out:
-                    self.answer(401, b'{"status":21,"statusMessage":"token"}')
+                    self.send_json(401, {"status": 21,
+                                         "statusMessage": "token"})
                     return
                 seller.hear(self.path, json.loads(self.body()))
-                self.answer(202, b"{}")
+                self.send_json(202, {})
 
-            def body(self):
-                return self.rfile.read(
-                    min(int(self.headers.get("Content-Length", 0)), 65536))
-
-            def answer(self, status, body, kind="application/json"):
-                self.send_response(status)
-                self.send_header("Content-Type", f"{kind}; charset=utf-8")
-                self.send_header("Content-Length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *args):
-                pass
-
-        self._server = http.server.ThreadingHTTPServer(
-            ("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
-        self.address = f"http://127.0.0.1:{self._server.server_address[1]}"
-
-    def start(self):
-        threading.Thread(target=self._server.serve_forever, args=(0.1,),
-                         daemon=True).start()
-
-    def stop(self):
-        self._server.shutdown()
-        self._server.server_close()
+        super().__init__(0, Handler)
 
     # --- what it is asked and told ---
 
     def give_token(self, form):
         """Leerpoort proves who it is as everybody does."""
-        given = urllib.parse.parse_qs(form.decode("ascii", "replace"))
-        assertion = given.get("client_assertion", [""])[0]
-        good = subprocess.run(
-            [self.program, "token", "verify", "--jwks", self.relay_jwks,
-             "--iss", "leerpoort", "--aud", f"{self.address}/token"],
-            input=assertion, capture_output=True, text=True, timeout=PATIENCE)
-        if good.returncode != 0:
+        assertion = form.get("client_assertion", "")
+        if verified(self.program, self.relay_jwks, assertion, "--iss",
+                    "leerpoort", "--aud", f"{self.address}/token") is None:
             return 401, {"error": "invalid_client"}
         token = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()
         self.given_out.add(token)

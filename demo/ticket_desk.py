@@ -3,24 +3,20 @@ that this publisher alone knows; without asking Leerpoort, and each ticket once.
 """
 
 import html
-import json
-import subprocess
 import time
-import urllib.request
 
-import idp
+from small_server import Small, Visit, fetch_keys, verified
 
-PATIENCE = 10   # seconds
 AUDIENCE = "https://uitgever.example/"
 
 
-class TicketDesk(idp.Small):
+class TicketDesk(Small):
     def __init__(self, program, folder, leerpoort):
         self.program, self.folder, self.leerpoort = program, folder, leerpoort
         self.used = set()
         desk = self
 
-        class Handler(idp.Visit):
+        class Handler(Visit):
             def do_GET(self):
                 self.send(200, desk.row(self.query().get("ticket", "")))
 
@@ -53,13 +49,7 @@ class TicketDesk(idp.Small):
         return claims, ""
 
     def verified(self, ticket):
-        keys = self.folder / "tickets-at-publisher.jwks"
-        with urllib.request.urlopen(
-                f"{self.leerpoort}/.well-known/tickets.json",
-                timeout=PATIENCE) as answer:
-            keys.write_bytes(answer.read(65536))
-        good = subprocess.run(
-            [self.program, "jws", "verify", "--jwks", str(keys), "--alg",
-             "ES256"], input=ticket, capture_output=True, text=True,
-            timeout=PATIENCE)
-        return json.loads(good.stdout) if good.returncode == 0 else None
+        keys = fetch_keys(f"{self.leerpoort}/.well-known/tickets.json",
+                          self.folder / "tickets-at-publisher.jwks")
+        return verified(self.program, keys, ticket, "--alg", "ES256",
+                        command="jws")

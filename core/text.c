@@ -64,6 +64,14 @@ add_escaped(lp_text_t *text, unsigned char c)
 }
 
 void
+lp_text_paragraph(lp_text_t *text, const char *plain)
+{
+    lp_text_add(text, lp_span("<p>"));
+    lp_text_html(text, lp_span_of(plain));
+    lp_text_add(text, lp_span("</p>\n"));
+}
+
+void
 lp_text_query(lp_text_t *text, lp_span_t bytes)
 {
     static const char digits[] = "0123456789ABCDEF";

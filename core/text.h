@@ -32,6 +32,9 @@ void lp_text_add(lp_text_t *text, lp_span_t bytes);
 /* For element content and quoted attributes: & < > " ' escaped. */
 void lp_text_html(lp_text_t *text, lp_span_t bytes);
 
+/* A paragraph of HTML that holds it. */
+void lp_text_paragraph(lp_text_t *text, const char *plain);
+
 /* A component of a query: all but RFC 3986's unreserved percent-encoded. */
 void lp_text_query(lp_text_t *text, lp_span_t bytes);
 

@@ -120,9 +120,7 @@ lp_choice_page(lp_visit_t *visit, const lp_choice_t *choice)
     draft.found = 0;
     lp_fold(draft.sought, choice->search);
 
-    lp_text_add(&draft.body, lp_span("<p>"));
-    lp_text_html(&draft.body, lp_span_of(draft.word->intro));
-    lp_text_add(&draft.body, lp_span("</p>\n"));
+    lp_text_paragraph(&draft.body, draft.word->intro);
     if (choice->school.len == 0 && may_be_searched(sites)) {
         write_search(&draft);
         write_found(&draft, sites);

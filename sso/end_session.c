@@ -27,19 +27,14 @@ void
 lp_end_session_url(lp_text_t *out, lp_span_t endpoint, const lp_sites_t *sites,
                    const lp_provider_t *provider, lp_span_t hint)
 {
-    char      text[LP_END_SESSION_MAX];
-    lp_text_t back = lp_text_in(text, sizeof(text));
-
-    lp_text_add(&back, sites->public_url);
-    lp_text_add(&back, lp_span(LP_SIGNED_OUT));
-    out->full |= back.full;
     lp_text_add(out, endpoint);
     lp_text_add(out, memchr(endpoint.data, '?', endpoint.len) == NULL
-                         ? lp_span("?")
-                         : lp_span("&"));
+                         ? lp_span("?") : lp_span("&"));
     lp_text_add(out, lp_span("client_id="));
     lp_text_query(out, provider->client_id);
-    lp_parameter_add(out, "post_logout_redirect_uri", lp_text_span(&back));
+    lp_text_add(out, lp_span("&post_logout_redirect_uri="));
+    lp_text_query(out, sites->public_url);
+    lp_text_query(out, lp_span(LP_SIGNED_OUT));
     if (hint.len > 0) {
         lp_parameter_add(out, "id_token_hint", hint);
     }

@@ -12,8 +12,6 @@
 /* Where a provider comes back to, below publicUrl. To be registered there. */
 #define LP_SIGNED_OUT "/sso/logout?done"
 
-#define LP_END_SESSION_MAX 8192 /* bytes of the URL */
-
 /* As configured, else as discovered; len 0: the provider has none. Good until
    the loop's next turn. */
 lp_span_t lp_end_session_endpoint(lp_sso_t *sso,

@@ -11,14 +11,6 @@
 
 #define BODY_MAX (6 * LP_LEAD_URL_MAX + 4096) /* the URL escaped */
 
-static void
-paragraph(lp_text_t *out, const char *text)
-{
-    lp_text_add(out, lp_span("<p>"));
-    lp_text_html(out, lp_span_of(text));
-    lp_text_add(out, lp_span("</p>\n"));
-}
-
 void
 lp_lead_on(lp_visit_t *visit, lp_span_t school, const lp_lead_t *lead,
            lp_span_t url)
@@ -30,14 +22,14 @@ lp_lead_on(lp_visit_t *visit, lp_span_t school, const lp_lead_t *lead,
 
     lp_text_add(&header, lp_span("0;url="));
     lp_text_add(&header, url);
-    paragraph(&body, lead->text);
+    lp_text_paragraph(&body, lead->text);
     lp_text_add(&body, lp_span("<p><a class=\"button\" href=\""));
     lp_text_html(&body, url);
     lp_text_add(&body, lp_span("\">"));
     lp_text_html(&body, lp_span_of(lead->link));
     lp_text_add(&body, lp_span("</a></p>\n"));
     if (lead->more != NULL) {
-        paragraph(&body, lead->more);
+        lp_text_paragraph(&body, lead->more);
     }
     if (body.full || header.full
         || lp_answer_header(&visit->request, "Refresh", lp_text_span(&header))

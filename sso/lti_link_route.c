@@ -10,6 +10,7 @@
  * page, and no other site's form reaches it with our cookies (SameSite=Lax).
  */
 
+#include "../core/json.h"
 #include "../core/text.h"
 #include "lead_on.h"
 #include "lti_answer.h"
@@ -70,27 +71,19 @@ lp_visit_lti_link(lp_visit_t *visit)
     json_decref(document);
 }
 
-static lp_span_t
-get(const json_t *document, const char *name)
-{
-    const json_t *value = json_object_get(document, name);
-
-    return (lp_span_t) {json_string_value(value), json_string_length(value)};
-}
-
 /* A platform that is gone links nobody. */
 static int
 read_document(linking_t *linking, const json_t *document)
 {
-    lp_span_t type = get(document, "schoolType");
-    lp_span_t school = get(document, "school");
+    lp_span_t type = lp_json_member(document, "schoolType");
+    lp_span_t school = lp_json_member(document, "school");
 
     linking->platform =
         lp_platform_by_name(lp_platform_list(linking->visit->sso->platforms),
-                            get(document, "platform"));
-    linking->subject = get(document, "subject");
-    linking->person = get(document, "person");
-    linking->click = get(document, "click");
+                            lp_json_member(document, "platform"));
+    linking->subject = lp_json_member(document, "subject");
+    linking->person = lp_json_member(document, "person");
+    linking->click = lp_json_member(document, "click");
     if (linking->platform == NULL || !linking->platform->link
         || linking->subject.len == 0 || linking->click.len == 0
         || type.len > LP_ID_TYPE_MAX || school.len > LP_USER_ID_MAX) {

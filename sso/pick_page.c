@@ -227,14 +227,6 @@ add_name(page_t *page)
 }
 
 static void
-paragraph(page_t *page, const char *text)
-{
-    add(page, "<p>");
-    add_html(page, text);
-    add(page, "</p>\n");
-}
-
-static void
 send(page_t *page, const char *title, int with_name)
 {
     const lp_platform_t *platform = page->view->platform;
@@ -296,7 +288,7 @@ write_says(page_t *page)
     lp_pick_says_t says = page->view->says;
 
     if (says == LP_PICK_SAYS_NOTHING) {
-        paragraph(page, page->word->lead);
+        lp_text_paragraph(&page->body, page->word->lead);
         return;
     }
     add(page, "<p role=\"alert\"><strong>");
@@ -366,10 +358,10 @@ write_found(page_t *page)
     }
     add(page, "</ul>\n");
     if (shown == 0) {
-        paragraph(page, page->word->nothing);
+        lp_text_paragraph(&page->body, page->word->nothing);
     }
     if (page->view->more) {
-        paragraph(page, page->word->more);
+        lp_text_paragraph(&page->body, page->word->more);
     }
     add(page, "</fieldset>\n");
 }

@@ -9,9 +9,7 @@
  * not find out that Redis was away. Without it "!" is not written, and a stolen
  * token would live on to its end.
  *
- * The way to the provider is a page that leads on by itself (Refresh), not a
- * redirect: a browser holds redirects after a form to the form-action of our
- * policy, however far the provider's own redirects go.
+ * The way to the provider is a page that leads on by itself (lead_on.h).
  */
 
 #include <openssl/crypto.h>
@@ -19,6 +17,7 @@
 
 #include "../workers/say.h"
 #include "end_session.h"
+#include "lead_on.h"
 #include "parameters.h"
 #include "sealed_field.h"
 #include "session_life.h"
@@ -86,8 +85,6 @@ static void end(lp_visit_t *visit);
 static lp_store_status_t look(lp_sso_t *sso, leaving_t *leaving);
 static void forget(lp_visit_t *visit);
 static int lead_on(lp_visit_t *visit, const leaving_t *leaving);
-static void answer_next(lp_visit_t *visit, lp_span_t url, lp_span_t school);
-static void paragraph(lp_text_t *out, const char *text);
 static lp_span_t secret_of(const lp_visit_t *visit);
 static lp_page_look_t look_of(const lp_visit_t *visit, lp_span_t school);
 
@@ -133,7 +130,7 @@ ask(lp_visit_t *visit, lp_span_t secret)
                          lp_span("/sso/logout"));
         return;
     }
-    paragraph(&body, word->ask);
+    lp_text_paragraph(&body, word->ask);
     lp_text_add(&body, lp_span("<form method=\"post\" action=\"/sso/logout\">"
                                "\n<input type=\"hidden\" name=\"key\" value=\""
                                ));
@@ -141,7 +138,7 @@ ask(lp_visit_t *visit, lp_span_t secret)
     lp_text_add(&body, lp_span("\">\n<p><button type=\"submit\">"));
     lp_text_html(&body, lp_span_of(word->button));
     lp_text_add(&body, lp_span("</button></p>\n</form>\n"));
-    paragraph(&body, word->shared);
+    lp_text_paragraph(&body, word->shared);
     lp_answer_page(&visit->request, 200, &look_, lp_span_of(word->ask_title),
                    lp_text_span(&body));
 }
@@ -154,8 +151,8 @@ say_done(lp_visit_t *visit)
     char           bytes[BODY_MAX];
     lp_text_t      body = lp_text_in(bytes, sizeof(bytes));
 
-    paragraph(&body, word->done);
-    paragraph(&body, word->shared);
+    lp_text_paragraph(&body, word->done);
+    lp_text_paragraph(&body, word->shared);
     lp_answer_page(&visit->request, 200, &look_, lp_span_of(word->done_title),
                    lp_text_span(&body));
 }
@@ -289,11 +286,14 @@ forget(lp_visit_t *visit)
 static int
 lead_on(lp_visit_t *visit, const leaving_t *leaving)
 {
+    const words_t       *word = &words[lp_request_language(&visit->request)];
+    const lp_lead_t      lead = {word->next_title, word->next, word->next_link,
+                                 word->shared};
     lp_sso_t            *sso = visit->sso;
     const lp_sites_t    *sites = lp_sites(sso->providers);
     const lp_provider_t *provider;
     lp_span_t            endpoint;
-    char                 url[LP_END_SESSION_MAX];
+    char                 url[LP_LEAD_URL_MAX];
     lp_text_t            text = lp_text_in(url, sizeof(url));
 
     provider = lp_provider_by_name(sites,
@@ -310,44 +310,12 @@ lead_on(lp_visit_t *visit, const leaving_t *leaving)
     if (text.full) {
         return -1;
     }
-    answer_next(visit, lp_text_span(&text),
-                (lp_span_t) {leaving->session.owner.school,
-                             leaving->session.owner.school_len});
+    lp_lead_on(visit,
+               (lp_span_t) {leaving->session.owner.school,
+                            leaving->session.owner.school_len},
+               &lead, lp_text_span(&text));
     OPENSSL_cleanse(url, sizeof(url));
     return 0;
-}
-
-static void
-answer_next(lp_visit_t *visit, lp_span_t url, lp_span_t school)
-{
-    lp_page_look_t look_ = look_of(visit, school);
-    const words_t *word = &words[lp_request_language(&visit->request)];
-    char           bytes[BODY_MAX], refresh[LP_END_SESSION_MAX + 16];
-    lp_text_t      body = lp_text_in(bytes, sizeof(bytes));
-    lp_text_t      header = lp_text_in(refresh, sizeof(refresh));
-
-    lp_text_add(&header, lp_span("0;url="));
-    lp_text_add(&header, url);
-    (void) lp_answer_header(&visit->request, "Refresh", lp_text_span(&header));
-    paragraph(&body, word->next);
-    lp_text_add(&body, lp_span("<p><a class=\"button\" href=\""));
-    lp_text_html(&body, url);
-    lp_text_add(&body, lp_span("\">"));
-    lp_text_html(&body, lp_span_of(word->next_link));
-    lp_text_add(&body, lp_span("</a></p>\n"));
-    paragraph(&body, word->shared);
-    lp_answer_page(&visit->request, 200, &look_, lp_span_of(word->next_title),
-                   lp_text_span(&body));
-    OPENSSL_cleanse(bytes, sizeof(bytes));
-    OPENSSL_cleanse(refresh, sizeof(refresh));
-}
-
-static void
-paragraph(lp_text_t *out, const char *text)
-{
-    lp_text_add(out, lp_span("<p>"));
-    lp_text_html(out, lp_span_of(text));
-    lp_text_add(out, lp_span("</p>\n"));
 }
 
 /* len 0: no session in this browser. */

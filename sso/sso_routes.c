@@ -66,11 +66,8 @@ refuse_method(lp_visit_t *visit, const route_t *route)
     text = lp_problem_text(LP_PROBLEM_NOT_FOUND,
                            lp_request_language(request));
     body = lp_text_in(bytes, sizeof(bytes));
-    lp_text_add(&body, lp_span("<p>"));
-    lp_text_html(&body, lp_span_of(text->what));
-    lp_text_add(&body, lp_span("</p>\n<p>"));
-    lp_text_html(&body, lp_span_of(text->todo));
-    lp_text_add(&body, lp_span("</p>\n"));
+    lp_text_paragraph(&body, text->what);
+    lp_text_paragraph(&body, text->todo);
     lp_answer_page(request, 405, &look, lp_span_of(text->title),
                    lp_text_span(&body));
 }

@@ -250,7 +250,6 @@ typedef struct {
     lp_ring_t                    *ring;
 } ngx_http_leerpoort_zone_t;
 
-char *ngx_http_leerpoort_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 void ngx_http_leerpoort_lock(ngx_http_leerpoort_zone_t *zone);
 void ngx_http_leerpoort_unlock(ngx_http_leerpoort_zone_t *zone);
 uint64_t ngx_http_leerpoort_now_ns(void);
@@ -500,8 +499,6 @@ ngx_uint_t ngx_http_leerpoort_may_complain(const char *what, lp_span_t of);
 void ngx_http_leerpoort_complain(ngx_http_leerpoort_ctx_t *ctx,
     const char *about, const char *what);
 
-char *ngx_http_leerpoort_ticket(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 ngx_int_t ngx_http_leerpoort_ticket_add(ngx_http_leerpoort_ctx_t *ctx,
     lp_span_t audience, char *location, size_t *len);
 
@@ -524,21 +521,16 @@ ngx_table_elt_t *ngx_http_leerpoort_header(ngx_http_request_t *r,
 
 /* ---- pages for people ---- */
 
-char *ngx_http_leerpoort_pages(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 lp_houses_t *ngx_http_leerpoort_houses(ngx_conf_t *cf, lp_span_t text,
     char *reason);
 ngx_uint_t ngx_http_leerpoort_is_machine(ngx_http_request_t *r);
 void ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx);
 ngx_int_t ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome, ngx_uint_t status);
-char *ngx_http_leerpoort_standing(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 
 
 /* ---- APIs ---- */
 
-char *ngx_http_leerpoort_auth(ngx_conf_t *cf, ngx_command_t *cmd, void *conf);
 ngx_int_t ngx_http_leerpoort_auth_init(ngx_conf_t *cf,
     ngx_http_leerpoort_main_conf_t *mcf);
 void ngx_http_leerpoort_auth_start(ngx_cycle_t *cycle,
@@ -554,8 +546,6 @@ ngx_int_t ngx_http_leerpoort_refuse(ngx_http_request_t *r,
 
 /* ---- usage ---- */
 
-char *ngx_http_leerpoort_usage(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 void ngx_http_leerpoort_usage_init(ngx_cycle_t *cycle,
     ngx_http_leerpoort_main_conf_t *mcf);
 void ngx_http_leerpoort_usage_exit(void);
@@ -565,30 +555,19 @@ void ngx_http_leerpoort_usage_click(ngx_http_leerpoort_ctx_t *ctx);
 
 /* ---- issuers, variables, metrics ---- */
 
-char *ngx_http_leerpoort_issuer(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 u_char *ngx_http_leerpoort_read_file(ngx_pool_t *pool, ngx_str_t *name,
     size_t max, size_t *len, ngx_file_info_t *fi);
-char *ngx_http_leerpoort_pepper(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 char *ngx_http_leerpoort_jwks_load(ngx_conf_t *cf,
     ngx_http_leerpoort_issuer_t *issuer);
 void ngx_http_leerpoort_jwks_refresh(ngx_http_leerpoort_main_conf_t *mcf,
     ngx_log_t *log);
-char *ngx_http_leerpoort_key_socket(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 void ngx_http_leerpoort_key_ask(ngx_http_leerpoort_main_conf_t *mcf,
     ngx_http_leerpoort_issuer_t *issuer);
 uint64_t ngx_http_leerpoort_print(const void *bytes, size_t len);
 void ngx_http_leerpoort_issuer_print(ngx_http_leerpoort_main_conf_t *mcf);
 
-char *ngx_http_leerpoort_redis_conf(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
-
 ngx_int_t ngx_http_leerpoort_add_variables(ngx_conf_t *cf);
 
-char *ngx_http_leerpoort_metrics(ngx_conf_t *cf, ngx_command_t *cmd,
-    void *conf);
 void ngx_http_leerpoort_observe(ngx_http_leerpoort_histogram_t *histogram,
     uint64_t value, ngx_uint_t own_time);
 

@@ -3,7 +3,7 @@
  * itself is in ngx_http_leerpoort_auth.c.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 #define NGX_HTTP_LEERPOORT_REFRESH  200  /* ms between looks at the keys */
 

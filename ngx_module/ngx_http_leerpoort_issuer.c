@@ -4,7 +4,7 @@
  * valid; its keys have a file of their own (ngx_http_leerpoort_jwks.c).
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 #define NGX_HTTP_LEERPOORT_LEEWAY      60                /* s */
 #define NGX_HTTP_LEERPOORT_LEEWAY_MAX  (60 * 60)         /* s */

@@ -10,7 +10,7 @@
  * leerpoort-keys has its own measure.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 static int ngx_http_leerpoort_key_send(const ngx_addr_t *to, lp_span_t text);
 

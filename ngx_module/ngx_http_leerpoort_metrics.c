@@ -3,7 +3,7 @@
  * is one of a fixed list: nothing that a user typed gets here.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 /* Bytes of text that fit; a page is about half of it. */
 #define NGX_HTTP_LEERPOORT_METRICS_SIZE  (48 * 1024)

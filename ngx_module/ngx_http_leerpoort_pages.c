@@ -10,7 +10,7 @@
  * A program (Accept: application/json) gets Edu-V's form of a refusal instead.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 #include "cookie.h"
 #include "page.h"

@@ -4,7 +4,7 @@
  * written here, so that it needs neither.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 #include "problem.h"
 

@@ -13,7 +13,7 @@
  * does not end as a redirect.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 #include "key_folder.h"
 #include "ticket.h"

@@ -21,6 +21,7 @@
  * worker's slot: whoever finds the worker dead counts that as lost.
  */
 
+#include "ngx_http_leerpoort_directives.h"
 #include "ngx_http_leerpoort_usage.h"
 
 #include <openssl/rand.h>

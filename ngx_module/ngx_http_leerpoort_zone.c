@@ -10,7 +10,7 @@
  * (which tokens count, how long a hash lives) is judged by the reader.
  */
 
-#include "ngx_http_leerpoort.h"
+#include "ngx_http_leerpoort_directives.h"
 
 #include <openssl/rand.h>
 

@@ -521,9 +521,14 @@ ngx_table_elt_t *ngx_http_leerpoort_header(ngx_http_request_t *r,
 
 /* ---- pages for people ---- */
 
+#define NGX_HTTP_LEERPOORT_FRAMES_MAX 4096 /* bytes of ctx->frames */
+
 lp_houses_t *ngx_http_leerpoort_houses(ngx_conf_t *cf, lp_span_t text,
     char *reason);
 ngx_uint_t ngx_http_leerpoort_is_machine(ngx_http_request_t *r);
+lp_language_t ngx_http_leerpoort_page_language(ngx_http_request_t *r);
+lp_span_t ngx_http_leerpoort_page_asked(const ngx_http_request_t *r);
+lp_span_t ngx_http_leerpoort_page_query(const ngx_http_request_t *r);
 void ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx);
 ngx_int_t ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx,
     lp_outcome_t outcome, ngx_uint_t status);

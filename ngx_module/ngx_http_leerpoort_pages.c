@@ -12,13 +12,11 @@
 
 #include "ngx_http_leerpoort_directives.h"
 
-#include "cookie.h"
 #include "page.h"
 
 /* Bytes of the click's own URI: in links of the page, escaped, six times. */
 #define NGX_HTTP_LEERPOORT_PAGE_URI   768
 #define NGX_HTTP_LEERPOORT_BOOK_NAME  256
-#define NGX_HTTP_LEERPOORT_FRAMES_MAX 4096
 #define NGX_HTTP_LEERPOORT_PLATFORM   64
 
 static ngx_int_t ngx_http_leerpoort_page_html(ngx_http_leerpoort_ctx_t *ctx,
@@ -35,8 +33,6 @@ static ngx_int_t ngx_http_leerpoort_page_headers(
 static ngx_uint_t ngx_http_leerpoort_page_leaves(const ngx_str_t *uri);
 static void ngx_http_leerpoort_page_launched(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_page_t *page, lp_text_t *other);
-static lp_span_t ngx_http_leerpoort_upstream_header(ngx_http_request_t *r,
-    const char *name);
 static ngx_int_t ngx_http_leerpoort_page_retry(ngx_http_request_t *r,
     unsigned seconds);
 static ngx_int_t ngx_http_leerpoort_page_cookie(ngx_http_request_t *r,
@@ -45,11 +41,6 @@ static ngx_int_t ngx_http_leerpoort_page_header(ngx_http_request_t *r,
     const char *name, const lp_text_t *value);
 static ngx_int_t ngx_http_leerpoort_page_code(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_t problem);
-static lp_span_t ngx_http_leerpoort_page_query(const ngx_http_request_t *r);
-static lp_span_t ngx_http_leerpoort_page_asked(const ngx_http_request_t *r);
-static lp_span_t ngx_http_leerpoort_page_language(ngx_http_request_t *r);
-static lp_span_t ngx_http_leerpoort_client_header(ngx_http_request_t *r,
-    const char *name, ngx_uint_t *n);
 static void ngx_http_leerpoort_houses_free(void *data);
 
 
@@ -129,20 +120,6 @@ static void
 ngx_http_leerpoort_houses_free(void *data)
 {
     lp_houses_free(data);
-}
-
-
-/* Is this a program, that reads JSON and no pages? */
-ngx_uint_t
-ngx_http_leerpoort_is_machine(ngx_http_request_t *r)
-{
-    ngx_uint_t  n;
-    lp_span_t   accept;
-
-    n = 0;
-    accept = ngx_http_leerpoort_client_header(r, "accept", &n);
-
-    return accept.len > 0 && lp_page_wants_json(accept);
 }
 
 
@@ -270,9 +247,7 @@ ngx_http_leerpoort_page_read(ngx_http_leerpoort_ctx_t *ctx,
 
     page->house = lp_house_of(llcf->houses, school);
     page->code = (lp_span_t) { ctx->code, LP_SUPPORT_CODE_LEN };
-    page->language = lp_language_choose(ngx_http_leerpoort_page_asked(r),
-                                        ngx_http_leerpoort_page_language(r),
-        ngx_http_leerpoort_client_header(r, "accept-language", NULL));
+    page->language = ngx_http_leerpoort_page_language(r);
 
     if (ctx->frames.len > 0) {
         ngx_http_leerpoort_page_launched(ctx, page, other);
@@ -400,62 +375,6 @@ ngx_http_leerpoort_page_headers(ngx_http_leerpoort_ctx_t *ctx,
 }
 
 
-/*
- * Who may frame the page, as the program says that led the request here: the
- * header Leerpoort-Frames of its answer, origins with blanks between them. It
- * becomes a part of the CSP, and must not end that part. Leerpoort-Platform is
- * the name under which the program knows them.
- */
-void
-ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx)
-{
-    lp_span_t  frames;
-
-    frames = ngx_http_leerpoort_upstream_header(ctx->request,
-                                                "Leerpoort-Frames");
-
-    if (frames.len > NGX_HTTP_LEERPOORT_FRAMES_MAX
-        || memchr(frames.data, ';', frames.len)
-        || memchr(frames.data, ',', frames.len))
-    {
-        return;
-    }
-
-    ctx->frames = frames;
-    ctx->platform = ngx_http_leerpoort_upstream_header(ctx->request,
-                                                       "Leerpoort-Platform");
-}
-
-
-/* len 0: it has none. */
-static lp_span_t
-ngx_http_leerpoort_upstream_header(ngx_http_request_t *r, const char *name)
-{
-    size_t            len;
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-
-    for (part = &r->upstream->headers_in.headers.part; part;
-         part = part->next)
-    {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].hash != 0 && h[i].key.len == len
-                && ngx_strncasecmp(h[i].key.data, (u_char *) name, len) == 0)
-            {
-                return ngx_http_leerpoort_span(&h[i].value);
-            }
-        }
-    }
-
-    return lp_span("");
-}
-
-
 /* Retry-After, for whatever client it is. seconds 0: none. */
 static ngx_int_t
 ngx_http_leerpoort_page_retry(ngx_http_request_t *r, unsigned seconds)
@@ -549,108 +468,4 @@ ngx_http_leerpoort_page_code(ngx_http_leerpoort_ctx_t *ctx,
                                      sizeof("Leerpoort-Code") - 1, ctx->code,
                                      LP_SUPPORT_CODE_LEN)
            ? NGX_OK : NGX_ERROR;
-}
-
-
-/* Of the request as it was sent. */
-static lp_span_t
-ngx_http_leerpoort_page_query(const ngx_http_request_t *r)
-{
-    u_char     *p, *last;
-    lp_span_t   query;
-
-    last = r->unparsed_uri.data + r->unparsed_uri.len;
-    p = ngx_strlchr(r->unparsed_uri.data, last, '?');
-
-    query.data = p ? (const char *) p + 1 : NULL;
-    query.len = p ? (size_t) (last - p - 1) : 0;
-
-    return query;
-}
-
-
-/* The query's "lang"; len 0: none. */
-static lp_span_t
-ngx_http_leerpoort_page_asked(const ngx_http_request_t *r)
-{
-    u_char     *end;
-    lp_span_t   query, part;
-
-    query = ngx_http_leerpoort_page_query(r);
-
-    while (query.len > 0) {
-        end = ngx_strlchr((u_char *) query.data,
-                          (u_char *) query.data + query.len, '&');
-        part.data = query.data;
-        part.len = end ? (size_t) ((char *) end - query.data) : query.len;
-
-        if (part.len > 5 && ngx_strncmp(part.data, "lang=", 5) == 0) {
-            part.data += 5;
-            part.len -= 5;
-            return part;
-        }
-
-        query.data += part.len + (end != NULL);
-        query.len -= part.len + (end != NULL);
-    }
-
-    return lp_span("");
-}
-
-
-/* The choice of before, in a cookie. */
-static lp_span_t
-ngx_http_leerpoort_page_language(ngx_http_request_t *r)
-{
-    ngx_uint_t  n;
-    lp_span_t   header, language;
-
-    n = 0;
-
-    do {
-        header = ngx_http_leerpoort_client_header(r, "cookie", &n);
-        language = lp_cookie_find(header, lp_span(LP_LANGUAGE_COOKIE));
-
-    } while (header.data && language.data == NULL);
-
-    return language;
-}
-
-
-/*
- * A header of the request, by its name in lower case: the one at *n, which
- * becomes the number of the one after it. NULL: the first. data NULL: no more.
- */
-static lp_span_t
-ngx_http_leerpoort_client_header(ngx_http_request_t *r, const char *name,
-    ngx_uint_t *n)
-{
-    size_t            len;
-    ngx_uint_t        i, found;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
-
-    len = ngx_strlen(name);
-    found = 0;
-
-    for (part = &r->headers_in.headers.part; part; part = part->next) {
-        h = part->elts;
-
-        for (i = 0; i < part->nelts; i++) {
-            if (h[i].key.len != len
-                || ngx_strncmp(h[i].lowcase_key, name, len) != 0
-                || (n && found++ < *n))
-            {
-                continue;
-            }
-
-            if (n) {
-                (*n)++;
-            }
-
-            return ngx_http_leerpoort_span(&h[i].value);
-        }
-    }
-
-    return (lp_span_t) { NULL, 0 };
 }

@@ -30,13 +30,6 @@ void lp_lti_say(const lp_platform_t *platform, const char *name,
 /* The problem "unavailable". */
 void lp_lti_unavailable(lp_visit_t *visit, const lp_platform_t *platform);
 
-/* A text in the language of whoever asks. */
-static inline const char *
-lp_lti_text(const lp_visit_t *visit, const char *dutch, const char *english)
-{
-    return lp_request_language(&visit->request) == LP_DUTCH ? dutch : english;
-}
-
 /*
  * A page with a link that opens a window of its own, where cookies are kept:
  * what waits for it goes into Redis under the secret at the end of the link.

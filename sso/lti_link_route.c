@@ -160,12 +160,19 @@ title_of(const linking_t *linking)
         ->title[lp_request_language(&linking->visit->request)];
 }
 
+/* In the language of whoever asks. */
+static const char *
+in_language(const linking_t *linking, const char *dutch, const char *english)
+{
+    return lp_request_language(&linking->visit->request) == LP_DUTCH ? dutch
+                                                                     : english;
+}
+
 static void
 add(lp_text_t *body, const linking_t *linking, const char *dutch,
     const char *english)
 {
-    lp_text_add(body, lp_span_of(lp_lti_text(linking->visit, dutch,
-                                             english)));
+    lp_text_add(body, lp_span_of(in_language(linking, dutch, english)));
 }
 
 static void
@@ -189,7 +196,7 @@ show_other_school(linking_t *linking)
         "account of that school.</p>\n<p><a class=\"button\" "
         "href=\"/sso/logout\">Sign out</a></p>\n");
     lp_answer_page(&linking->visit->request, 403, &look,
-                   lp_span_of(lp_lti_text(linking->visit,
+                   lp_span_of(in_language(linking,
                                           "Een andere school",
                                           "Another school")),
                    lp_text_span(&body));
@@ -236,7 +243,7 @@ ask(linking_t *linking)
         return;
     }
     lp_answer_page(&linking->visit->request, 200, &look,
-                   lp_span_of(lp_lti_text(linking->visit, "Account koppelen",
+                   lp_span_of(in_language(linking, "Account koppelen",
                                           "Link your account")),
                    lp_text_span(&body));
 }

@@ -10,11 +10,12 @@
 #define ROWS_MAX LP_MAPPING_MAX
 
 static int is_claim(lp_span_t text);
+static int is_user_type(lp_span_t text);
 
 static const lp_conf_member_t user_members[] = {
     {"claim", LP_CONF_TEXT, is_claim, "the name of a claim",
      offsetof(lp_mapped_t, path), 1, 0, LP_CLAIM_PATH_MAX},
-    {"idType", LP_CONF_TEXT, lp_is_user_type,
+    {"idType", LP_CONF_TEXT, is_user_type,
      "ECK or a userIdType (A-Z 0-9 _, not a school's)",
      offsetof(lp_mapped_t, id_type), 1, 0, LP_ID_TYPE_MAX},
     {NULL, LP_CONF_ELSE, NULL, NULL, 0, 0, 0, 0},
@@ -23,7 +24,7 @@ static const lp_conf_member_t user_members[] = {
 static const lp_conf_member_t school_members[] = {
     {"claim", LP_CONF_TEXT, is_claim, "the name of a claim",
      offsetof(lp_mapped_t, path), 1, 0, LP_CLAIM_PATH_MAX},
-    {"idType", LP_CONF_TEXT, lp_is_school_type,
+    {"idType", LP_CONF_TEXT, lp_who_is_school_type,
      "MASTER, OIE_CODE, BP_ID, DD_ID, AS_ID or V_ID",
      offsetof(lp_mapped_t, id_type), 1, 0, LP_ID_TYPE_MAX},
     {NULL, LP_CONF_ELSE, NULL, NULL, 0, 0, 0, 0},
@@ -43,23 +44,9 @@ is_claim(lp_span_t text)
     return text.len > 0 && lp_conf_is_name(text);
 }
 
-int
-lp_is_school_type(lp_span_t text)
-{
-    static const char *const types[] = {"MASTER", "OIE_CODE", "BP_ID",
-                                        "DD_ID", "AS_ID", "V_ID"};
-    unsigned i;
-
-    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (lp_span_equal(text, lp_span_of(types[i]))) {
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int
-lp_is_user_type(lp_span_t text)
+/* Of people: none of a school's. */
+static int
+is_user_type(lp_span_t text)
 {
     size_t i;
 
@@ -71,7 +58,7 @@ lp_is_user_type(lp_span_t text)
         }
     }
     return text.len > 0 && text.len <= LP_ID_TYPE_MAX
-           && !lp_is_school_type(text);
+           && !lp_who_is_school_type(text);
 }
 
 static int

@@ -26,10 +26,4 @@ int lp_conf_algorithms(lp_conf_t *conf, const json_t *object, lp_algs_t *algs,
 int lp_conf_mapping(lp_conf_t *conf, const json_t *object,
                     lp_mapping_t *mapping);
 
-/* A type of ids of people: A-Z 0-9 and _; none of a school's. */
-int lp_is_user_type(lp_span_t text);
-
-/* MASTER, or that of an alias. */
-int lp_is_school_type(lp_span_t text);
-
 #endif

@@ -32,12 +32,6 @@ static json_t *open_pieces(lp_sso_t *sso, lp_span_t key,
                            const redisReply *reply);
 static void name_piece(char *dst, unsigned i, unsigned n);
 
-int
-lp_once_life(lp_once_t kind)
-{
-    return kinds[kind].life;
-}
-
 lp_store_status_t
 lp_once_put(lp_sso_t *sso, lp_once_t kind, const json_t *document,
             char *secret)

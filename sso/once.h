@@ -16,9 +16,6 @@
    a teacher picks from. A secret of one opens none of the others. */
 typedef enum { LP_ONCE_OPEN = 0, LP_ONCE_LINK, LP_ONCE_PICK } lp_once_t;
 
-/* Seconds for which one of this kind is kept. */
-int lp_once_life(lp_once_t kind);
-
 /*
  * Keeps document (an object, the caller's) under a new secret; secret: room
  * for LP_RANDOM_LEN + 1. OK, or the store's failure; LP_STORE_REFUSED too

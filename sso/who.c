@@ -14,6 +14,7 @@
 #include "../core/json.h"
 #include "../core/keys.h"
 #include "../core/text.h"
+#include "../workers/school_type.h"
 #include "../workers/usage_keys.h"
 
 #define ECK_PREFIX "https://ketenid.nl/"
@@ -21,9 +22,6 @@
 #define ECK_HASH   128 /* lower-case hexadecimal digits */
 
 #define ROLE "role"
-
-static const char *const school_types[] = {"MASTER", "OIE_CODE", "BP_ID",
-                                           "DD_ID",  "AS_ID",    "V_ID"};
 
 /* A member by its whole name, else by every beginning of the path that ends at
    a dot. Each step goes down one level of the claims. */
@@ -320,23 +318,16 @@ lp_who_json(const lp_who_t *who)
     return json;
 }
 
-static int
-is_school_type(lp_span_t type)
+int
+lp_who_is_school_type(lp_span_t type)
 {
-    size_t i;
-
-    for (i = 0; i < sizeof(school_types) / sizeof(school_types[0]); i++) {
-        if (lp_span_equal(type, lp_span_of(school_types[i]))) {
-            return 1;
-        }
-    }
-    return 0;
+    return lp_span_equal(type, lp_span("MASTER")) || lp_school_type(&type);
 }
 
 static int
 take_member(lp_who_t *who, lp_span_t name, lp_span_t value)
 {
-    int          is_school = is_school_type(name);
+    int          is_school = lp_who_is_school_type(name);
     lp_who_id_t *id = &who->school;
 
     if (lp_span_equal(name, lp_span(ROLE))) {

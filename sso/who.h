@@ -79,6 +79,9 @@ int     lp_who_from_json(lp_who_t *who, const json_t *json);
 int lp_who_keys(char keys[LP_TOKEN_USERS][LP_USER_KEY_LEN],
                 const lp_who_t *who, lp_pepper_t *pepper);
 
+/* 1 where ids of this type are schools': MASTER, or an alias' type. */
+int lp_who_is_school_type(lp_span_t type);
+
 void lp_who_wipe(lp_who_t *who);
 
 #endif

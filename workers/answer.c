@@ -38,12 +38,6 @@ lp_answer_write(lp_request_t *request, lp_span_t bytes)
 }
 
 int
-lp_answer_flush(lp_request_t *request)
-{
-    return FCGX_FFlush(out(request)) == 0 ? 0 : -1;
-}
-
-int
 lp_answer_header(lp_request_t *request, const char *name, lp_span_t value)
 {
     if (lp_has_control(value) || request->answered

@@ -249,9 +249,9 @@ check_needed(lp_args_t *args)
     return LP_YES;
 }
 
-int
-lp_args_read(lp_args_t *args, const lp_command_t *command, int argc,
-             char **argv)
+/* LP_YES, LP_USAGE after saying why; -1 where --help was asked for. */
+static int
+read_args(lp_args_t *args, const lp_command_t *command, int argc, char **argv)
 {
     int      i, used, rc;
     unsigned least;
@@ -329,8 +329,8 @@ put_usage(const lp_command_t *command)
     fputc('\n', stdout);
 }
 
-void
-lp_args_help(const lp_command_t *command)
+static void
+put_help(const lp_command_t *command)
 {
     const lp_take_t *take;
     const lp_option_t *option;
@@ -423,9 +423,9 @@ lp_args_run(const lp_command_t *command, int argc, char **argv)
     lp_args_t args;
     int       rc;
 
-    rc = lp_args_read(&args, command, argc, argv);
+    rc = read_args(&args, command, argc, argv);
     if (rc == -1) {
-        lp_args_help(command);
+        put_help(command);
         return LP_YES;
     }
     return rc == LP_YES ? command->run(&args) : rc;

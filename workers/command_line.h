@@ -153,17 +153,9 @@ struct lp_args_s {
 };
 
 /*
- * Reads what follows the command's name into args.
- * Returns LP_YES, LP_USAGE after saying why; -1 where --help was asked for.
+ * Reads what follows the command's name and runs it, or writes its help to
+ * standard output. Returns an exit code.
  */
-int lp_args_read(lp_args_t *args, const lp_command_t *command, int argc,
-                 char **argv);
-
-/* Writes the command's help to standard output. */
-void lp_args_help(const lp_command_t *command);
-
-/* All of it: reads the arguments and runs the command, or writes its help.
-   Returns an exit code. */
 int lp_args_run(const lp_command_t *command, int argc, char **argv);
 
 /*

@@ -21,6 +21,7 @@
 #include "codes.h"
 #include "entitlements.h"
 #include "json_members.h"
+#include "school_type.h"
 #include "written_time.h"
 
 #define CREATED_MAX      40 /* bytes of a date-time */
@@ -295,29 +296,6 @@ take_master(lp_reading_t *reading, const json_t *value)
         return lp_refuse(reading, "is not made of A-Z a-z 0-9 _ . -");
     }
     return lp_field_set(&reading->message->wanted.school, lp_json_text(value));
-}
-
-int
-lp_school_type(lp_span_t *type)
-{
-    static const char *const types[] = {"OIE_CODE", "BP_ID", "DD_ID", "AS_ID",
-                                        "V_ID"};
-    unsigned                 i;
-
-    for (i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
-        if (lp_span_equal(lp_span_of(types[i]), *type)) {
-            *type = lp_span_of(types[i]);
-            return 1;
-        }
-    }
-    return 0;
-}
-
-int
-lp_school_id_valid(lp_span_t id)
-{
-    return id.len > 0 && id.len <= LP_SCHOOL_ID_MAX
-           && !lp_has_control(id);
 }
 
 static int

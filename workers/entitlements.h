@@ -54,14 +54,6 @@ typedef struct {
     uint32_t    end;     /* endDate; 0: none */
 } lp_message_t;
 
-/* 1 where type is an organisationIdType (OIE_CODE ...); it then points into
-   static text. */
-int lp_school_type(lp_span_t *type);
-
-/* 1 where id may be an alias of a school: 1 to LP_SCHOOL_ID_MAX bytes, none of
-   them a control character. */
-int lp_school_id_valid(lp_span_t id);
-
 /*
  * Reads an EntitlementRequest (Edu-V 1.x). Unknown fields are passed over.
  * Returns 0; -1 and a verdict that names the first field that is wrong.

@@ -13,11 +13,11 @@
 #include "../core/json.h"
 #include "../core/keys.h"
 #include "../core/product.h"
-#include "entitlements.h"
 #include "import.h"
 #include "line_batch.h"
 #include "product_field.h"
 #include "products.h"
+#include "school_type.h"
 #include "usage_keys.h"
 
 #define ROWS_MAX      256

@@ -12,10 +12,10 @@
 #include "../core/keys.h"
 #include "../core/token.h"
 #include "commands.h"
-#include "entitlements.h"
 #include "product_field.h"
 #include "redis_link.h"
 #include "say.h"
+#include "school_type.h"
 #include "usage_keys.h"
 
 typedef struct {

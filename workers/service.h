@@ -136,10 +136,6 @@ void lp_answer_unavailable(lp_request_t *request);
 int lp_answer_begin(lp_request_t *request, int http, const char *type);
 int lp_answer_write(lp_request_t *request, lp_span_t bytes);
 
-/* Sends what was written so far, for a client that waits for it. -1: the
-   client is gone. */
-int lp_answer_flush(lp_request_t *request);
-
 /* A header before the answer is begun: "X-Accel-Redirect", value. Values with
    control bytes are refused (-1). */
 int lp_answer_header(lp_request_t *request, const char *name, lp_span_t value);

@@ -10,6 +10,7 @@
 #include "../core/json.h"
 #include "../core/text.h"
 #include "entitlements.h"
+#include "school_type.h"
 #include "usage_keys.h"
 
 #define BODY_ORGANISATIONS 16 /* ids in a SchoolReference, at most */

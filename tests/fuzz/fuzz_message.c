@@ -8,6 +8,7 @@
 #include "../../core/day.h"
 #include "../../core/entitlement.h"
 #include "../../workers/entitlements.h"
+#include "../../workers/school_type.h"
 #include "connection.h"
 #include "echo.h"
 #include "must.h"

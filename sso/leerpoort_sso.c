@@ -110,13 +110,11 @@ open_program(program_t *it, const lp_args_t *args,
     it->http = (lp_http_options_t) {AGENT, args->value[LP_OPT_CA], CONNECT_MS,
                                     ANSWER_MS, 0};
     sso->visits = &it->visits;
-    sso->session_key = lp_session_key_create();
     sso->keys = lp_key_files_open(args->value[OPT_KEY_FILES],
                                   args->value[OPT_KEY_SOCKET]);
     sso->http = lp_http_create(&it->http);
     sso->store = lp_store_create(options);
-    if (sso->session_key == NULL || sso->keys == NULL || sso->http == NULL
-        || sso->store == NULL) {
+    if (sso->keys == NULL || sso->http == NULL || sso->store == NULL) {
         lp_say("out of memory");
         return -1;
     }

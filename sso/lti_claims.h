@@ -53,8 +53,8 @@ typedef struct {
 
 /*
  * Reads a launch. The spans lie in claims. Of several faults the first in the
- * order above is told, but for the product, which comes last. A resource link
- * without a product is LP_LTI_PRODUCT.
+ * order of lp_lti_fault_t is told, but for the product, which comes last. A
+ * resource link without a product is LP_LTI_PRODUCT.
  */
 lp_lti_fault_t lp_launch_read(lp_launch_t *launch,
                               const lp_launch_site_t *site,

@@ -36,8 +36,7 @@ typedef struct {
     lp_http_t      *http;
     const lp_houses_t *houses; /* good for a turn of the loop */
     lp_shelf_t     *shelf;     /* what teachers search; NULL until one does */
-    struct lp_session_key_s *session_key; /* NULL until a token is signed;
-                                             lp_session_key_destroy() */
+    struct lp_session_key_s *session_key; /* NULL until a token is signed */
     struct lp_visits_s *visits; /* those that wait (visits.h) */
 } lp_sso_t;
 
@@ -45,7 +44,6 @@ struct lp_visit_s {
     lp_sso_t     *sso;
     lp_request_t  request;
     FCGX_Request  connection;
-    int64_t       began;     /* monotonic ms */
 
     /* a route that has to wait */
     void        (*on_tick)(lp_visit_t *visit); /* called each 100 ms while it

@@ -49,7 +49,6 @@ lp_visit_destroy(lp_visit_t *visit)
 void
 lp_visit_run(lp_visit_t *visit)
 {
-    visit->began = lp_visit_clock();
     lp_visit_route(visit);
     if (!visit->waiting && !visit->ended) {
         lp_visit_done(visit);

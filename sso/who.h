@@ -59,7 +59,7 @@ typedef enum {
  * Adds what claims say to *who, which the caller has zeroed: the claims of an
  * id_token first, then those of userinfo, say. A claim may be a string or an
  * array whose first element is one. An id "https://ketenid.nl/..." must have
- * the form of an ECK iD (domain 6.5) to be taken as ECK. Returns LP_WHO_OK,
+ * the form of an ECK iD to be taken as ECK. Returns LP_WHO_OK,
  * also where nothing was found, or LP_WHO_BAD.
  */
 lp_who_result_t lp_who_add(lp_who_t *who, const lp_mapping_t *mapping,

@@ -1,7 +1,7 @@
 /*
  * leerpoort school consent: whether a school lets others see what is used in
  * it. A seller needs no consent (purpose binding under the processing
- * agreement); a dashboard does (research: SEM-PDF 3.6.2).
+ * agreement); a dashboard does (Edu-V, SEM 3.6.2).
  */
 
 #include "../core/keys.h"

@@ -1,9 +1,8 @@
 /*
  * Does Redis keep what it acknowledges, and all of it or nothing? Asked once,
  * when a worker starts: a licence that is told to a seller must not vanish with
- * a power cut, must not be evicted (design section 4), and must not be there
- * without its journal entry. Each sentence names what is wrong and what it must
- * be.
+ * a power cut, must not be evicted, and must not be there without its journal
+ * entry. Each sentence names what is wrong and what it must be.
  */
 
 #include <stdio.h>

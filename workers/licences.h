@@ -1,6 +1,6 @@
 /*
  * Activation: an entitlement becomes a licence at first use, once, whoever asks
- * and however often (design section 6).
+ * and however often.
  */
 
 #ifndef LP_LICENCES_H

@@ -140,7 +140,7 @@ int lp_answer_write(lp_request_t *request, lp_span_t bytes);
    control bytes are refused (-1). */
 int lp_answer_header(lp_request_t *request, const char *name, lp_span_t value);
 
-/* Edu-V status codes (research: W-ERR) and those of SEM for entitlements. */
+/* Edu-V status codes and those of SEM for entitlements (docs/api.md). */
 #define LP_CODE_ACCEPTED        2  /* 202 */
 #define LP_CODE_SCHEMA          11 /* 400: a field is missing or wrong */
 #define LP_CODE_SCOPE           21 /* 401, 403 */

@@ -1,6 +1,6 @@
 /*
- * Protects the interface of outcomes: names and status codes as the table of
- * design section 5 has them.
+ * Protects the interface of outcomes: names and status codes as
+ * docs/directives.md has them.
  */
 
 #include <setjmp.h>

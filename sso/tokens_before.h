@@ -1,9 +1,9 @@
 /*
  * Field "!" of a person's hashes: the Unix time before which tokens are refused
- * (docs/data-model.md). A sign-out writes it, and so does an operator (leerpoort
- * right revoke); but the one is about a browser, the other about the person:
- * after a sign-out the sessions of other devices go on with new tokens, after a
- * revocation nobody does who signed in before.
+ * (docs/data-model.md). A sign-out writes it, and so does an operator
+ * (leerpoort right revoke); but the one is about a browser, the other about the
+ * person: after a sign-out the sessions of other devices go on with new tokens,
+ * after a revocation nobody does who signed in before.
  *
  * The rule: whoever wrote a "!" was an operator, unless a key beside it,
  *

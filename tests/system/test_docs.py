@@ -250,15 +250,22 @@ def test_help_of_load_fits_a_terminal():
 
 
 def test_links_between_documents_lead_somewhere():
-    for path in [REPOSITORY / "README.md", *DOCS.glob("*.md")]:
+    for path in [REPOSITORY / "README.md", REPOSITORY / "sso/README.md",
+                 REPOSITORY / "loadtest/README.md", *DOCS.glob("*.md")]:
         for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)",
                                  path.read_text()):
             if "://" not in target:
                 assert (path.parent / target).exists(), (path, target)
 
 
+def test_a_reader_of_sso_is_told_of_each_file():
+    told = (REPOSITORY / "sso/README.md").read_text()
+    for path in (REPOSITORY / "sso").glob("*.c"):
+        assert re.search(rf"\b{path.stem}\b", told), path
+
+
 def test_everything_is_free_of_lua():
-    for folder in ("core", "ngx_module", "workers", "loadtest",
+    for folder in ("core", "ngx_module", "workers", "sso", "loadtest",
                    "lua-free-conf", "demo"):
         for path in (REPOSITORY / folder).rglob("*"):
             assert path.suffix != ".lua", path

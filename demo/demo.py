@@ -75,6 +75,12 @@ class Signals:
 
     def __init__(self):
         self._held = self._came = False
+        # A signal that comes just before select() must end it all the same.
+        self.came, tells = socket.socketpair()
+        for end in (self.came, tells):
+            end.setblocking(False)
+        signal.set_wakeup_fd(tells.fileno(), warn_on_full_buffer=False)
+        self._tells = tells
         for number in self.NUMBERS:
             signal.signal(number, self._on_signal)
 
@@ -141,6 +147,7 @@ class Server:
         try:
             self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
+            say(f"{self.name} did not end within {PATIENCE} s: killed.")
             self.process.kill()
             self.process.wait()
 
@@ -623,10 +630,15 @@ def show(port):
     say("\nCtrl-C stops and removes everything.")
 
 
-def wait(servers):
+def wait(servers, signals):
     """Until a signal comes, or a server is gone that should not be."""
     ends = {os.pidfd_open(server.process.pid): server for server in servers}
-    gone, _, _ = select.select(list(ends), [], [])
+    gone = []
+    while not gone:
+        gone, _, _ = select.select([*ends, signals.came], [], [])
+        if signals.came in gone:    # one that is for somebody else
+            signals.came.recv(64)
+            gone.remove(signals.came)
     server = ends[gone[0]]
     raise Failure(f"{server.name} is gone:\n{server.said()}")
 
@@ -652,7 +664,7 @@ def main():
                                   places) else 0
             else:
                 show(args.port)
-                wait(servers)
+                wait(servers, signals)
         except Failure as failure:
             print(f"demo: {failure}", file=sys.stderr, flush=True)
             code = 1

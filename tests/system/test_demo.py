@@ -104,10 +104,10 @@ def test_a_failed_start_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_removes_everything(demo, number):
-    process, _, folder, _ = demo
+    process, _, folder, output = demo
     assert len(processes_of(folder)) >= 3
     process.signal(number)
-    assert process.wait(20)
+    assert process.wait(45), output.read_text()
     assert list(folder.iterdir()) == []
     assert processes_of(folder) == []
 

@@ -9,6 +9,8 @@
 
 static ngx_int_t ngx_http_leerpoort_variable(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data);
+static ngx_int_t ngx_http_leerpoort_variable_is(ngx_http_variable_value_t *v,
+    const void *data, size_t len);
 static lp_span_t ngx_http_leerpoort_variable_text(
     ngx_http_leerpoort_ctx_t *ctx, uintptr_t data);
 static lp_span_t ngx_http_leerpoort_mirror_text(
@@ -147,8 +149,16 @@ ngx_http_leerpoort_variable(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    v->data = (u_char *) text.data;
-    v->len = text.len;
+    return ngx_http_leerpoort_variable_is(v, text.data, text.len);
+}
+
+
+static ngx_int_t
+ngx_http_leerpoort_variable_is(ngx_http_variable_value_t *v, const void *data,
+    size_t len)
+{
+    v->data = (u_char *) data;
+    v->len = len;
     v->valid = 1;
     v->no_cacheable = 0;
     v->not_found = 0;
@@ -272,13 +282,7 @@ ngx_http_leerpoort_made(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return rc == NGX_ERROR ? NGX_ERROR : NGX_OK;
     }
 
-    v->data = text.data;
-    v->len = text.len;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
+    return ngx_http_leerpoort_variable_is(v, text.data, text.len);
 }
 
 
@@ -371,7 +375,7 @@ static ngx_int_t
 ngx_http_leerpoort_return(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uintptr_t data)
 {
-    u_char                         *p;
+    u_char                         *p, *text;
     size_t                          len;
     uintptr_t                       escapes;
     ngx_str_t                       parts[2];
@@ -404,19 +408,14 @@ ngx_http_leerpoort_return(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
-    v->data = p;
-    v->len = len;
+    text = p;
 
     for (i = 0; i < 2; i++) {
         p = (u_char *) ngx_escape_uri(p, parts[i].data, parts[i].len,
                                       NGX_ESCAPE_URI_COMPONENT);
     }
 
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
+    return ngx_http_leerpoort_variable_is(v, text, len);
 }
 
 
@@ -432,11 +431,5 @@ ngx_http_leerpoort_session_token(ngx_http_request_t *r,
         return NGX_OK;
     }
 
-    v->data = text.data;
-    v->len = text.len;
-    v->valid = 1;
-    v->no_cacheable = 0;
-    v->not_found = 0;
-
-    return NGX_OK;
+    return ngx_http_leerpoort_variable_is(v, text.data, text.len);
 }

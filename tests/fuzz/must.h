@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #include "../../core/span.h"
+#include "../../workers/conf_members.h"
 
 /* Ids of persons, codes and secrets in the kept inputs hold this word, and no
    text of ours does: a refusal with it repeats what was sent. */
@@ -39,6 +40,18 @@ must_be_reason(const char *text, size_t size)
     }
 
     must(strstr(text, CANARY) == NULL);
+}
+
+/* That of a configuration file: the name of a member that is none is repeated,
+   values never are. */
+static inline void
+must_be_conf_reason(const char *text)
+{
+    const char *unknown;
+
+    must(memchr(text, '\0', LP_CONF_REASON_MAX) != NULL);
+    unknown = strstr(text, ": there is no such member");
+    must_be_reason(unknown != NULL ? unknown : text, strlen(text) + 1);
 }
 
 static inline int

@@ -182,7 +182,7 @@ clean:
 
 help:
 	@echo 'make             the nginx module, the programs, the unit tests'
-	@echo 'make demo        a portal, an edge and a publisher to click through;'
+	@echo 'make demo        a portal, a sign-in, an LMS, publishers to click through;'
 	@echo '                 PORT=8080'
 	@echo 'make rehearsal   the first school week in 3 minutes, and its verdict;'
 	@echo '                 REHEARSAL="--seconds 600 --faults"'

@@ -290,7 +290,6 @@ def refuse(desk, name, body, path, http=400, code=11, **changes):
 
 # --- every field -------------------------------------------------------------
 
-SHAPE = {"school": organisations(), "user": users()}
 OTHERS = [None, 7, 1.5, True, [], [7], {}, {"x": 7}, "", MARK]
 
 

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from lib.edge import PUBLIC, Edge
+from lib.edge import Edge
 from lib.names import right
 from lib.nginx import BUILD, configuration_test, frame
 from lib.process import REPOSITORY, eventually

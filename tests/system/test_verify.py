@@ -11,7 +11,6 @@ from lib import names
 from lib.country import OIN, Country
 
 HEAD = struct.Struct("<8sQIIIIQ")
-SHELF = 12
 
 
 @pytest.fixture(scope="module")

@@ -18,8 +18,8 @@ import pytest
 
 from lib import fastcgi
 from lib.http import Connection, request
-from lib.nginx import ASAN, Nginx
-from lib.process import Process, alive, children, eventually
+from lib.nginx import Nginx
+from lib.process import alive, eventually
 from lib.redis import Redis
 from lib.tokens import make_key, write_jwks
 from lib.workers import PROGRAM, Workers, environment

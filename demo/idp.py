@@ -9,7 +9,6 @@ else sits down at the same browser.
 import base64
 import hashlib
 import http.client
-import json
 import secrets
 import threading
 import time

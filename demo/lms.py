@@ -7,7 +7,6 @@ frame of another site, which gets no cookies there.
 """
 
 import html
-import json
 import secrets
 import threading
 

@@ -65,7 +65,6 @@ static void write_from(lp_text_t *out, uint32_t day, lp_language_t language);
 static void write_todo(lp_text_t *out, const lp_problem_page_t *page);
 static void add(lp_text_t *out, const char *text);
 static void add_html(lp_text_t *out, const char *text);
-static void paragraph(lp_text_t *out, const char *text);
 static void heading(lp_text_t *out, const char *text);
 static void link_to(lp_text_t *out, lp_span_t href, const char *text,
                     int window, lp_language_t language);
@@ -243,18 +242,18 @@ write_body(lp_text_t *out, const lp_problem_page_t *page)
     }
 
     heading(out, word->what);
-    paragraph(out, text->what);
+    lp_text_paragraph(out, text->what);
     if (page->from != 0) {
         write_from(out, page->from, page->language);
     }
 
     heading(out, word->todo);
-    paragraph(out, text->todo);
+    lp_text_paragraph(out, text->todo);
     write_todo(out, page);
 
     if (text->ask != NULL) {
         heading(out, word->ask);
-        paragraph(out, text->ask);
+        lp_text_paragraph(out, text->ask);
     }
 }
 
@@ -291,14 +290,14 @@ write_todo(lp_text_t *out, const lp_problem_page_t *page)
     const words_t *word = &words[page->language];
 
     if (page->codes.len > 0 && page->problem == lp_problem_of(LP_NO_RIGHT)) {
-        paragraph(out, word->codes);
+        lp_text_paragraph(out, word->codes);
         link_to(out, page->codes, word->codes_link, page->framed,
                 page->language);
     }
 
     if (page->again.len > 0) {
         if (lp_problem_passes(page->problem)) {
-            paragraph(out, word->by_itself);
+            lp_text_paragraph(out, word->by_itself);
         }
         link_to(out, page->again, word->again, 0, page->language);
     }
@@ -469,14 +468,6 @@ static void
 add_html(lp_text_t *out, const char *text)
 {
     lp_text_html(out, lp_span_of(text));
-}
-
-static void
-paragraph(lp_text_t *out, const char *text)
-{
-    add(out, "<p>");
-    add_html(out, text);
-    add(out, "</p>\n");
 }
 
 static void

@@ -194,34 +194,26 @@ add(lp_text_t *out, const char *text)
 }
 
 static void
-paragraph(lp_text_t *out, const char *text)
-{
-    add(out, "<p>");
-    lp_text_html(out, lp_span_of(text));
-    add(out, "</p>\n");
-}
-
-static void
 write_body(lp_text_t *out, const lp_books_t *books, lp_language_t language,
            lp_span_t codes)
 {
     const words_t *word = &words[language];
-    lp_text_t      heading = *out;
+    lp_text_t      before;
 
     if (books->n == 0) {
-        paragraph(out, word->none);
-        paragraph(out, word->none_hint);
+        lp_text_paragraph(out, word->none);
+        lp_text_paragraph(out, word->none_hint);
     }
     (void) write_books(out, books, language, 0);
-    heading = *out;
+    before = *out;
     add(out, "<h2>");
     add(out, word->ended);
     add(out, "</h2>\n");
     if (write_books(out, books, language, 1) == 0) {
-        *out = heading; /* it is not needed */
+        *out = before; /* the heading is not needed */
     }
     if (books->more) {
-        paragraph(out, word->more);
+        lp_text_paragraph(out, word->more);
     }
     write_links(out, language, codes);
 }

@@ -4,12 +4,14 @@ LMS, the seller, the publisher's ticket desk.
 
 import http.server
 import json
+import signal
 import subprocess
 import threading
 import urllib.parse
 import urllib.request
 
 PATIENCE = 10       # seconds
+SIGNALS = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 class Visit(http.server.BaseHTTPRequestHandler):
@@ -68,8 +70,14 @@ class Small:
         self.address = f"http://{host}:{self._server.server_address[1]}"
 
     def start(self):
-        threading.Thread(target=self._server.serve_forever, args=(0.1,),
-                         daemon=True).start()
+        """In a thread that no signal of the demo's goes to: those are for the
+        main one, which may wait for them with their delivery held back."""
+        old = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+        try:
+            threading.Thread(target=self._server.serve_forever, args=(0.1,),
+                             daemon=True).start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, old)
 
     def stop(self):
         self._server.shutdown()

@@ -90,9 +90,10 @@ static void add_roles(lp_mapping_t *mapping);
 int
 lp_platforms_file_read(lp_platforms_file_t *file, lp_span_t text, char *reason)
 {
-    lp_conf_t     conf = {.folder = ".", .reason = reason};
+    lp_conf_t     conf = {.folder = "."};
     const json_t *root;
 
+    conf.reason = reason;
     memset(file, 0, sizeof(*file));
     root = lp_conf_root(&conf, text, &file->memory);
     if (root == NULL || read_list(&conf, root, file) != 0) {

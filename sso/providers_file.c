@@ -145,9 +145,10 @@ int
 lp_providers_file_read(lp_providers_file_t *file, lp_span_t text,
                        const char *folder, char *reason)
 {
-    lp_conf_t     conf = {.folder = folder, .reason = reason};
+    lp_conf_t     conf = {.folder = folder};
     const json_t *root;
 
+    conf.reason = reason;
     lp_providers_file_none(file);
     root = lp_conf_root(&conf, text, &file->memory);
     if (root == NULL || read_sites(&conf, root, &file->sites) != 0) {

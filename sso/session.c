@@ -274,7 +274,8 @@ write_it(beginning_t *new, lp_sso_t *sso)
 static void
 add_session(const beginning_t *new, lp_store_t *store, const lp_sites_t *sites)
 {
-    static const char *const users[] = {"user", "user2", "user3"};
+    static const char *const users[LP_TOKEN_USERS] = {"user", "user2",
+                                                      "user3"};
     static const char *const places[] = {"sub", "sid"};
     const lp_session_t      *session = &new->session;
     const lp_owner_t        *owner = &session->owner;
@@ -290,7 +291,7 @@ add_session(const beginning_t *new, lp_store_t *store, const lp_sites_t *sites)
     words[n++] = lp_span("HSET");
     words[n++] = key;
     PUT("who", ((lp_span_t) {new->who, new->who_len}));
-    for (i = 0; i < owner->n_users; i++) {
+    for (i = 0; i < owner->n_users && i < LP_TOKEN_USERS; i++) {
         PUT(users[i], ((lp_span_t) {owner->users[i], LP_USER_KEY_LEN}));
     }
     if (owner->school_len > 0) {

@@ -39,9 +39,10 @@ static int read_sources(lp_conf_t *conf, const json_t *root,
 int
 lp_sources_file_read(lp_sources_file_t *file, lp_span_t text, char *reason)
 {
-    lp_conf_t     conf = {.folder = ".", .reason = reason};
+    lp_conf_t     conf = {.folder = "."};
     const json_t *root;
 
+    conf.reason = reason;
     memset(file, 0, sizeof(*file));
     root = lp_conf_root(&conf, text, &file->memory);
     if (root == NULL || read_sources(&conf, root, file) != 0) {

@@ -334,8 +334,8 @@ gather(const shelf_t *shelf, found_t *found)
                     continue;
                 }
             }
-            follows = (lp_span_t) {name,
-                                   lp_field_follows(name, found->wanted[i])};
+            follows.data = name;
+            follows.len = lp_field_follows(name, found->wanted[i]);
             follows = lp_fields_find(view, follows);
             if (follows.data != NULL && add_right(found, follows)) {
                 right = &found->rights.list[found->rights.n - 1];
@@ -382,7 +382,8 @@ add_book(shelf_t *shelf, lp_span_t id, const lp_product_t *product,
     if (product->name.len > 0) {
         memcpy(name, product->name.data, product->name.len);
     }
-    book->name = (lp_span_t) {name, product->name.len};
+    book->name.data = name;
+    book->name.len = product->name.len;
     memcpy(book->product, id.data, id.len);
     book->product_len = id.len;
     book->outcome = lp_decide(product, &found->rights, shelf->by->today,

@@ -78,17 +78,17 @@ read_file(lp_span_t text, const char *folder, char *reason)
 }
 
 static void
-free_reading(void *what)
+free_reading(void *reading)
 {
-    reading_t *reading = what;
+    reading_t *it = reading;
     unsigned   k;
 
-    for (k = 0; k < reading->file.n_clients; k++) {
-        lp_jwks_free(client_at(&reading->file, k)->keys);
+    for (k = 0; k < it->file.n_clients; k++) {
+        lp_jwks_free(client_at(&it->file, k)->keys);
     }
-    lp_parties_file_free(&reading->file);
-    free(reading->jwks);
-    free(reading);
+    lp_parties_file_free(&it->file);
+    free(it->jwks);
+    free(it);
 }
 
 void

@@ -85,10 +85,11 @@ int
 lp_parties_file_read(lp_parties_file_t *file, lp_span_t text,
                      const char *folder, char *reason)
 {
-    lp_conf_t     conf = {.folder = folder, .reason = reason};
+    lp_conf_t     conf = {.folder = folder};
     reader_t      reader = {file, &conf};
     const json_t *root;
 
+    conf.reason = reason;
     memset(file, 0, sizeof(*file));
     root = lp_conf_root(&conf, text, &file->memory);
     if (root == NULL || read_list(&reader, root) != 0) {

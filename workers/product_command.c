@@ -191,6 +191,7 @@ lp_command_product_show(const lp_args_t *args)
     entry_t entry;
     int     rc;
 
+    memset(&entry, 0, sizeof(entry));
     rc = open_entry(&entry, args);
     if (rc == LP_YES) {
         rc = show_product(&entry, args);

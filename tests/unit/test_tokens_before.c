@@ -109,10 +109,10 @@ static void
 test_the_hashes_are_those_of_the_edge(void **state)
 {
     static const char *const watch[] = {
-        "WATCH", "u:{22}:S/" USER, "signout:{22}:S/" USER,
-        "u:{13}:/" USER, "signout:{13}:/" USER};
-    static const char *const hget[] = {"HGET", "u:{22}:S/" USER, "!"};
-    static const char *const get[] = {"GET", "signout:{22}:S/" USER};
+        "WATCH", ("u:{22}:S/" USER), ("signout:{22}:S/" USER),
+        ("u:{13}:/" USER), ("signout:{13}:/" USER)};
+    static const char *const hget[] = {"HGET", ("u:{22}:S/" USER), "!"};
+    static const char *const get[] = {"GET", ("signout:{22}:S/" USER)};
     wire_t            *wire = *state;
     lp_owner_t         owner = owner_at("S");
     lp_tokens_before_t found;
@@ -141,8 +141,8 @@ test_a_sign_out_remembers_what_an_operator_wrote(void **state)
         {"$3\r\n900\r\n$-1\r\n", NULL},
         {"$1\r\nx\r\n$-1\r\n", NULL},
     };
-    static const char *const hset[] = {"HSET", "u:{13}:/" USER, "!", "700"};
-    const char *set[] = {"SET", "signout:{13}:/" USER, NULL, "EX", "28800"};
+    static const char *const hset[] = {"HSET", ("u:{13}:/" USER), "!", "700"};
+    const char *set[] = {"SET", ("signout:{13}:/" USER), NULL, "EX", "28800"};
     wire_t     *wire = *state;
     lp_owner_t  owner = owner_at("");
     size_t      i;

@@ -20,6 +20,7 @@
 #define WELL_KNOWN "/.well-known/openid-configuration"
 
 static const char no_memory[] = "memory ran out";
+static const char too_long[] = "it is too long";
 static const char *const endpoints[] = {
     "authorization_endpoint", "token_endpoint",    "userinfo_endpoint",
     "end_session_endpoint",   "jwks_uri",
@@ -101,7 +102,7 @@ read_object(lp_span_t text, size_t max, lp_json_memory_t **memory,
     lp_json_error_t error;
     json_t         *object;
 
-    *why = "it is too long";
+    *why = too_long;
     if (text.len > max) {
         return NULL;
     }
@@ -119,12 +120,19 @@ read_object(lp_span_t text, size_t max, lp_json_memory_t **memory,
     return object;
 }
 
+/* jansson may say the same in more bytes (0.1 in 19): what readers would not
+   read is not put in the place of what they have. */
 static char *
-write_out(const json_t *object, const char **why)
+write_out(const json_t *object, size_t max, const char **why)
 {
-    char *text = json_dumps(object, JSON_INDENT(1) | JSON_SORT_KEYS);
+    char *text = json_dumps(object, JSON_COMPACT | JSON_SORT_KEYS);
 
     *why = text == NULL ? no_memory : NULL;
+    if (text != NULL && strlen(text) > max) {
+        *why = too_long;
+        free(text);
+        return NULL;
+    }
     return text;
 }
 
@@ -148,7 +156,7 @@ lp_discovery_check(lp_span_t text, lp_span_t issuer, char *jwks_uri,
         if (keys.data != NULL) {
             memcpy(jwks_uri, keys.data, keys.len + 1);
         }
-        written = write_out(metadata, why);
+        written = write_out(metadata, LP_DISCOVERY_MAX, why);
     }
     lp_json_release(memory);
     return written;
@@ -213,7 +221,7 @@ write_keys(const json_t *set, const judged_t *judged, const char **why)
     }
     whole = json_pack("{s:o}", "keys", published);
     if (whole != NULL) {
-        written = write_out(whole, why);
+        written = write_out(whole, LP_FETCH_KEYS_MAX, why);
         json_decref(whole);
     }
     return written;
@@ -230,7 +238,7 @@ lp_keys_check(lp_span_t text, lp_key_count_t *count, const char **why)
 
     memset(count, 0, sizeof(*count));
     if (text.len > LP_FETCH_KEYS_MAX) {
-        *why = "it is too long";
+        *why = too_long;
         return NULL;
     }
     jwks = lp_jwks_parse(text, &lp_algs_jws, refuse_key, &judged, why);

@@ -448,6 +448,26 @@ tell_keys(const lp_fetch_t *fetch, const lp_key_count_t *count)
     }
 }
 
+/* A sentence, to be gone on with: without its full stop. */
+static int
+length_of(const char *sentence)
+{
+    size_t len = strlen(sentence);
+
+    return (int) (len > 0 && sentence[len - 1] == '.' ? len - 1 : len);
+}
+
+static void
+note_keys(lp_fetch_t *fetch, const char *why, const lp_key_count_t *count)
+{
+    if (count->first == NULL) {
+        note(fetch, "keys: %.*s", length_of(why), why);
+    } else {
+        note(fetch, "keys: %.*s, the first because: %.*s", length_of(why), why,
+             length_of(count->first), count->first);
+    }
+}
+
 static void
 take_keys(lp_fetch_t *fetch, lp_span_t body)
 {
@@ -456,7 +476,7 @@ take_keys(lp_fetch_t *fetch, lp_span_t body)
     char          *text = lp_keys_check(body, &count, &why);
 
     if (text == NULL) {
-        note(fetch, "keys: %s", why);
+        note_keys(fetch, why, &count);
         return;
     }
     if (put_files(fetch, KEYS, text)) {

@@ -3,7 +3,8 @@
  *
  * - between two fetches of a source that somebody asked for lie again_ms (half
  *   a minute): so many tokens with keys that nobody knows cost the source no
- *   more than that;
+ *   more than that. Fetches that nobody asked for don't count: a provider that
+ *   changes its keys just after one of them is asked at once;
  * - who asks sooner is not forgotten, but served when that time has come;
  * - after a failure the pause doubles, from half a minute to an hour. Asking
  *   shortens it: keys that are missing are worth a further try.
@@ -17,14 +18,14 @@
 void
 lp_turn_init(lp_turn_t *turn, int64_t now)
 {
-    *turn = (lp_turn_t) {.due = now, .begun = -1};
+    *turn = (lp_turn_t) {.due = now, .served = -1};
 }
 
 /* The first moment at which one that was asked for may begin. */
 static int64_t
 allowed_at(const lp_turn_t *turn, const lp_schedule_t *schedule, int64_t now)
 {
-    int64_t at = turn->begun == -1 ? now : turn->begun + schedule->again_ms;
+    int64_t at = turn->served == -1 ? now : turn->served + schedule->again_ms;
 
     return at > now ? at : now;
 }
@@ -50,7 +51,9 @@ lp_turn_hurry(lp_turn_t *turn, int64_t now)
 void
 lp_turn_begin(lp_turn_t *turn, int64_t now)
 {
-    turn->begun = now;
+    if (turn->asked) {
+        turn->served = now;
+    }
     turn->running = 1;
     turn->asked = 0;
 }

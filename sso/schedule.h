@@ -15,13 +15,14 @@
 
 typedef struct {
     int64_t every_ms; /* where a source does not say how long it is fresh */
-    int64_t again_ms; /* between two fetches of a source, whoever asks */
+    int64_t again_ms; /* between two fetches of a source that were asked for */
 } lp_schedule_t;
 
 /* One source's turn. */
 typedef struct {
     int64_t  due;
-    int64_t  begun;    /* the last fetch; -1: none yet */
+    int64_t  served;   /* when the last one that was asked for began; -1: none
+                          yet */
     int      running;
     int      asked;    /* somebody waits for its keys */
     unsigned failures; /* one after the other */
@@ -30,7 +31,7 @@ typedef struct {
 void lp_turn_init(lp_turn_t *turn, int64_t now);
 
 /* Somebody wants it now: it becomes due at once, or as soon as again_ms have
-   passed since the last fetch began. */
+   passed since the last one that somebody wanted began. */
 void lp_turn_ask(lp_turn_t *turn, const lp_schedule_t *schedule, int64_t now);
 
 /* The operator wants it now: due at once, and once more where it runs. */

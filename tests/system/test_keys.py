@@ -149,6 +149,19 @@ def test_metadata_that_are_wrong_leave_the_old_ones(keys, provider, answer):
     assert keys.kids("school") == current(provider)
 
 
+def test_the_operator_is_told_why_no_key_is_taken(keys, provider):
+    twins = [make_key("ES256", "twin", index).jwk() for index in (0, 1)]
+    provider.faults["jwks"] = as_set(*twins)
+    said = ("school: keys: The set holds no key that may be used, the first "
+            "because: Another key of the set has the same kid; what was "
+            "fetched before stays\n")
+    assert keys.once() == (1, f"leerpoort: {said}")
+    assert not keys.jwks("school").exists()
+    provider.faults["jwks"] = as_set(*(
+        {"kty": "EC", "kid": str(i)} for i in range(65)))
+    assert "The set holds more than 64 keys; what" in keys.once()[1]
+
+
 @pytest.mark.parametrize("name", ["token_endpoint", "jwks_uri"])
 def test_metadata_lead_nowhere_without_tls(keys, provider, name):
     provider.metadata = {name: "http://op.example/x"}
@@ -258,13 +271,17 @@ def test_many_who_ask_cost_one_fetch_in_half_a_minute(keys, provider):
                          "x" * 513, provider.issuer + "/",
                          provider.issuer + "\0"):
             keys.ask(stranger)
+        # the schedule's fetch of a moment ago does not count
+        eventually("a fetch", lambda: fetched(provider) == 2, 20)
+        for _ in range(200):
+            keys.ask(provider.issuer)
         # the operator's wish is served after those, and at once
         keys.signal(signal.SIGHUP)
-        eventually("the operator's fetch", lambda: fetched(provider) == 2, 20)
+        eventually("the operator's fetch", lambda: fetched(provider) == 3, 20)
         for _ in range(200):
             keys.ask(provider.issuer)
         keys.signal(signal.SIGUSR1)
-        eventually("another", lambda: fetched(provider) == 3, 20)
+        eventually("another", lambda: fetched(provider) == 4, 20)
 
 
 def test_who_asked_too_soon_is_served_when_it_is_time(keys, provider):

@@ -159,6 +159,42 @@ test_metadata_are_one_sound_object(void **state)
 }
 
 
+/* As long as may be, and what was said in fewer bytes than jansson needs. */
+static void
+test_what_is_written_is_not_too_long_to_be_read(void **state)
+{
+    static const char start[] = "{\"issuer\":\"" ISSUER "\",\"x\":[";
+    char              jwks_uri[LP_FETCH_URL_MAX + 1];
+    const char       *why;
+    char             *big = malloc(LP_DISCOVERY_MAX + 1), *text;
+    size_t            len = sizeof(start) - 1;
+
+    (void) state;
+
+    assert_non_null(big);
+    memcpy(big, start, len);
+    while (len < LP_DISCOVERY_MAX - 4) {
+        memcpy(big + len, "1,", 2);
+        len += 2;
+    }
+    memcpy(big + len, "1]}", 4);
+    text = lp_discovery_check(lp_span_of(big), lp_span(ISSUER), jwks_uri,
+                              &why);
+    assert_non_null(text);
+    assert_true(strlen(text) <= LP_DISCOVERY_MAX);
+    free(text);
+
+    len = sizeof(start) - 1;
+    while (len < LP_DISCOVERY_MAX / 2) {
+        memcpy(big + len, "0.1,", 4);
+        len += 4;
+    }
+    memcpy(big + len, "1]}", 4);
+    assert_string_equal(said(big, ISSUER), "it is too long");
+    free(big);
+}
+
+
 static void
 test_metadata_are_written_whole(void **state)
 {
@@ -316,6 +352,7 @@ main(void)
         cmocka_unit_test(test_nobody_speaks_for_another),
         cmocka_unit_test(test_no_address_without_tls),
         cmocka_unit_test(test_metadata_are_one_sound_object),
+        cmocka_unit_test(test_what_is_written_is_not_too_long_to_be_read),
         cmocka_unit_test(test_metadata_are_written_whole),
         cmocka_unit_test(test_private_members_and_secrets_are_not_written),
         cmocka_unit_test(test_what_is_written_is_the_same_for_the_same_keys),

@@ -64,6 +64,35 @@ test_a_question_that_came_too_soon_is_kept(void **state)
 }
 
 
+/* A provider may change its keys a moment after the schedule had a look. */
+static void
+test_who_asks_just_after_a_scheduled_fetch_is_served_at_once(void **state)
+{
+    lp_turn_t turn;
+
+    (void) state;
+
+    lp_turn_init(&turn, 0);
+    lp_turn_begin(&turn, 0);
+    lp_turn_succeed(&turn, &schedule, 10, -1, MIDDLE);
+    lp_turn_ask(&turn, &schedule, 2000);
+    assert_int_equal(turn.due, 2000);
+
+    /* that one counts, and so does nothing but the next that is asked for */
+    lp_turn_begin(&turn, 2000);
+    lp_turn_succeed(&turn, &schedule, 2010, -1, MIDDLE);
+    lp_turn_ask(&turn, &schedule, 2020);
+    assert_int_equal(turn.due, 32000);
+
+    /* asked while the schedule's own is under way: once more behind it */
+    lp_turn_init(&turn, 0);
+    lp_turn_begin(&turn, 0);
+    lp_turn_ask(&turn, &schedule, 5);
+    lp_turn_succeed(&turn, &schedule, 10, -1, MIDDLE);
+    assert_int_equal(turn.due, 10);
+}
+
+
 static void
 test_a_question_may_come_long_after(void **state)
 {
@@ -171,6 +200,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_who_asks_often_is_served_twice_a_minute),
         cmocka_unit_test(test_a_question_that_came_too_soon_is_kept),
+        cmocka_unit_test(
+            test_who_asks_just_after_a_scheduled_fetch_is_served_at_once),
         cmocka_unit_test(test_a_question_may_come_long_after),
         cmocka_unit_test(test_pauses_double_up_to_an_hour),
         cmocka_unit_test(test_a_source_may_ask_for_patience_up_to_an_hour),

@@ -30,8 +30,10 @@ lp_begun_t lp_sign_in_take(lp_visit_t *visit, lp_span_t state,
 
 /*
  * The way back, checked: text is a URL of this site (publicUrl and a path) or a
- * path; a click below click_prefix that lp_click_parse() takes, "/", or
- * "/lti/link/" and what it makes itself. Writes the path; len 0 text: "/".
+ * path; a click below click_prefix that lp_click_parse() takes, "/", "/code",
+ * or "/lti/link/" and what it makes itself. Writes the path; len 0 text: "/".
+ * Of a query it writes a click's, or where that is odd or too long, and for
+ * "/code", the product that it names alone. dst has LP_RETURN_MAX + 1 bytes.
  * -1: it leads elsewhere.
  */
 int lp_return_check(char *dst, const lp_sites_t *sites, lp_span_t text);

@@ -1,5 +1,6 @@
 """leerpoort-keys with its files, as an operator starts it."""
 
+import contextlib
 import datetime
 import ipaddress
 import json
@@ -158,6 +159,14 @@ class Keys:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way:
             way.sendto(issuer if isinstance(issuer, bytes)
                        else issuer.encode(), str(self.socket))
+
+    def fill(self):
+        """Sends until the queue of one that does not read is full."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as way, \
+                contextlib.suppress(BlockingIOError):
+            way.setblocking(False)
+            while True:
+                way.sendto(b"x", str(self.socket))
 
     def said(self):
         text = self.log.read_text() if self.log.exists() else ""

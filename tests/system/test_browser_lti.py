@@ -183,6 +183,27 @@ def test_an_account_is_linked_once_in_a_window(front, browser):
     browser.headed("Het boek")
 
 
+def test_a_session_that_ends_before_the_button_says_so(front, browser):
+    """And nothing is linked until the button is pressed anew."""
+    front.platform(link=True)
+    front.provider.page = True
+    front.person(grant="book")
+    nobody(front)
+    launch(front, browser)
+    browser.new_window(browser.link("Account koppelen").click)
+    browser.at(SCHOOL).find("#sign-in").click()
+    browser.headed("Account koppelen")
+    front.redis("DEL", *front.redis("KEYS", "session:*"))
+    browser.find("main button").click()
+    browser.headed(title("session-expired")).shows("niet verwerkt")
+    look(browser, "link-session-expired")
+    browser.link("Opnieuw inloggen").click()
+    browser.at(SCHOOL).find("#sign-in").click()
+    browser.at(f"{PUBLIC}/lti/link/").headed("Account koppelen")
+    browser.find("main button").click()
+    browser.at(PUBLISHER).headed("Het boek")
+
+
 def test_an_account_of_another_school_is_not_linked(front, browser):
     front.platform(link=True)
     front.person(school="S2")

@@ -286,21 +286,44 @@ def test_too_many_wrong_codes(front, browser):
     look(browser, "code-too-often")
 
 
-def test_a_code_that_is_sent_after_the_session_leads_to_a_sign_in(front,
-                                                                  browser):
-    """A form's redirects may not leave the site: the way there is a page."""
-    front.provider.page = True
-    front.person()
-    browser.open(f"{PUBLIC}/sso/login?provider=school&keep=1&return=/code")
-    browser.find("#sign-in").click()
-    browser.at(f"{PUBLIC}/code").find("#code").send_keys("A" * 25)
-    front.redis("DEL", *front.redis("KEYS", "session:*"))
+def token_runs_out(front, browser, session=True):
+    """As after a quarter of an hour; not session: as after a day."""
     browser.driver.execute_cdp_cmd("Network.deleteCookies", {
         "name": "__Host-leerpoort", "url": PUBLIC})
+    if not session:
+        front.redis("DEL", *front.redis("KEYS", "session:*"))
+
+
+def test_a_code_that_took_long_to_type_is_not_lost(front, browser):
+    code = front.code()
+    sign_in(front, browser)
+    browser.open(f"{PUBLIC}/code?product=book").find("#code").send_keys(code)
+    token_runs_out(front, browser)
+    browser.press(Keys.ENTER)
+    browser.at(f"{PUBLIC}/code").shows("Gelukt!")
+
+
+def test_a_code_that_is_sent_after_the_session_says_so(front, browser):
+    """And leads to a sign-in, and back: by links, since a form's redirects may
+    not leave the site."""
+    front.provider.page = True
+    front.person()
+    code = front.code()
+    browser.open(f"{PUBLIC}/sso/login?provider=school&keep=1&return=/code")
+    browser.find("#sign-in").click()
+    browser.at(f"{PUBLIC}/code").find("#code").send_keys(code)
+    token_runs_out(front, browser, session=False)
+    browser.press(Keys.ENTER)
+    browser.headed(title("session-expired")).shows("niet verwerkt")
+    browser.link("Opnieuw inloggen")
+    both(browser, "code-session-expired", title("session-expired"),
+         title("session-expired", "en"))
+    browser.driver.back()       # to the page in English
+    browser.tab_to(lambda here: here.text == "Sign in again")
     browser.press(Keys.ENTER)
     browser.at(SCHOOL).find("#sign-in").click()
-    browser.at(f"{PUBLIC}/code")
-    browser.headed("Activatiecode")
+    browser.at(f"{PUBLIC}/code").find("#code").send_keys(code + Keys.ENTER)
+    browser.shows("Done!")
 
 
 def test_a_form_that_is_too_long(front, browser):

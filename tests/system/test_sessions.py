@@ -167,6 +167,66 @@ def test_a_token_that_ran_out_is_renewed_by_one_redirect(door, pupil):
     assert browser.jar["__Host-leerpoort"] != old
 
 
+def test_a_form_is_renewed_by_one_redirect_and_not_lost(door, pupil):
+    """307: the browser sends it once more."""
+    del pupil
+    browser = Browser(door).sign_in()
+    old = browser.jar.pop("__Host-leerpoort")
+    answer = browser.post("/sso/login?return=/code", "code=K7QM", door.public)
+    assert (answer.status, answer.location) == (307, "/code")
+    # with "no-referrer" browsers would send it on with the Origin "null"
+    assert answer.header("Referrer-Policy") == "same-origin"
+    assert "no-store" in answer.header("Cache-Control")
+    assert browser.jar["__Host-leerpoort"] not in (old, "")
+
+
+@pytest.mark.parametrize("end", ["nobody", "deleted", "cookies off"])
+def test_a_form_without_a_session_is_told_so(door, pupil, end):
+    """No redirect to a provider: it would be lost without a word."""
+    browser = Browser(door).sign_in()
+    if end == "deleted":
+        door.redis("DEL", session_of(door, pupil))
+        browser.keep("__Host-leerpoort-session", "__Host-leerpoort-browser")
+    else:
+        browser.keep(*(["__Host-leerpoort-browser"] if end == "nobody"
+                       else []))
+    asked = len(door.redis("KEYS", "signin:*"))
+    answer = browser.post("/sso/login?return=/code", "code=K7QM", door.public)
+    assert (answer.status, answer.outcome) == (401, "session-expired")
+    page = html.unescape(answer.body.decode())
+    assert 'href="/sso/login?return=%2Fcode"' in page
+    assert "Opnieuw inloggen" in page and "K7QM" not in page
+    assert len(door.redis("KEYS", "signin:*")) == asked, "none has begun"
+
+
+def test_a_form_ends_its_circle_with_a_page(door, pupil):
+    del pupil
+    browser = Browser(door).sign_in()
+    browser.jar.pop("__Host-leerpoort-returns", None)
+    for status in [307] * 5 + [400]:
+        answer = browser.post("/sso/login?return=/code", "code=x")
+        assert answer.status == status
+    assert answer.outcome == "no-cookies"
+
+
+def test_a_form_of_a_program_is_refused_in_its_own_words(door):
+    answer = door.post("/sso/login?return=/code", "code=x",
+                       headers=[("Accept", "application/json")])
+    assert answer.status == 401
+    assert json.loads(answer.body)["status"] == 21
+
+
+def test_a_head_is_answered_like_a_get(door, pupil):
+    del pupil
+    browser = Browser(door).sign_in()
+    del browser.jar["__Host-leerpoort"]
+    answer = door.edge.click("/sso/login?return=/go/book", method="HEAD",
+                             headers=[("Cookie", browser.cookies())])
+    assert (answer.status, answer.location) == (303, BOOK)
+    assert any(line.startswith("__Host-leerpoort=")
+               for line in answer.all("Set-Cookie"))
+
+
 def test_two_tabs_at_once_are_both_renewed(door, pupil):
     browser = Browser(door).sign_in()
     del browser.jar["__Host-leerpoort"]

@@ -10,6 +10,7 @@
 #define RETRY_MIN    5 /* seconds */
 #define RETRY_SPREAD 16
 #define WEIGHT_MAX   1000
+#define CODES_MAX    1024 /* bytes of the link to the page for codes */
 
 /* The words of the frame. */
 typedef struct {
@@ -25,6 +26,7 @@ typedef struct {
     const char *codes;      /* about the page for activation codes */
     const char *codes_link;
     const char *again;
+    const char *sign_in;    /* in its place, where the session is over */
     const char *by_itself;
     const char *window;     /* behind a link that opens one */
     const char *months[12];
@@ -38,7 +40,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Wat is er gebeurd?", "Wat kun je doen?", "Wie kan je helpen?",
         "Het gaat om:", "Je kunt het openen vanaf",
         "Heb je een activatiecode van dit boek gekregen?",
-        "Vul je activatiecode in", "Probeer het opnieuw",
+        "Vul je activatiecode in", "Probeer het opnieuw", "Opnieuw inloggen",
         "Laat je deze pagina open? Dan proberen we het vanzelf nog een keer.",
         "(opent een nieuw venster)",
         {"januari", "februari", "maart", "april", "mei", "juni", "juli",
@@ -50,11 +52,17 @@ static const words_t words[LP_LANGUAGES] = {
         "What happened?", "What can you do?", "Who can help you?",
         "This is about:", "You can open it from",
         "Were you given an activation code for this book?",
-        "Fill in your activation code", "Try again",
+        "Fill in your activation code", "Try again", "Sign in again",
         "If you leave this page open, we will try once more by ourselves.",
         "(opens a new window)",
         {"January", "February", "March", "April", "May", "June", "July",
          "August", "September", "October", "November", "December"}}};
+
+/* What a header Accept says of one type. */
+typedef struct {
+    int weight;    /* 0 to WEIGHT_MAX */
+    int closeness; /* of the range: 3 the type, 1 any; 0: nothing is said */
+} wish_t;
 
 static void write_head(lp_text_t *out, const lp_page_t *page);
 static void write_header(lp_text_t *out, const lp_page_t *page);
@@ -71,6 +79,10 @@ static void link_to(lp_text_t *out, lp_span_t href, const char *text,
 static void open_link(lp_text_t *out, int window);
 static void close_link(lp_text_t *out, int window, lp_language_t language);
 static lp_span_t next_part(lp_span_t *rest, char separator);
+static void write_codes(lp_text_t *out, const lp_problem_page_t *page);
+static void note_wish(wish_t *wish, int closeness, int weight);
+static int closeness_json(lp_span_t type);
+static int closeness_html(lp_span_t type);
 static int weight_of(lp_span_t range, lp_span_t *type);
 static int is_type(lp_span_t type, const char *name);
 
@@ -291,16 +303,36 @@ write_todo(lp_text_t *out, const lp_problem_page_t *page)
 
     if (page->codes.len > 0 && page->problem == lp_problem_of(LP_NO_RIGHT)) {
         lp_text_paragraph(out, word->codes);
-        link_to(out, page->codes, word->codes_link, page->framed,
-                page->language);
+        write_codes(out, page);
     }
 
     if (page->again.len > 0) {
         if (lp_problem_passes(page->problem)) {
             lp_text_paragraph(out, word->by_itself);
         }
-        link_to(out, page->again, word->again, 0, page->language);
+        link_to(out, page->again,
+                page->problem == LP_PROBLEM_SESSION_EXPIRED ? word->sign_in
+                                                            : word->again,
+                0, page->language);
     }
+}
+
+/* The page for codes is told which book it is about. */
+static void
+write_codes(lp_text_t *out, const lp_problem_page_t *page)
+{
+    char      bytes[CODES_MAX];
+    lp_text_t href = lp_text_in(bytes, sizeof(bytes));
+
+    lp_text_add(&href, page->codes);
+    if (page->product.len > 0) {
+        add(&href, memchr(page->codes.data, '?', page->codes.len) == NULL
+                       ? "?product=" : "&product=");
+        lp_text_query(&href, page->product);
+    }
+
+    link_to(out, href.full ? page->codes : lp_text_span(&href),
+            words[page->language].codes_link, page->framed, page->language);
 }
 
 void
@@ -351,25 +383,69 @@ lp_page_switch(lp_text_t *out, lp_span_t query, lp_language_t language)
     add(out, lp_language_tag(language));
 }
 
+/* Alike: what is named more closely; programs and browsers end in "any". */
 int
 lp_page_wants_json(lp_span_t accept)
 {
     lp_span_t range, type;
-    int       json = 0, html = 0, weight;
+    wish_t    json = {0, 0}, html = {0, 0};
+    int       weight;
 
     while (accept.len > 0) {
         range = next_part(&accept, ',');
         weight = weight_of(range, &type);
 
-        if (is_type(type, "application/json")) {
-            json = weight > json ? weight : json;
-        } else if (is_type(type, "text/html")
-                   || is_type(type, "application/xhtml+xml")) {
-            html = weight > html ? weight : html;
-        }
+        note_wish(&json, closeness_json(type), weight);
+        note_wish(&html, closeness_html(type), weight);
     }
 
-    return json > html;
+    if (json.weight != html.weight) {
+        return json.weight > html.weight;
+    }
+
+    return json.weight > 0 && json.closeness > html.closeness;
+}
+
+/* The closest range counts, and of two the heavier (RFC 9110 section 12.5.1).
+   closeness 0: the range is not about it. */
+static void
+note_wish(wish_t *wish, int closeness, int weight)
+{
+    if (closeness > wish->closeness
+        || (closeness == wish->closeness && closeness > 0
+            && weight > wish->weight)) {
+        wish->closeness = closeness;
+        wish->weight = weight;
+    }
+}
+
+/* Any kind of JSON: who asks for problem details reads ours sooner than HTML.
+   */
+static int
+closeness_json(lp_span_t type)
+{
+    static const lp_span_t suffix = {"+json", 5};
+
+    if (is_type(type, "application/json")
+        || (type.len > suffix.len
+            && is_type((lp_span_t) {type.data + type.len - suffix.len,
+                                    suffix.len},
+                       suffix.data))) {
+        return 3;
+    }
+
+    return is_type(type, "application/*") ? 2 : is_type(type, "*/*");
+}
+
+static int
+closeness_html(lp_span_t type)
+{
+    if (is_type(type, "text/html")
+        || is_type(type, "application/xhtml+xml")) {
+        return 3;
+    }
+
+    return is_type(type, "text/*") ? 2 : is_type(type, "*/*");
 }
 
 /* "application/json; charset=utf-8; q=0.5": its type, and 500. What is not

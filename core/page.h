@@ -50,6 +50,7 @@ typedef struct {
     lp_span_t         code;
     lp_span_t         codes;  /* path of the page for activation codes, which
                                  "no right" mentions; len 0: none */
+    lp_span_t         product; /* the id that it is told; len 0: none */
     int               framed; /* as above */
 } lp_problem_page_t;
 
@@ -74,7 +75,8 @@ void lp_page_json(lp_text_t *out, lp_problem_t problem);
  */
 void lp_page_switch(lp_text_t *out, lp_span_t query, lp_language_t language);
 
-/* 1 where the header Accept asks for JSON rather than HTML: a machine. */
+/* 1 where the header Accept asks for JSON, of whatever kind, rather than for
+   HTML: a machine. */
 int lp_page_wants_json(lp_span_t accept);
 
 /* The header Refresh's seconds: 5 to 20, so that those who were turned away

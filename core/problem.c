@@ -107,9 +107,10 @@ static const problem_t problems[LP_PROBLEMS] = {
         "its own. Sessions go on; new sign-ins wait for it."},
 
     [LP_PROBLEM_BUSY] = {"busy", 503, EDUV_OTHER,
-        "More sign-ins at once than are let through. The page tries again by "
-        "itself; if it lasts, look at how fast the identity provider answers, "
-        "then at signInsPerMinute."},
+        "More sign-ins at once than are let through, or more clicks of one "
+        "person (limit_req). The page tries again by itself; if it lasts, look "
+        "at how fast the identity provider answers, then at "
+        "signInsPerMinute."},
 
     [LP_PROBLEM_UNKNOWN_SCHOOL] = {"unknown-school", 403, EDUV_SCHOOL,
         "The school that the identity provider named is not known. `leerpoort "
@@ -170,6 +171,11 @@ static const problem_t problems[LP_PROBLEMS] = {
     [LP_PROBLEM_OFF] = {"off", 404, EDUV_OTHER,
         "The page exists, and its configuration does not: the sign-in needs "
         "sso.json, launches need lti.json, codes need leerpoort-worker."},
+
+    [LP_PROBLEM_TOO_LONG] = {"too-long", 431, EDUV_SCHEMA,
+        "The header fields of the request were longer than nginx takes "
+        "(large_client_header_buffers): mostly cookies, also those of other "
+        "sites below the same domain, or a token that has grown."},
 };
 
 static lp_problem_t known(lp_problem_t problem);

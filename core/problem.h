@@ -36,6 +36,7 @@ typedef enum {
     LP_PROBLEM_BAD_FORM,        /* a form that is not ours, or incomplete */
     LP_PROBLEM_NOT_FOUND,       /* nothing at this address */
     LP_PROBLEM_OFF,             /* the page exists, and is not configured */
+    LP_PROBLEM_TOO_LONG,        /* more header fields than nginx takes */
     LP_PROBLEMS
 } lp_problem_t;
 

@@ -33,8 +33,7 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_NO_RIGHT] = {
         "Dit boek staat niet op jouw naam",
-        "Je bent goed ingelogd, maar je school heeft dit boek niet voor jou "
-        "besteld.",
+        "Je bent goed ingelogd, maar dit boek is niet voor jou besteld.",
         "Kijk of je op het goede boek hebt geklikt. Is het boek pas besteld? "
         "Probeer het dan morgen nog eens.",
         "Vraag je docent of de boekencoördinator van je school of het boek "
@@ -115,8 +114,8 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
         "dan waar het nu eindigt.",
         "Ga terug naar je portaal en klik opnieuw op je boek. Doe alles in "
         "dezelfde browser.",
-        "Heeft iemand je deze link gestuurd? Open hem dan niet en vertel het "
-        "je docent."},
+        "Heeft iemand je deze link gestuurd? Gebruik hem dan niet meer en "
+        "vertel het je docent."},
 
     [LP_PROBLEM_SIGN_IN_REFUSED] = {
         "Inloggen is niet gelukt",
@@ -143,7 +142,8 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_PROBLEM_BUSY] = {
         "Het is nu erg druk",
-        "Veel mensen loggen tegelijk in. Je bent zo aan de beurt.",
+        "Veel mensen willen tegelijk naar binnen, of je hebt heel vaak achter "
+        "elkaar geklikt. Je bent zo aan de beurt.",
         "Laat deze pagina open staan, of probeer het over een halve minuut "
         "opnieuw.",
         NULL},
@@ -167,9 +167,11 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_PROBLEM_SESSION_EXPIRED] = {
         "Je bent niet meer ingelogd",
-        "Je hebt uitgelogd, of je bent een tijd weg geweest.",
-        "Log opnieuw in, of ga terug naar je portaal en klik op je boek.",
-        NULL},
+        "Je hebt uitgelogd, of je bent een tijd weg geweest. Wat je net "
+        "hebt ingevuld of gekozen, is niet verwerkt.",
+        "Log opnieuw in en doe het daarna nog een keer. Of ga terug naar je "
+        "portaal en klik op je boek.",
+        "Kun je niet inloggen? Vraag de ICT-helpdesk van je school om hulp."},
 
     [LP_PROBLEM_BAD_RETURN] = {
         "Deze link klopt niet",
@@ -240,8 +242,8 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_PROBLEM_BAD_FORM] = {
         "Dit formulier kunnen we niet lezen",
-        "Er ontbreekt iets in wat je hebt ingevuld, of het formulier komt "
-        "niet van deze site.",
+        "Er ontbreekt iets in wat je hebt ingevuld, het is te lang, of het "
+        "formulier komt niet van deze site.",
         "Ga een pagina terug, ververs die en vul het formulier opnieuw in.",
         "Lukt het weer niet? Vraag de ICT-helpdesk van je school om hulp."},
 
@@ -257,5 +259,14 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
         "Je kunt dit hier niet gebruiken, omdat het niet is ingesteld.",
         "Ga terug naar je portaal en klik daar op je boek.",
         "Had je dit wel verwacht? Vraag de ICT-helpdesk van je school om "
+        "hulp."},
+
+    [LP_PROBLEM_TOO_LONG] = {
+        "Je browser stuurt te veel mee",
+        "Je browser stuurde meer mee dan we kunnen lezen. Meestal zijn dat "
+        "oude cookies.",
+        "Wis de cookies van deze site in de instellingen van je browser en "
+        "klik opnieuw op je boek. Of probeer een andere browser.",
+        "Weet je niet hoe dat moet? Vraag de ICT-helpdesk van je school om "
         "hulp."},
 };

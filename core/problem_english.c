@@ -34,8 +34,7 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_NO_RIGHT] = {
         "This book is not yours",
-        "You are signed in, but your school has not ordered this book for "
-        "you.",
+        "You are signed in, but this book was not ordered for you.",
         "Check that you clicked on the right book. If it was ordered only "
         "just now, try again tomorrow.",
         "Ask your teacher or your school's book coordinator whether the book "
@@ -114,7 +113,7 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
         "it ends now.",
         "Go back to your school portal and click on your book again. Stay in "
         "the same browser.",
-        "If somebody sent you this link, do not open it and tell your "
+        "If somebody sent you this link, do not use it again and tell your "
         "teacher."},
 
     [LP_PROBLEM_SIGN_IN_REFUSED] = {
@@ -141,8 +140,8 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_PROBLEM_BUSY] = {
         "It is very busy right now",
-        "Many people are signing in at the same time. It will be your turn "
-        "soon.",
+        "Many people want to get in at the same time, or you clicked very "
+        "often in a row. It will be your turn soon.",
         "Leave this page open, or try again in half a minute.",
         NULL},
 
@@ -165,10 +164,11 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_PROBLEM_SESSION_EXPIRED] = {
         "You are no longer signed in",
-        "You signed out, or you were away for some time.",
-        "Sign in again, or go back to your school portal and click on your "
-        "book.",
-        NULL},
+        "You signed out, or you were away for some time. What you just "
+        "filled in or chose has not been processed.",
+        "Sign in again and do it once more. Or go back to your school portal "
+        "and click on your book.",
+        "If you can't sign in, ask your school's IT help desk."},
 
     [LP_PROBLEM_BAD_RETURN] = {
         "This link is not right",
@@ -240,8 +240,8 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_PROBLEM_BAD_FORM] = {
         "We can't read this form",
-        "Something is missing in what you filled in, or the form is not from "
-        "this site.",
+        "Something is missing in what you filled in, it is too long, or the "
+        "form is not from this site.",
         "Go back one page, reload it and fill in the form again.",
         "If it fails again, ask your school's IT help desk."},
 
@@ -257,4 +257,12 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
         "You can't use this here, because it has not been set up.",
         "Go back to your school portal and click on your book there.",
         "If you did expect it, ask your school's IT help desk."},
+
+    [LP_PROBLEM_TOO_LONG] = {
+        "Your browser sends too much",
+        "Your browser sent more than we can read. Mostly these are old "
+        "cookies.",
+        "Delete the cookies of this site in the settings of your browser and "
+        "click on your book again. Or try another browser.",
+        "If you do not know how, ask your school's IT help desk."},
 };

@@ -19,6 +19,8 @@
 #define NGX_HTTP_LEERPOORT_BOOK_NAME  256
 #define NGX_HTTP_LEERPOORT_PLATFORM   64
 
+static ngx_int_t ngx_http_leerpoort_page_json(ngx_http_request_t *r,
+    lp_problem_t problem, ngx_uint_t status);
 static ngx_int_t ngx_http_leerpoort_page_html(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_t problem, ngx_uint_t status, unsigned seconds);
 static void ngx_http_leerpoort_page_read(ngx_http_leerpoort_ctx_t *ctx,
@@ -131,14 +133,13 @@ ngx_int_t
 ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome,
     ngx_uint_t status)
 {
-    char                *bytes;
-    unsigned             seconds;
-    lp_text_t            json;
-    ngx_str_t            body;
-    lp_problem_t         problem;
-    ngx_http_request_t  *r;
+    unsigned                        seconds;
+    lp_problem_t                    problem;
+    ngx_http_request_t             *r;
+    ngx_http_leerpoort_loc_conf_t  *llcf;
 
     r = ctx->request;
+    llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
     problem = lp_problem_of(outcome);
     seconds = lp_problem_passes(problem)
               ? lp_page_retry((unsigned) ngx_random()) : 0;
@@ -147,19 +148,39 @@ ngx_http_leerpoort_page(ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome,
         ctx->dropped = ngx_http_leerpoort_drop_session(ctx) == NGX_OK;
     }
 
-    if (ngx_http_leerpoort_page_code(ctx, problem) != NGX_OK
-        || ngx_http_leerpoort_page_retry(r, seconds) != NGX_OK)
+    /* a click that error_page led to leerpoort_page has a code already */
+    if (!ctx->coded
+        && (ngx_http_leerpoort_page_code(ctx, problem) != NGX_OK
+            || ngx_http_leerpoort_page_retry(r, seconds) != NGX_OK))
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_leerpoort_has_error_page(r, status)) {
+    if (!llcf->standing && ngx_http_leerpoort_has_error_page(r, status)) {
         return status;
     }
 
-    if (!ngx_http_leerpoort_is_machine(r)) {
-        return ngx_http_leerpoort_page_html(ctx, problem, status, seconds);
+    if (ngx_http_leerpoort_header_literal(r, "X-Content-Type-Options",
+                                          "nosniff")
+        == NULL)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
+
+    return ngx_http_leerpoort_is_machine(r)
+           ? ngx_http_leerpoort_page_json(r, problem, status)
+           : ngx_http_leerpoort_page_html(ctx, problem, status, seconds);
+}
+
+
+/* Edu-V's form of a refusal. */
+static ngx_int_t
+ngx_http_leerpoort_page_json(ngx_http_request_t *r, lp_problem_t problem,
+    ngx_uint_t status)
+{
+    char       *bytes;
+    lp_text_t   json;
+    ngx_str_t   body;
 
     bytes = ngx_pnalloc(r->pool, LP_PAGE_MAX);
     if (bytes == NULL) {
@@ -243,6 +264,7 @@ ngx_http_leerpoort_page_read(ngx_http_leerpoort_ctx_t *ctx,
                      && ctx->book.len <= NGX_HTTP_LEERPOORT_BOOK_NAME
                      ? ctx->book : ctx->click.product;
         page->codes = lp_houses_codes(llcf->houses);
+        page->product = ctx->click.product;
     }
 
     page->house = lp_house_of(llcf->houses, school);
@@ -270,30 +292,39 @@ ngx_http_leerpoort_page_is_theirs(const ngx_http_leerpoort_ctx_t *ctx,
 
 /*
  * Links to the same click. One that another request led to (a form that was
- * posted, X-Accel-Redirect) has no address of its own.
+ * posted, X-Accel-Redirect) has no address of its own. A request line that
+ * nginx can't read is none either, nor were header fields read that name a
+ * language: then the other one is at the address to which error_page led.
  */
 static void
 ngx_http_leerpoort_page_again(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_page_t *page, lp_text_t *other)
 {
+    ngx_uint_t                      unread;
     ngx_http_request_t             *r;
     ngx_http_leerpoort_loc_conf_t  *llcf;
 
     r = ctx->request;
     llcf = ngx_http_get_module_loc_conf(r, ngx_http_leerpoort_module);
 
+    unread = r->unparsed_uri.len == 0 && llcf->standing;
+
     if (llcf->target || r->unparsed_uri.len > NGX_HTTP_LEERPOORT_PAGE_URI
-        || ngx_http_leerpoort_page_leaves(&r->unparsed_uri)
+        || (!unread && ngx_http_leerpoort_page_leaves(&r->unparsed_uri))
         || !(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)))
     {
         return;
+    }
+
+    if (unread && r->uri.len <= NGX_HTTP_LEERPOORT_PAGE_URI) {
+        lp_text_add(other, ngx_http_leerpoort_span(&r->uri));
     }
 
     lp_page_switch(other, ngx_http_leerpoort_page_query(r),
                    page->language == LP_DUTCH ? LP_ENGLISH : LP_DUTCH);
     page->other = lp_text_span(other);
 
-    if (lp_problem_passes(page->problem) || ctx->dropped) {
+    if ((lp_problem_passes(page->problem) || ctx->dropped) && !unread) {
         page->again = ngx_http_leerpoort_span(&r->unparsed_uri);
     }
 }
@@ -353,9 +384,6 @@ ngx_http_leerpoort_page_headers(ngx_http_leerpoort_ctx_t *ctx,
 
     if (ngx_http_leerpoort_page_header(r, "Content-Security-Policy", &value)
         != NGX_OK
-        || ngx_http_leerpoort_header_literal(r, "X-Content-Type-Options",
-                                             "nosniff")
-           == NULL
         || ngx_http_leerpoort_page_cookie(r, ngx_http_leerpoort_page_asked(r))
            != NGX_OK)
     {

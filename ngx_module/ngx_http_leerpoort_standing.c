@@ -90,7 +90,7 @@ ngx_http_leerpoort_standing_handler(ngx_http_request_t *r)
 }
 
 
-/* A click that an error_page led here has its own outcome already. */
+/* A click that an error_page led here has its own already. */
 static ngx_int_t
 ngx_http_leerpoort_standing_headers(ngx_http_leerpoort_ctx_t *ctx,
     lp_problem_t problem)
@@ -99,12 +99,14 @@ ngx_http_leerpoort_standing_headers(ngx_http_leerpoort_ctx_t *ctx,
 
     name = lp_problem_name(problem);
 
-    if (ctx->outcome_header == NULL) {
-        ctx->outcome_header = ngx_http_leerpoort_header(ctx->request,
-                                  "Leerpoort-Outcome",
-                                  sizeof("Leerpoort-Outcome") - 1, name,
-                                  ngx_strlen(name));
+    if (ctx->outcome_header) {
+        return NGX_OK;
     }
+
+    ctx->outcome_header = ngx_http_leerpoort_header(ctx->request,
+                              "Leerpoort-Outcome",
+                              sizeof("Leerpoort-Outcome") - 1, name,
+                              ngx_strlen(name));
 
     return ctx->outcome_header
            && ngx_http_leerpoort_header_literal(ctx->request, "Cache-Control",

@@ -19,7 +19,8 @@ PROBLEMS = dict(enumerate((
         "sign-in-wrong", "provider-down", "busy", "unknown-school", "nobody",
         "session-expired", "bad-return", "unknown-provider", "launch-old",
         "launch-other", "launch-wrong", "launch-unknown", "launch-no-book",
-        "teachers-only", "link-old", "bad-form", "not-found", "off"), 32))
+        "teachers-only", "link-old", "bad-form", "not-found", "off",
+        "too-long"), 32))
 
 
 def support_code(problem, at=FIRST, reason=0, salt=0):

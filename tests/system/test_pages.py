@@ -394,7 +394,8 @@ def test_school_s_style_is_for_its_own_people(house):
     assert "#8a2c5b" in page.style
     assert page.all("footer")
     assert {"href": "mailto:hulp@regenboog.example"} in page.links
-    assert {"class": "button", "href": "/code"} in page.links
+    assert {"class": "button",
+            "href": "/code?product=book"} in page.links
 
     other = assert_sound(house.person(school="S2").click(headers=accept("en")))
     assert "Boekhuis" in other.text("header")
@@ -572,7 +573,8 @@ def test_click_that_a_program_led_here(tmp_path, frames, ancestors, platform,
                    if link.get("target") == "_blank"]
         others = [link["href"] for link in page.links
                   if "hreflang" not in link]
-        assert others == ["/code", "mailto:hulp@regenboog.example"]
+        assert others == ["/code?product=book",
+                          "mailto:hulp@regenboog.example"]
         assert windows == (others if "https" in ancestors else [])
         assert ("(opens a new window)" in page.text()) == bool(windows)
         assert response.header("Content-Security-Policy").endswith(

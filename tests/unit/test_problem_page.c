@@ -170,6 +170,11 @@ test_codes_are_spoken_of_where_a_right_is_missing(void **state)
     assert_null(strstr(written(&page), "activatiecode"));
     page.codes = lp_houses_codes(houses);
     assert_non_null(strstr(written(&page), "href=\"/code?&lt;\""));
+    page.product = lp_span("book-1");
+    assert_non_null(strstr(written(&page),
+                           "href=\"/code?&lt;&amp;product=book-1\""));
+    page.codes = lp_span("/code");
+    assert_non_null(strstr(written(&page), "href=\"/code?product=book-1\""));
     page.problem = lp_problem_of(LP_BLOCKED_OUT);
     assert_null(strstr(written(&page), "/code"));
 }
@@ -270,14 +275,21 @@ test_who_wants_json(void **state)
         "application/json", "Application/JSON", "application/json;q=0.1",
         "application/json, text/plain, */*", " application/json ,*/*;q=0.8",
         "text/html;q=0.5, application/json", "text/html;q=0,application/json",
-        "application/json;charset=utf-8", "*/*;q=0.1,application/json;q=0.05"};
+        "application/json;charset=utf-8", "application/*",
+        "application/problem+json", "Application/VND.api+JSON;q=0.3",
+        "application/json, */*", "application/*, */*;q=0.5",
+        "text/html;q=0, */*", "application/json;q=0.5, text/*;q=0.4",
+        "text/*, application/json"};
     static const char *const people[] = {
         "", "*/*", "text/html", "text/html,application/json",
         "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
         "application/json;q=0", "application/json;q=0.000",
         "application/json;q=0.4,text/html;q=0.5", "application/jsonp",
-        "application/json/x", "application/*", ",;,;=", "json",
-        "application/xhtml+xml, application/json"};
+        "application/json/x", ",;,;=", "json", "+json", "text/json",
+        "application/xhtml+xml, application/json",
+        "*/*;q=0.1,application/json;q=0.05", "*/*, application/json;q=0.9",
+        "text/html, application/*",
+        "*/*, application/json;q=0", "application/*, application/json;q=0"};
     size_t i;
 
     (void) state;

@@ -227,16 +227,12 @@ pick(accept_t *accept)
     pick.deployment = launch->deployment->id;
     pick.return_url = launch->return_url;
     pick.data = launch->data;
-    pick.title = launch->title;
-    pick.text = launch->text;
     pick.locale = launch->locale;
     pick.multiple = launch->multiple;
-    pick.who = accept->who;
     if (lp_pick_store(accept->visit->sso, &pick, secret) != LP_STORE_OK) {
         lp_lti_unavailable(accept->visit, accept->platform);
     } else {
         lp_pick_page(accept->visit, accept->platform, &pick,
                      (lp_span_t) {secret, LP_RANDOM_LEN});
     }
-    lp_who_wipe(&pick.who);
 }

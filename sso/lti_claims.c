@@ -90,6 +90,18 @@ below_site(lp_span_t *rest, lp_span_t uri, lp_span_t site)
 
 /* roles may be empty, and is never absent: core, section 5.3.7. */
 static lp_lti_fault_t
+/* Deep Linking 2.0 does not list the claim (section 4.4, appendix A). */
+static int
+is_target(const lp_launch_t *launch, const lp_launch_site_t *site,
+          const json_t *claims)
+{
+    const json_t *uri = json_object_get(claims, CLAIM("target_link_uri"));
+    lp_span_t     rest;
+
+    return (uri == NULL && launch->deep_linking)
+           || below_site(&rest, lp_json_text(uri), site->public_url) == 0;
+}
+
 read_person(lp_launch_t *launch, const json_t *claims)
 {
     const json_t *roles = json_object_get(claims, CLAIM("roles"));
@@ -157,16 +169,13 @@ lp_launch_read(lp_launch_t *launch, const lp_launch_site_t *site,
                const json_t *claims)
 {
     lp_lti_fault_t fault;
-    lp_span_t      rest;
 
     memset(launch, 0, sizeof(*launch));
     fault = read_type(launch, claims);
     if (fault == LP_LTI_OK) {
         fault = read_deployment(launch, site, claims);
     }
-    if (fault == LP_LTI_OK
-        && below_site(&rest, lp_json_member(claims, CLAIM("target_link_uri")),
-                      site->public_url) != 0) {
+    if (fault == LP_LTI_OK && !is_target(launch, site, claims)) {
         fault = LP_LTI_TARGET;
     }
     if (fault == LP_LTI_OK) {
@@ -237,8 +246,6 @@ read_settings(lp_launch_t *launch, const json_t *claims)
     }
     launch->multiple =
         json_is_true(json_object_get(settings, "accept_multiple"));
-    launch->title = shown(json_object_get(settings, "title"));
-    launch->text = shown(json_object_get(settings, "text"));
     return LP_LTI_OK;
 }
 

@@ -40,7 +40,6 @@ typedef struct {
     /* Deep Linking */
     lp_span_t return_url;
     lp_span_t data;         /* data NULL: none */
-    lp_span_t title, text;  /* len 0: none */
     int       multiple;
 } lp_launch_t;
 

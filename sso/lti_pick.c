@@ -5,6 +5,7 @@
 #include "lti_pick.h"
 
 #include "../core/json.h"
+#include "../workers/say.h"
 #include "once.h"
 
 static int read_pick(lp_pick_t *pick, const json_t *document);
@@ -23,19 +24,23 @@ lp_store_status_t
 lp_pick_store(lp_sso_t *sso, const lp_pick_t *pick, char *secret)
 {
     lp_store_status_t status = LP_STORE_REFUSED;
-    json_t           *document = json_object();
+    json_t           *document;
 
+    if (sso->ring == NULL
+        || lp_key_ring_signer(sso->ring, lp_service_now()) == NULL) {
+        lp_say("nobody can pick books at %.*s: no key ring (--keys) signs "
+               "what goes back", (int) pick->platform.len,
+               pick->platform.data);
+        return LP_STORE_REFUSED;
+    }
+    document = json_object();
     if (document != NULL && put(document, "platform", pick->platform) == 0
         && put(document, "deployment", pick->deployment) == 0
         && put(document, "return", pick->return_url) == 0
         && put(document, "data", pick->data) == 0
-        && put(document, "title", pick->title) == 0
-        && put(document, "text", pick->text) == 0
         && put(document, "locale", pick->locale) == 0
         && json_object_set_new(document, "multiple",
-                               json_boolean(pick->multiple)) == 0
-        && json_object_set_new(document, "who", lp_who_json(&pick->who))
-               == 0) {
+                               json_boolean(pick->multiple)) == 0) {
         status = lp_once_put(sso, LP_ONCE_PICK, document, secret);
     }
     json_decref(document);
@@ -68,20 +73,14 @@ read_pick(lp_pick_t *pick, const json_t *document)
     pick->deployment = lp_json_member(document, "deployment");
     pick->return_url = lp_json_member(document, "return");
     pick->data = lp_json_member(document, "data");
-    pick->title = lp_json_member(document, "title");
-    pick->text = lp_json_member(document, "text");
     pick->locale = lp_json_member(document, "locale");
     pick->multiple = json_is_true(json_object_get(document, "multiple"));
-    return pick->platform.len > 0 && pick->return_url.len > 0
-                   && lp_who_from_json(&pick->who,
-                                       json_object_get(document, "who")) == 0
-               ? 0 : -1;
+    return pick->platform.len > 0 && pick->return_url.len > 0 ? 0 : -1;
 }
 
 void
 lp_pick_close(lp_pick_t *pick)
 {
     json_decref(pick->memory);
-    lp_who_wipe(&pick->who);
     memset(pick, 0, sizeof(*pick));
 }

@@ -1,8 +1,9 @@
 /*
  * A teacher who picks: a Deep Linking request (LTI Deep Linking 2.0) that was
- * checked, kept while its page is open. The launch stores it under a secret
- * that only the page holds, sealed; the page may be sent as often as its owner
- * searches; the answer to the platform takes it out, so that it is given once.
+ * checked, kept while its page is open, with nothing about the teacher. The
+ * launch stores it under a secret that only the page holds, sealed; the page
+ * may be sent as often as its owner searches; the answer to the platform takes
+ * it out, so that it is given once.
  */
 
 #ifndef LP_LTI_PICK_H
@@ -18,17 +19,15 @@ typedef struct {
                              posted */
     lp_span_t data;       /* goes back as it came; data NULL: none came, none
                              goes */
-    lp_span_t title;      /* that the platform proposes; len 0: none */
-    lp_span_t text;       /* likewise */
     lp_span_t locale;     /* launch_presentation.locale; len 0: none */
     int       multiple;   /* more than one item may be picked */
-    lp_who_t  who;        /* n_users may be 0: a teacher without an account */
     void     *memory;     /* what the spans lie in; NULL: the caller's */
 } lp_pick_t;
 
 /*
  * Keeps pick for an hour; secret: room for LP_RANDOM_LEN + 1. OK, or the
- * store's failure (LP_STORE_REFUSED too where it can't be sealed).
+ * store's failure (LP_STORE_REFUSED too where it can't be sealed, and where no
+ * key would sign the answer: better now than when all has been picked).
  */
 lp_store_status_t lp_pick_store(lp_sso_t *sso, const lp_pick_t *pick,
                                 char *secret);

@@ -13,10 +13,12 @@
 
 #include <stdlib.h>
 
+#include "../core/json.h"
 #include "lti_answer.h"
 #include "lti_response.h"
 #include "parameters.h"
 #include "pick_page.h"
+#include "pick_ready.h"
 
 typedef struct {
     lp_visit_t          *visit;
@@ -28,16 +30,16 @@ typedef struct {
     lp_pick_says_t       says;
 } picking_t;
 
+static void refuse_old(lp_visit_t *visit, lp_problem_t problem);
 static void take_form(lp_visit_t *visit, lp_span_t body);
 static void answer_form(picking_t *picking);
-static const lp_platform_t *platform_of(lp_sso_t *sso, lp_span_t name);
-static void use_locale(lp_visit_t *visit, const lp_pick_t *pick);
 static int look_up(picking_t *picking, int search);
 static int check_items(picking_t *picking);
 static void show(picking_t *picking, lp_span_t secret);
 static void put(picking_t *picking);
-static json_t *list_items(const picking_t *picking);
-static void respond(picking_t *picking, json_t *items);
+static int add_item(json_t *items, json_t *titles, const lp_sites_t *sites,
+                    const lp_offer_t *offer, lp_span_t path);
+static void respond(picking_t *picking, json_t *items, const json_t *titles);
 static void refuse(picking_t *picking, lp_problem_t problem);
 static void drop_item(picking_t *picking, unsigned i);
 
@@ -51,9 +53,8 @@ lp_pick_page(lp_visit_t *visit, const lp_platform_t *platform,
     picking.visit = visit;
     picking.platform = platform;
     picking.pick = *pick;
-    memset(&picking.pick.who, 0, sizeof(picking.pick.who));
     picking.form.query = lp_span("");
-    use_locale(visit, pick);
+    lp_lti_use_locale(visit, pick->locale);
     if (look_up(&picking, 1) != 0) {
         lp_lti_unavailable(visit, platform);
     } else {
@@ -68,10 +69,6 @@ lp_visit_lti_pick(lp_visit_t *visit)
     size_t    len;
     char     *body;
 
-    if (!lp_span_equal(visit->request.method, lp_span("POST"))) {
-        lp_visit_problem(visit, LP_PROBLEM_NOT_FOUND, 0, none);
-        return;
-    }
     body = malloc(LP_PICK_FORM_MAX);
     if (body == NULL || !lp_request_is_form(&visit->request)
         || lp_request_body(&visit->request, body, LP_PICK_FORM_MAX, &len)
@@ -81,6 +78,28 @@ lp_visit_lti_pick(lp_visit_t *visit)
         take_form(visit, (lp_span_t) {body, len});
     }
     free(body);
+}
+
+/* GET /lti/pick/<secret>: the last page once more, in the other language. */
+void
+lp_visit_lti_ready(lp_visit_t *visit)
+{
+    lp_span_t            secret = lp_lti_secret(visit);
+    const lp_platform_t *platform;
+    json_t              *document;
+    int                  found;
+
+    found = lp_once_get(visit->sso, LP_ONCE_READY, secret, 0, &document);
+    platform = lp_platform_by_name(lp_platform_list(visit->sso->platforms),
+                                   lp_json_member(document, "platform"));
+    if (found == -1) {
+        refuse_old(visit, lp_problem_of(LP_UNAVAILABLE));
+    } else if (found == 0 || platform == NULL) {
+        refuse_old(visit, LP_PROBLEM_LAUNCH_OLD);
+    } else {
+        lp_pick_ready_show(visit, platform, document, secret);
+    }
+    json_decref(document);
 }
 
 /* Of a request that is gone, the form's address says whose frame it is: who
@@ -94,7 +113,9 @@ refuse_old(lp_visit_t *visit, lp_problem_t problem)
     if (lp_request_query(&visit->request, "in", name, sizeof(name)) == 0) {
         said = lp_span_of(name);
     }
-    lp_lti_problem(visit, platform_of(visit->sso, said), nowhere, problem, 0);
+    lp_lti_problem(visit,
+                   lp_platform_by_name(lp_platform_list(visit->sso->platforms),
+                                       said), nowhere, problem, 0);
 }
 
 static void
@@ -118,8 +139,9 @@ take_form(lp_visit_t *visit, lp_span_t body)
     } else if (found == 0) {
         refuse_old(visit, LP_PROBLEM_LAUNCH_OLD);
     } else {
-        use_locale(visit, &picking.pick);
-        picking.platform = platform_of(visit->sso, picking.pick.platform);
+        lp_lti_use_locale(visit, picking.pick.locale);
+        picking.platform = lp_platform_by_name(
+            lp_platform_list(visit->sso->platforms), picking.pick.platform);
         if (picking.platform == NULL) {
             lp_visit_problem(visit, LP_PROBLEM_LAUNCH_UNKNOWN, 0, none);
         } else if (bad != 0) {
@@ -132,30 +154,6 @@ take_form(lp_visit_t *visit, lp_span_t body)
     lp_pick_form_free(&picking.form);
 }
 
-static const lp_platform_t *
-platform_of(lp_sso_t *sso, lp_span_t name)
-{
-    const lp_platform_list_t *list = lp_platform_list(sso->platforms);
-    unsigned                  i;
-
-    for (i = 0; i < list->n; i++) {
-        if (lp_span_equal(list->list[i].name, name)) {
-            return &list->list[i];
-        }
-    }
-    return NULL;
-}
-
-/* In a frame the browser's language is a guess, and what the platform says of
-   its page is none: "nl-NL" is a language as Accept-Language has it. */
-static void
-use_locale(lp_visit_t *visit, const lp_pick_t *pick)
-{
-    if (pick->locale.len > 0) {
-        visit->request.language = pick->locale;
-    }
-}
-
 static void
 answer_form(picking_t *picking)
 {
@@ -164,7 +162,7 @@ answer_form(picking_t *picking)
 
     if (form->act == LP_PICK_CANCEL) {
         form->n = 0;
-        respond(picking, json_array());
+        put(picking);
         return;
     }
     rc = look_up(picking, 0);
@@ -276,79 +274,76 @@ show(picking_t *picking, lp_span_t secret)
 static void
 put(picking_t *picking)
 {
-    json_t *items = list_items(picking);
+    const lp_sites_t *sites = lp_sites(picking->visit->sso->providers);
+    json_t           *items = json_array(), *titles = json_array();
+    unsigned          i;
+    int               rc = 0;
 
-    if (items == NULL) {
+    for (i = 0; i < picking->form.n && rc == 0; i++) {
+        rc = add_item(items, titles, sites, &picking->offers.list[i],
+                      picking->form.items[i].path);
+    }
+    if (rc != 0) {
+        json_decref(items);
         lp_lti_unavailable(picking->visit, picking->platform);
     } else {
-        respond(picking, items);
+        respond(picking, items, titles);
     }
+    json_decref(titles);
 }
 
-static json_t *
-list_items(const picking_t *picking)
+static int
+add_item(json_t *items, json_t *titles, const lp_sites_t *sites,
+         const lp_offer_t *offer, lp_span_t path)
 {
-    const lp_sites_t *sites = lp_sites(picking->visit->sso->providers);
-    const lp_offer_t *offer;
-    json_t           *items = json_array();
-    lp_text_t         title;
-    lp_span_t         part, path;
-    char              text[2048];
-    unsigned          i;
+    lp_text_t title;
+    lp_span_t part;
+    char      text[2048];
 
-    for (i = 0; i < picking->form.n; i++) {
-        offer = &picking->offers.list[i];
-        path = picking->form.items[i].path;
-        (void) lp_offer_has(offer, path, &part);
-        title = lp_text_in(text, sizeof(text));
-        lp_text_add(&title, offer->name);
-        if (path.len > 0) {
-            lp_text_add(&title, lp_span(": "));
-            lp_text_add(&title, part.len > 0 ? part : path);
-        }
-        if (json_array_append_new(items,
-                                  lp_lti_item(sites, lp_text_span(&title),
-                                              offer->product, path))
-            != 0) {
-            json_decref(items);
-            return NULL;
-        }
+    (void) lp_offer_has(offer, path, &part);
+    title = lp_text_in(text, sizeof(text));
+    lp_text_add(&title, offer->name);
+    if (path.len > 0) {
+        lp_text_add(&title, lp_span(": "));
+        lp_text_add(&title, part.len > 0 ? part : path);
     }
-    return items;
+    if (json_array_append_new(titles, json_stringn(title.data, title.len))
+        != 0) {
+        return -1;
+    }
+    return json_array_append_new(items,
+                                 lp_lti_item(sites, lp_text_span(&title),
+                                             offer->product, path));
 }
 
-/* Takes items over. The page is written from what Redis said before the request
-   was taken out, so that its texts are asked for once more. */
+/* Takes items over. titles: of these; empty: nothing was chosen. The answer is
+   made before the request is taken out: see above. */
 static void
-respond(picking_t *picking, json_t *items)
+respond(picking_t *picking, json_t *items, const json_t *titles)
 {
-    lp_sso_t      *sso = picking->visit->sso;
-    lp_pick_t      taken;
-    lp_pick_view_t view = {picking->platform, &picking->pick,
-                           picking->form.secret, &picking->form,
-                           &picking->offers, 0, LP_PICK_SAYS_NOTHING};
-    char          *jwt;
-    int            found;
+    lp_visit_t *visit = picking->visit;
+    lp_sso_t   *sso = visit->sso;
+    const char *message = NULL;
+    lp_pick_t   taken;
+    char       *jwt;
+    int         found = -1;
 
-    jwt = items == NULL ? NULL
-                        : lp_lti_response(sso->ring, picking->platform,
-                                          &picking->pick, items,
-                                          lp_service_now());
-    if (jwt == NULL) {
-        lp_lti_unavailable(picking->visit, picking->platform);
-        return;
+    if (json_array_size(titles) == 0) {
+        message = lp_pick_ready_none(visit);
     }
-    found = lp_pick_load(sso, picking->form.secret, 1, &taken);
+    jwt = lp_lti_response(sso->ring, picking->platform, &picking->pick, items,
+                          message, lp_service_now());
+    if (jwt != NULL) {
+        found = lp_pick_load(sso, picking->form.secret, 1, &taken);
+    }
     if (found == 1) {
         lp_pick_close(&taken);
-        found = look_up(picking, 0) == 0 ? 1 : -1;
-    }
-    if (found == 1) {
-        lp_pick_send(picking->visit, &view, jwt);
+        lp_pick_ready(visit, picking->platform, picking->pick.return_url,
+                      titles, jwt);
     } else if (found == 0) {
         refuse(picking, LP_PROBLEM_LAUNCH_OLD);
     } else {
-        lp_lti_unavailable(picking->visit, picking->platform);
+        lp_lti_unavailable(visit, picking->platform);
     }
     free(jwt);
 }

@@ -16,7 +16,8 @@
 #define URL_MAX 2048
 
 static json_t *make_claims(const lp_platform_t *platform,
-                           const lp_pick_t *pick, json_t *items, int64_t now);
+                           const lp_pick_t *pick, json_t *items,
+                           const char *message, int64_t now);
 static char *sign(lp_key_ring_t *ring, lp_span_t payload, int64_t now);
 
 json_t *
@@ -51,9 +52,10 @@ lp_lti_item(const lp_sites_t *sites, lp_span_t title, lp_span_t product,
 
 char *
 lp_lti_response(lp_key_ring_t *ring, const lp_platform_t *platform,
-                const lp_pick_t *pick, json_t *items, int64_t now)
+                const lp_pick_t *pick, json_t *items, const char *message,
+                int64_t now)
 {
-    json_t *claims = make_claims(platform, pick, items, now);
+    json_t *claims = make_claims(platform, pick, items, message, now);
     char   *text = claims == NULL ? NULL : json_dumps(claims, JSON_COMPACT);
     char   *jws = NULL;
 
@@ -67,7 +69,7 @@ lp_lti_response(lp_key_ring_t *ring, const lp_platform_t *platform,
 
 static json_t *
 make_claims(const lp_platform_t *platform, const lp_pick_t *pick,
-            json_t *items, int64_t now)
+            json_t *items, const char *message, int64_t now)
 {
     char    nonce[LP_RANDOM_LEN + 1];
     json_t *claims;
@@ -77,13 +79,13 @@ make_claims(const lp_platform_t *platform, const lp_pick_t *pick,
         return NULL;
     }
     claims = json_pack(
-        "{s:s%, s:s%, s:I, s:I, s:s, s:s, s:s, s:s%, s:o}", "iss",
+        "{s:s%, s:s%, s:I, s:I, s:s, s:s, s:s, s:s%, s:s*, s:o}", "iss",
         platform->client_id.data, platform->client_id.len, "aud",
         platform->issuer.data, platform->issuer.len, "iat", (json_int_t) now,
         "exp", (json_int_t) now + LP_RESPONSE_LIFE, "nonce", nonce,
         LTI "message_type", "LtiDeepLinkingResponse", LTI "version", "1.3.0",
         LTI "deployment_id", pick->deployment.data, pick->deployment.len,
-        DL "content_items", items);
+        DL "msg", message, DL "content_items", items);
     if (claims != NULL && pick->data.data != NULL
         && json_object_set_new(
                claims, DL "data",

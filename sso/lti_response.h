@@ -20,10 +20,12 @@ json_t *lp_lti_item(const lp_sites_t *sites, lp_span_t title,
 
 /*
  * The signed response with these items, a JSON array that it takes over, which
- * may be empty; NUL-terminated, to be freed. NULL: no key of the ring signs, or
- * memory or OpenSSL failed. now: Unix time.
+ * may be empty; NUL-terminated, to be freed. message: what the platform may
+ * show to the teacher; NULL: nothing. now: Unix time. NULL: no key of the ring
+ * signs, or memory or OpenSSL failed.
  */
 char *lp_lti_response(lp_key_ring_t *ring, const lp_platform_t *platform,
-                      const lp_pick_t *pick, json_t *items, int64_t now);
+                      const lp_pick_t *pick, json_t *items,
+                      const char *message, int64_t now);
 
 #endif

@@ -24,6 +24,7 @@ static const struct {
     [LP_ONCE_OPEN] = {"open", 300},
     [LP_ONCE_LINK] = {"link", 900}, /* a sign-in lies between */
     [LP_ONCE_PICK] = {"pick", 3600},
+    [LP_ONCE_READY] = {"ready", 600}, /* as long as the answer is good */
 };
 
 static lp_store_status_t put_pieces(lp_sso_t *sso, lp_span_t key, int life,

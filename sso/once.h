@@ -10,11 +10,17 @@
 #include "secret.h"
 #include "sso.h"
 
-#define LP_ONCE_TEXT_MAX 24576 /* bytes of the document as JSON */
+#define LP_ONCE_TEXT_MAX 65536 /* bytes of the document as JSON */
 
 /* Where somebody goes next, by a link in the frame; who links an account; what
-   a teacher picks from. A secret of one opens none of the others. */
-typedef enum { LP_ONCE_OPEN = 0, LP_ONCE_LINK, LP_ONCE_PICK } lp_once_t;
+   a teacher picks from; what was picked, with the answer. A secret of one opens
+   none of the others. */
+typedef enum {
+    LP_ONCE_OPEN = 0,
+    LP_ONCE_LINK,
+    LP_ONCE_PICK,
+    LP_ONCE_READY
+} lp_once_t;
 
 /*
  * Keeps document (an object, the caller's) under a new secret; secret: room

@@ -3,7 +3,7 @@
  * "<product>/<path>", any number), and path.<product>: a part of the product,
  * as people type it, in place of the whole. What people type is brought into
  * the form of a path as far as that is safe: blanks are percent-encoded, and a
- * slash in front is left out.
+ * slash in front is left out. A whole address is none.
  */
 
 #include "pick_form.h"
@@ -28,6 +28,7 @@ typedef struct {
 
 static int take_pair(reader_t *reader, lp_span_t pair);
 static int decode(reader_t *reader, lp_span_t text, lp_span_t *value);
+static int is_utf8(lp_span_t text);
 static int take_value(reader_t *reader, lp_span_t name, lp_span_t value);
 static int take_act(lp_pick_form_t *form, lp_span_t value);
 static int take_item(lp_pick_form_t *form, lp_span_t value);
@@ -36,6 +37,7 @@ static int take_typed(reader_t *reader, lp_span_t product, lp_span_t path);
 static int apply_typed(reader_t *reader);
 static int type_path(reader_t *reader, lp_span_t product, lp_span_t typed,
                      lp_click_t *item);
+static int is_address(lp_span_t typed);
 
 int
 lp_pick_form_read(lp_pick_form_t *form, lp_span_t body)
@@ -100,7 +102,17 @@ decode(reader_t *reader, lp_span_t text, lp_span_t *value)
     }
     *value = lp_span_of(reader->free);
     reader->free += value->len + 1;
-    return 0;
+    return is_utf8(*value) ? 0 : -1;
+}
+
+/* Browsers send nothing else from a page in UTF-8. */
+static int
+is_utf8(lp_span_t text)
+{
+    json_t *value = json_stringn(text.data, text.len);
+
+    json_decref(value);
+    return value != NULL;
 }
 
 static int
@@ -247,7 +259,7 @@ type_path(reader_t *reader, lp_span_t product, lp_span_t typed,
     unsigned char     c;
     size_t            i;
 
-    if (typed.len > LP_PATH_MAX
+    if (typed.len > LP_PATH_MAX || is_address(typed)
         || (size_t) (reader->end - text)
                < product.len + 1 + 3 * typed.len + 1) {
         return -1;
@@ -267,4 +279,18 @@ type_path(reader_t *reader, lp_span_t product, lp_span_t typed,
     }
     reader->free = p;
     return lp_click_parse(item, (lp_span_t) {text, (size_t) (p - text)});
+}
+
+/* The browser's address bar is where people find a page's "path". */
+static int
+is_address(lp_span_t typed)
+{
+    size_t i;
+
+    for (i = 0; i + 3 <= typed.len; i++) {
+        if (memcmp(typed.data + i, "://", 3) == 0) {
+            return 1;
+        }
+    }
+    return 0;
 }

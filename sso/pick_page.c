@@ -10,10 +10,11 @@
 
 #include <stdlib.h>
 
-#define FRAME_MAX   4096 /* bytes of a page around its rows */
-#define ROW_MAX     1024 /* bytes of a row without its texts */
-#define ESCAPED     6    /* bytes of an escaped one */
-#define ORIGINS_MAX 4096
+#include "lti_answer.h"
+
+#define FRAME_MAX 4096 /* bytes of a page around its rows */
+#define ROW_MAX   1024 /* bytes of a row without its texts */
+#define ESCAPED   6    /* bytes of an escaped one */
 
 typedef struct {
     const char *title;  /* before the platform's name */
@@ -23,8 +24,6 @@ typedef struct {
     const char *chapters, *part, *part_hint, *cut;
     const char *put; /* before the platform's name */
     const char *cancel;
-    const char *send_title, *sent, *none_title, *none;
-    const char *back;
     const char *languages, *other; /* the other one's name, in that language */
     const char *says[LP_PICK_SAYS_TOO_MANY + 1]; /* as lp_pick_says_t */
 } words_t;
@@ -42,9 +41,6 @@ static const words_t words[LP_LANGUAGES] = {
         "boek, als je dat weet. Laat het leeg voor het hele boek.",
         "Zoek preciezer om de hoofdstukken te zien.",
         "Zet in ", "Annuleren",
-        "Klaar om te plaatsen", "Dit komt in ", "Niets gekozen",
-        "Er wordt niets toegevoegd aan ",
-        "Terug naar ",
         "Taal", "English",
         {"", "Kies eerst een boek of een hoofdstuk.",
          "Dit pad kan niet: ",
@@ -62,9 +58,6 @@ static const words_t words[LP_LANGUAGES] = {
         "know it. Leave it empty for the whole book.",
         "Search more precisely to see the chapters.",
         "Put into ", "Cancel",
-        "Ready to be put in place", "This goes into ", "Nothing chosen",
-        "Nothing will be added to ",
-        "Back to ",
         "Language", "Nederlands",
         {"", "Choose a book or a chapter first.", "This path can't be used: ",
          "Only a part of that book can be opened: fill in a path.",
@@ -80,10 +73,9 @@ typedef struct {
     char                 *bytes;
 } page_t;
 
-static int begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view,
-                 size_t more);
+static int begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view);
 static size_t size_of(const lp_pick_view_t *view);
-static void send(page_t *page, const char *title, int with_name);
+static void send(page_t *page);
 static void write_says(page_t *page);
 static void write_search(page_t *page);
 static void write_chosen(page_t *page);
@@ -98,8 +90,6 @@ static void write_part(page_t *page, const lp_offer_t *offer);
 static void write_buttons(page_t *page);
 static void write_switch(page_t *page);
 static void add_action(page_t *page, lp_span_t language);
-static void write_items(page_t *page);
-static int origins(lp_text_t *out, const lp_pick_view_t *view);
 
 void
 lp_pick_show(lp_visit_t *visit, const lp_pick_view_t *view)
@@ -107,7 +97,7 @@ lp_pick_show(lp_visit_t *visit, const lp_pick_view_t *view)
     page_t page;
     char   language[8];
 
-    if (begin(&page, visit, view, 0) != 0) {
+    if (begin(&page, visit, view) != 0) {
         return;
     }
     if (lp_request_query(&visit->request, "lang", language, sizeof(language))
@@ -127,39 +117,14 @@ lp_pick_show(lp_visit_t *visit, const lp_pick_view_t *view)
     write_buttons(&page);
     write_switch(&page);
     lp_text_add(&page.body, lp_span("</form>\n"));
-    send(&page, page.word->title, 1);
+    send(&page);
 }
 
-void
-lp_pick_send(lp_visit_t *visit, const lp_pick_view_t *view, const char *jwt)
-{
-    page_t      page;
-    const char *word;
-
-    if (begin(&page, visit, view, strlen(jwt)) != 0) {
-        return;
-    }
-    write_items(&page);
-    lp_text_add(&page.body, lp_span("<form method=\"post\" action=\""));
-    lp_text_html(&page.body, view->pick->return_url);
-    lp_text_add(&page.body, lp_span("\">\n<input type=\"hidden\" "
-                                    "name=\"JWT\" value=\""));
-    lp_text_html(&page.body, lp_span_of(jwt));
-    lp_text_add(&page.body, lp_span("\">\n<button type=\"submit\">"));
-    word = view->form->n > 0 ? page.word->put : page.word->back;
-    lp_text_html(&page.body, lp_span_of(word));
-    lp_text_html(&page.body, view->platform->title[page.language]);
-    lp_text_add(&page.body, lp_span("</button>\n</form>\n"));
-    send(&page,
-         view->form->n > 0 ? page.word->send_title : page.word->none_title,
-         0);
-}
-
-/* more: bytes beside the texts of the view. -1 after answering: no memory. */
+/* -1 after answering: no memory. */
 static int
-begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view, size_t more)
+begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view)
 {
-    size_t size = size_of(view) + more;
+    size_t size = size_of(view);
 
     memset(page, 0, sizeof(*page));
     page->visit = visit;
@@ -169,8 +134,7 @@ begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view, size_t more)
     page->bytes = malloc(size);
     page->body = lp_text_in(page->bytes, size);
     if (page->bytes == NULL) {
-        lp_visit_problem(visit, lp_problem_of(LP_UNAVAILABLE), 0,
-                         (lp_span_t) {NULL, 0});
+        lp_lti_unavailable(visit, view->platform);
         return -1;
     }
     return 0;
@@ -186,7 +150,6 @@ size_of(const lp_pick_view_t *view)
     unsigned          i, chapters = 0;
 
     size += ESCAPED * (LP_PICK_QUERY_MAX + view->form->bad_path.len
-                       + view->pick->return_url.len
                        + 8 * view->platform->title[0].len
                        + 8 * view->platform->title[1].len);
     for (i = 0; i < view->offers->n; i++) {
@@ -227,59 +190,27 @@ add_name(page_t *page)
 }
 
 static void
-send(page_t *page, const char *title, int with_name)
+send(page_t *page)
 {
     const lp_platform_t *platform = page->view->platform;
     lp_page_look_t       look;
-    lp_text_t            forms, text;
-    char                 bytes[ORIGINS_MAX], head[512];
+    lp_text_t            title;
+    char                 head[512];
 
     memset(&look, 0, sizeof(look));
     look.houses = page->visit->sso->houses;
     look.frames = platform->frames;
     look.platform = platform->name;
-    forms = lp_text_in(bytes, sizeof(bytes));
-    text = lp_text_in(head, sizeof(head));
-    lp_text_add(&text, lp_span_of(title));
-    if (with_name) {
-        lp_text_add(&text, platform->title[page->language]);
-    }
-    if (page->body.full || text.full || origins(&forms, page->view) != 0) {
-        lp_visit_problem(page->visit, lp_problem_of(LP_UNAVAILABLE), 0,
-                         (lp_span_t) {NULL, 0});
+    title = lp_text_in(head, sizeof(head));
+    lp_text_add(&title, lp_span_of(page->word->title));
+    lp_text_add(&title, platform->title[page->language]);
+    if (page->body.full || title.full) {
+        lp_lti_unavailable(page->visit, platform);
     } else {
-        look.forms = lp_text_span(&forms);
-        lp_answer_page(&page->visit->request, 200, &look, lp_text_span(&text),
-                       lp_text_span(&page->body));
+        lp_answer_page(&page->visit->request, 200, &look,
+                       lp_text_span(&title), lp_text_span(&page->body));
     }
     free(page->bytes);
-}
-
-/* Where the response goes, and the platform's own further ones: a browser
-   applies the policy to where that answer leads, too. */
-static int
-origins(lp_text_t *out, const lp_pick_view_t *view)
-{
-    lp_span_t   url = view->pick->return_url, origin = url;
-    const char *slashes = memchr(url.data, ':', url.len), *p, *end;
-
-    if (slashes == NULL || (size_t) (url.data + url.len - slashes) < 4) {
-        return -1;
-    }
-    end = url.data + url.len;
-    for (p = slashes + 3; p < end && *p != '/' && *p != '?' && *p != '#';
-         p++) {
-        if (*p <= ' ' || *p == ';' || *p == ',' || *p == '@') {
-            return -1;
-        }
-    }
-    origin.len = (size_t) (p - url.data);
-    lp_text_add(out, origin);
-    if (view->platform->frames.len > 0) {
-        lp_text_add(out, lp_span(" "));
-        lp_text_add(out, view->platform->frames);
-    }
-    return out->full ? -1 : 0;
 }
 
 static void
@@ -513,38 +444,4 @@ add_action(page_t *page, lp_span_t language)
         add(page, "&amp;lang=");
         lp_text_add(&page->body, language);
     }
-}
-
-static void
-write_items(page_t *page)
-{
-    const lp_pick_form_t *form = page->view->form;
-    const lp_offer_t     *offer;
-    lp_span_t             title;
-    unsigned              i;
-
-    if (form->n == 0) {
-        add(page, "<p>");
-        add_html(page, page->word->none);
-        add_name(page);
-        add(page, ".</p>\n");
-        return;
-    }
-    add(page, "<p>");
-    add_html(page, page->word->sent);
-    add_name(page);
-    add(page, ":</p>\n<ul class=\"list\">\n");
-    for (i = 0; i < form->n; i++) {
-        offer = &page->view->offers->list[i];
-        (void) lp_offer_has(offer, form->items[i].path, &title);
-        add(page, "<li>");
-        lp_text_html(&page->body, offer->name);
-        if (form->items[i].path.len > 0) {
-            add(page, ": ");
-            lp_text_html(&page->body,
-                         title.len > 0 ? title : form->items[i].path);
-        }
-        add(page, "</li>\n");
-    }
-    add(page, "</ul>\n");
 }

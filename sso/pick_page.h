@@ -1,5 +1,5 @@
 /*
- * The pages on which a teacher picks, in the platform's frame: plain forms, in
+ * The page on which a teacher picks, in the platform's frame: a plain form, in
  * which all that is chosen goes along.
  */
 
@@ -29,10 +29,5 @@ typedef struct {
 
 /* The page with the search box. Answers the visit. */
 void lp_pick_show(lp_visit_t *visit, const lp_pick_view_t *view);
-
-/* The page that sends the signed response, of form->items, to the platform.
-   Answers the visit. */
-void lp_pick_send(lp_visit_t *visit, const lp_pick_view_t *view,
-                  const char *jwt);
 
 #endif

@@ -96,5 +96,6 @@ void lp_visit_lti_launch(lp_visit_t *visit);   /* POST /lti/launch */
 void lp_visit_lti_open(lp_visit_t *visit);     /* GET /lti/open/<once> */
 void lp_visit_lti_link(lp_visit_t *visit);     /* GET /lti/link/<once> */
 void lp_visit_lti_pick(lp_visit_t *visit);     /* POST /lti/pick */
+void lp_visit_lti_ready(lp_visit_t *visit);    /* GET /lti/pick/<once> */
 
 #endif

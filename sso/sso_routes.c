@@ -25,6 +25,7 @@ static const route_t routes[] = {
     {"GET", "/lti/open/", lp_visit_lti_open},
     {"GET, POST", "/lti/link/", lp_visit_lti_link},
     {"POST", "/lti/pick", lp_visit_lti_pick},
+    {"GET", "/lti/pick/", lp_visit_lti_ready},
 };
 
 #define BODY_MAX 2048

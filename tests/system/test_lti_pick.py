@@ -144,13 +144,14 @@ class Page:
                           options={"require": ["exp", "iat", "nonce"]})
 
 
-def begin(room, lms, language="nl", **settings):
+def begin(room, lms, language="nl", claims=None, **settings):
     """The first page, as a teacher gets it."""
     lms.reset()
     lms.roles = [MEMBERSHIP + "Instructor"]
-    claims = lms.message("n", deep=True)[SETTINGS]
-    lms.claims = {SETTINGS: {**claims, **settings},
-                  LTI + "launch_presentation": {"locale": language}}
+    usual = lms.message("n", deep=True)[SETTINGS]
+    lms.claims = {SETTINGS: {**usual, **settings},
+                  LTI + "launch_presentation": {"locale": language},
+                  **(claims or {})}
     response = Frame(room).launch(lms, "/go/", deep=True)
     lms.reset()
     assert response.status == 200, response
@@ -224,6 +225,7 @@ def test_nothing_chosen_is_asked_again_and_cancel_sends_an_empty_list(room,
     assert "Niets gekozen" in last.text and "Klaar" not in last.text
     claims = last.answer(room, lms)
     assert claims[DL + "content_items"] == []
+    assert claims[DL + "msg"] == "Niets gekozen"
     assert claims[DL + "data"] == "opaque"
 
 
@@ -240,9 +242,10 @@ def test_one_alone_where_the_platform_takes_one(room, lms):
 
 
 def test_data_goes_back_as_it_came_or_not_at_all(room, lms):
-    data = "é\"\\ &<>" * 200
-    claims = begin(room, lms, data=data).send("cancel").answer(room, lms)
-    assert claims[DL + "data"] == data
+    for data in ("é\"\\ &<>" * 200, "", "\x01\r\n\t\x7f\u2028</form>\U0001f600",
+                 "\x01" * 600, "d" * 4000):
+        claims = begin(room, lms, data=data).send("cancel").answer(room, lms)
+        assert claims[DL + "data"] == data
     claims = begin(room, lms, data=None).send("cancel").answer(room, lms)
     assert DL + "data" not in claims
 
@@ -261,6 +264,58 @@ def test_a_path_by_hand_becomes_a_part(room, lms):
     assert item["url"] == f"{PUBLIC}/go/rekenen-2/les%203/som"
     assert item["custom"] == {"product": "rekenen-2",
                               "path": "les%203/som"}
+
+
+@pytest.mark.parametrize("typed", [
+    "https://publisher.example/rekenen-2/les", "a/../b", "%zz", "a" * 600])
+def test_what_is_no_path_stays_a_whole_book(room, lms, typed):
+    page = begin(room, lms).send("put", ["rekenen-2"],
+                                 **{"rekenen-2": typed})
+    assert f"Dit pad kan niet: {typed}" in page.text
+    assert page.ticked == ["rekenen-2"]
+
+
+def test_the_last_page_can_be_read_in_the_other_language(room, lms):
+    page = begin(room, lms)
+    for do, tick, headings in (
+            ("put", ["roman"], ("Klaar om", "Ready to be")),
+            ("cancel", [], ("Niets gekozen", "Nothing chosen"))):
+        last = page.send(do, tick)
+        claims = last.answer(room, lms)
+        for heading, other in (headings, headings[::-1]):
+            assert heading in last.text and other not in last.text
+            assert last.answer(room, lms) == claims
+            assert last.response.header("Content-Security-Policy").endswith(
+                f"frame-ancestors {lms.issuer}")
+            [href] = re.findall('href="(/lti/pick/[^"]*|[?][^"]*)"', last.html)
+            href = html.unescape(href)
+            where = href if href.startswith("/") else where.partition(
+                "?")[0] + href
+            last = Page(last.frame, last.frame.get(where))
+        page = begin(room, lms)
+    late = page.frame.get(where.replace("/pick/", "/pick/x"))
+    assert late.header("Leerpoort-Outcome") == "launch-old"
+    assert f"frame-ancestors {lms.issuer}" in late.header(
+        "Content-Security-Policy")
+    assert b"JWT" not in late.body
+    # the secret of one page opens no other one
+    assert page.frame.get(f"/lti/pick/{page.secret}").header(
+        "Leerpoort-Outcome") == "launch-old"
+
+
+def test_a_request_as_the_specification_has_it(room, lms):
+    """Deep Linking 2.0, appendix A: without a target_link_uri."""
+    page = begin(
+        room, lms, claims={LTI + "target_link_uri": None, "locale": "en-US",
+                           LTI + "custom": {"myCustom": "123"}},
+        accept_types=["link", "file", "html", "ltiResourceLink", "image"],
+        accept_media_types="image/*,text/html",
+        accept_presentation_document_targets=["iframe", "window", "embed"],
+        auto_create=True, title="This is the default title",
+        text="This is the default text")
+    [item] = page.send("put", ["roman"]).answer(room, lms)[
+        DL + "content_items"]
+    assert item["title"] == "Roman <1>"
 
 
 def test_english_where_the_platform_says_so(room, lms):
@@ -334,12 +389,22 @@ def test_a_form_that_is_sent_too_late_can_be_read_in_its_frame(room, lms):
         "Content-Security-Policy")
 
 
+@pytest.mark.parametrize("more", [b"q=%ff", b"q=%00", b"q=%ed%a0%80",
+                                  b"item=rekenen-2&path.rekenen-2=%c3"])
+def test_bytes_that_no_browser_sends(room, lms, more):
+    page = begin(room, lms)
+    response = Frame(room).post(
+        page.action, f"pick={page.secret}&".encode() + more)
+    assert response.status == 400
+    response.body.decode()
+
+
 def test_a_form_of_another_type_and_a_get(room, lms):
     page = begin(room, lms)
     body = f"pick={page.secret}&do=cancel".encode()
     assert Frame(room).post("/lti/pick", body,
                             content_type="text/plain").status == 400
-    assert Frame(room).get("/lti/pick").status in (404, 405)
+    assert Frame(room).get("/lti/pick").status == 405
 
 
 def test_pupils_do_not_pick(room, lms):
@@ -350,7 +415,10 @@ def test_pupils_do_not_pick(room, lms):
 
 
 def test_redis_holds_no_secret_and_nobody(room, lms):
+    before = set(room.redis("KEYS", "once:*"))
     page = begin(room, lms)
+    [key] = set(room.redis("KEYS", "once:*")) - before
+    assert 3000 < room.redis("TTL", key) <= 3600
     everything = b"".join(
         path.read_bytes() for path in room.redis.folder.rglob("*.aof"))
     assert page.secret.encode() not in everything

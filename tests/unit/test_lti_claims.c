@@ -353,6 +353,19 @@ test_every_fault_has_a_name_and_a_sentence(void **state)
     for (i = LP_LTI_VERSION; i < LP_LTI_FAULTS; i++) {
         assert_true(strlen(lp_lti_fault_text((lp_lti_fault_t) i)) > 10);
         for (j = LP_LTI_VERSION; j < i; j++) {
+static void
+test_deep_linking_needs_no_target(void **state)
+{
+    (void) state;
+    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
+                          NULL, NULL), LP_LTI_OK);
+    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
+                          json_string("https://evil.example/"), NULL),
+                     LP_LTI_TARGET);
+    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
+                          json_null(), NULL), LP_LTI_TARGET);
+}
+
             assert_string_not_equal(lp_lti_fault_name((lp_lti_fault_t) i),
                                     lp_lti_fault_name((lp_lti_fault_t) j));
         }
@@ -375,3 +388,4 @@ main(void)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        cmocka_unit_test(test_deep_linking_needs_no_target),

@@ -84,7 +84,7 @@ static const lp_option_t options[LP_OPTS] = {
     [LP_OPT_PARTIES] = {"parties", "FILE", "the other parties: parties.json"},
     [LP_OPT_KEY_FOLDER] = {"keys", "FOLDER", "the key ring of our own tokens"},
     [LP_OPT_RING_ALG] = {"alg", "ALG",
-                         "the algorithm that the key is for (RS256)"},
+                         "what the key is for (as the last one's; RS256)"},
     [LP_OPT_OVERLAP] = {"overlap", "SECONDS",
                         "published for so long before it signs (600)"},
     [LP_OPT_OVER_QUANTITY] = {"over-quantity", "allow|refuse",

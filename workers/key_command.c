@@ -235,17 +235,26 @@ close_folder(rotation_t *rotation)
     }
 }
 
+/* LP_ALG_UNKNOWN: not said. */
 static int
 read_alg(const lp_args_t *args, lp_alg_t *alg)
 {
     const char *name = args->value[LP_OPT_RING_ALG];
 
-    *alg = name == NULL ? LP_ALG_RS256 : lp_alg_find(lp_span_of(name));
-    if (!lp_algs_has(&lp_algs_token, *alg)) {
+    *alg = name == NULL ? LP_ALG_UNKNOWN : lp_alg_find(lp_span_of(name));
+    if (name != NULL && !lp_algs_has(&lp_algs_token, *alg)) {
         return lp_args_refuse(args, "--alg takes one of RS256 RS384 RS512 "
                                     "PS256 PS384 PS512 ES256 ES384 EdDSA");
     }
     return LP_YES;
+}
+
+/* A rotation changes the key, and the algorithm only where it is told to:
+   whoever verifies may have agreed on one. */
+static lp_alg_t
+usual_alg(const lp_key_folder_t *ring)
+{
+    return ring->n == 0 ? LP_ALG_RS256 : ring->keys[ring->n - 1].key.alg;
 }
 
 static int
@@ -258,6 +267,9 @@ add_key(const rotation_t *rotation, lp_alg_t alg, int64_t from)
         lp_say("%s holds %d keys already", rotation->folder,
                LP_FOLDER_KEYS_MAX);
         return LP_NO;
+    }
+    if (alg == LP_ALG_UNKNOWN) {
+        alg = usual_alg(&rotation->ring);
     }
     if (lp_private_key_new(&key, alg, NULL) != 0) {
         lp_say("OpenSSL could not make a key");

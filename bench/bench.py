@@ -34,7 +34,7 @@ import signins                                          # noqa: E402
 import store                                            # noqa: E402
 import varied                                           # noqa: E402
 from bed import Bed, header                                     # noqa: E402
-from lib.nginx import BINARY, BUILD                     # noqa: E402
+from lib.nginx import BINARY, BUILD, MODULE             # noqa: E402
 from lib.redis import SERVER                            # noqa: E402
 
 # Those that need the bed of clicks, and those that bring their own.
@@ -469,6 +469,20 @@ class Bench:
                      + (": the tool's" if found["by_tool"] else ""))
 
 
+def look_for_tools():
+    """What is missing is said at once, and by its name."""
+    tools = [os.environ.get("CC", "gcc"), BINARY, SERVER, "redis-benchmark",
+             "redis-cli", "openssl", "taskset", "wrk", "spawn-fcgi",
+             "multiwatch"]
+    found = [tool for tool in tools if shutil.which(tool) is None]
+    found += [str(path) for path in (
+        MODULE, BUILD / "leerpoort", BUILD / "leerpoort-worker",
+        BUILD / "leerpoort-sso") if not path.exists()]
+    if found:
+        raise legs.Failed(f"{', '.join(found)} missing: \"make bench\" installs "
+                          "and builds what is needed")
+
+
 def build():
     """The C programs, with the strictness of the rest."""
     OUT.mkdir(parents=True, exist_ok=True)
@@ -539,6 +553,7 @@ def main():
     cores = sorted(os.sched_getaffinity(0))
     core, load_core = cores[-1], cores[0]
     os.sched_setaffinity(0, {load_core})
+    look_for_tools()
     build()
     about = machine(core, load_core)
     print(f"{about['cpu']}, {about['cores']} cores, Linux {about['kernel']}\n"

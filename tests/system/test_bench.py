@@ -8,6 +8,7 @@ import pytest
 
 from lib.process import REPOSITORY
 
+BENCH = REPOSITORY / "bench" / "bench.py"
 PARTS = ["activation", "import", "bulk", "tally", "records"]
 
 
@@ -15,7 +16,7 @@ PARTS = ["activation", "import", "bulk", "tally", "records"]
 def test_every_part_with_a_town_of_its_own_runs(tmp_path):
     out = tmp_path / "bench.json"
     run = subprocess.run(
-        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+        ["/usr/bin/python3", "-B", BENCH, "--tiny",
          "--only", ",".join(PARTS), "--json", out], capture_output=True,
         text=True, timeout=300, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -31,11 +32,23 @@ def test_every_part_with_a_town_of_its_own_runs(tmp_path):
 
 
 @pytest.mark.once
+def test_a_missing_tool_is_named(tmp_path):
+    run = subprocess.run(
+        ["/usr/bin/python3", "-B", BENCH, "--tiny", "--only", "ticket"],
+        capture_output=True, text=True, timeout=60, check=False,
+        env={"PATH": str(tmp_path)})
+    assert run.returncode == 1
+    assert run.stderr.startswith("bench: gcc, redis-benchmark, ")
+    assert "wrk" in run.stderr and "make bench" in run.stderr
+    assert run.stdout == ""
+
+
+@pytest.mark.once
 def test_the_front_door_s_clicks_are_measured(tmp_path):
     """Session clicks come from a cookie, and every ticket was signed."""
     out = tmp_path / "bench.json"
     run = subprocess.run(
-        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+        ["/usr/bin/python3", "-B", BENCH, "--tiny",
          "--only", "session,ticket", "--json", out], capture_output=True,
         text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -54,7 +67,7 @@ def test_sign_ins_and_a_storm_of_them_are_measured(tmp_path):
     """By one process and by two; a storm in which everybody gets in."""
     out = tmp_path / "bench.json"
     run = subprocess.run(
-        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+        ["/usr/bin/python3", "-B", BENCH, "--tiny",
          "--only", "signins", "--json", out], capture_output=True,
         text=True, timeout=120, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
@@ -80,7 +93,7 @@ def test_the_rehearsal_tool_is_measured(tmp_path):
     """All figures are there, and the tool judged what it measured."""
     out = tmp_path / "bench.json"
     run = subprocess.run(
-        ["/usr/bin/python3", "-B", REPOSITORY / "bench" / "bench.py", "--tiny",
+        ["/usr/bin/python3", "-B", BENCH, "--tiny",
          "--only", "load,country", "--json", out], capture_output=True,
         text=True, timeout=500, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

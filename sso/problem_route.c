@@ -10,6 +10,7 @@
 
 #define CODE_MAX  64   /* bytes, as people type it: with blanks */
 #define AGAIN_MAX 4096 /* bytes */
+#define N_PLACES  4
 
 static lp_span_t read_again(const lp_request_t *request, char *dst);
 
@@ -41,12 +42,13 @@ lp_visit_problem_page(lp_visit_t *visit)
                             read_again(&visit->request, again));
 }
 
-/* The page may go there by itself: so it is the sign-in, or the end of one,
-   which look at what stands behind the question mark. */
+/* The page may go there by itself: so it is the sign-in, the end of one, or a
+   worker's page, which look at what stands behind the question mark. */
 static lp_span_t
 read_again(const lp_request_t *request, char *dst)
 {
-    static const char *const places[] = {"/sso/login", "/sso/logout"};
+    static const char *const places[] = {"/sso/login", "/sso/logout", "/",
+                                         "/code"};
     lp_span_t                nothing = {NULL, 0};
     const char              *p;
     size_t                   len;
@@ -56,7 +58,7 @@ read_again(const lp_request_t *request, char *dst)
         return nothing;
     }
     for (p = dst; *p > ' ' && *p < 0x7f; p++) { }
-    for (i = 0; *p == '\0' && i < 2; i++) {
+    for (i = 0; *p == '\0' && i < N_PLACES; i++) {
         len = strlen(places[i]);
         if (strncmp(dst, places[i], len) == 0
             && (dst[len] == '\0' || dst[len] == '?')) {

@@ -14,7 +14,7 @@ typedef struct {
 } route_t;
 
 static const route_t routes[] = {
-    {"GET", "/sso/login", lp_visit_sign_in},
+    {"GET, HEAD, POST", "/sso/login", lp_visit_sign_in},
     {"GET", "/sso/callback", lp_visit_callback},
     {"GET", "/sso/callback/", lp_visit_callback},
     {"GET, HEAD, POST", "/sso/logout", lp_visit_sign_out},
@@ -28,7 +28,6 @@ static const route_t routes[] = {
     {"GET", "/lti/pick/", lp_visit_lti_ready},
 };
 
-#define BODY_MAX 2048
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
 static int
@@ -50,27 +49,11 @@ takes(const route_t *route, lp_span_t method)
 static void
 refuse_method(lp_visit_t *visit, const route_t *route)
 {
-    lp_request_t            *request = &visit->request;
-    const lp_problem_text_t *text;
-    lp_page_look_t           look;
-    lp_text_t                body;
-    char                     bytes[BODY_MAX];
+    lp_page_look_t look;
 
-    lp_answer_header(request, "Allow", lp_span_of(route->methods));
-    if (lp_page_wants_json(request->accept)) {
-        lp_answer_refuse(request, 405, LP_CODE_OTHER, "this path takes %s "
-                         "alone", route->methods);
-        return;
-    }
     memset(&look, 0, sizeof(look));
     look.houses = visit->sso->houses;
-    text = lp_problem_text(LP_PROBLEM_NOT_FOUND,
-                           lp_request_language(request));
-    body = lp_text_in(bytes, sizeof(bytes));
-    lp_text_paragraph(&body, text->what);
-    lp_text_paragraph(&body, text->todo);
-    lp_answer_page(request, 405, &look, lp_span_of(text->title),
-                   lp_text_span(&body));
+    lp_answer_method(&visit->request, &look, route->methods);
 }
 
 static void

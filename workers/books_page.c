@@ -96,7 +96,7 @@ lp_route_books(lp_service_t *service, lp_request_t *request)
     if (lp_books_read(&books, service->store, &by) != LP_STORE_OK) {
         lp_page_unavailable(service, request);
     } else if (books.revoked) {
-        lp_page_sign_in(request, "/");
+        lp_page_sign_in(request, "/", "");
     } else if (lp_page_wants_json(request->accept)) {
         answer_list(request, &books);
     } else {

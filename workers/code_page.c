@@ -5,7 +5,8 @@
  * A form of another site must not spend somebody's code, or their tries: the
  * session's cookie does not go along with it (SameSite=Lax), and what a browser
  * says of where the form stood (Origin) must be this site. A browser that says
- * nothing is old, and has the cookie's rule alone.
+ * nothing is old, and has the cookie's rule alone. A program, which could not
+ * read what became of its code, is sent to the route that it has.
  */
 
 #include <inttypes.h>
@@ -65,14 +66,17 @@ static const words_t words[LP_LANGUAGES] = {
         " minuten.", " uur.",
         {[LP_CODES_UNKNOWN] = "Deze code kennen we niet. Kijk of je hem goed "
                               "hebt overgenomen.",
-         [LP_CODES_USED] = "Deze code is al gebruikt.",
+         [LP_CODES_USED] = "Deze code is al gebruikt. Was jij dat niet? Vraag "
+                          "het aan wie je de code gaf.",
          [LP_CODES_REVOKED] = "Deze code is ingetrokken. Vraag het aan wie je "
                               "de code gaf.",
          [LP_CODES_BLOCKED] = "Dit boek is voor jou geblokkeerd. De code is "
                               "niet gebruikt. Vraag het aan je school.",
-         [LP_CODES_NOT_YET] = "Deze code kun je nog niet gebruiken.",
+         [LP_CODES_NOT_YET] = "Deze code kun je nog niet gebruiken. Probeer "
+                              "het later nog eens.",
          [LP_CODES_ENDED] = "Deze code kun je niet meer gebruiken: de tijd is "
-                            "voorbij.",
+                            "voorbij. Vraag een nieuwe aan wie je de code "
+                            "gaf.",
          [LP_CODES_HELD] = "Je kunt dit boek al openen. De code is niet "
                            "gebruikt."}},
     [LP_ENGLISH] = {
@@ -89,14 +93,16 @@ static const words_t words[LP_LANGUAGES] = {
         " minutes.", " hours.",
         {[LP_CODES_UNKNOWN] = "We do not know this code. Look whether you "
                               "copied it correctly.",
-         [LP_CODES_USED] = "This code has been used already.",
+         [LP_CODES_USED] = "This code has been used already. If that was not "
+                          "you, ask whoever gave it to you.",
          [LP_CODES_REVOKED] = "This code was withdrawn. Ask whoever gave it to "
                               "you.",
          [LP_CODES_BLOCKED] = "This book is blocked for you. The code has not "
                               "been used. Ask your school.",
-         [LP_CODES_NOT_YET] = "This code can't be used yet.",
+         [LP_CODES_NOT_YET] = "This code can't be used yet. Try again later.",
          [LP_CODES_ENDED] = "This code can't be used any more: its time is "
-                            "over.",
+                            "over. Ask whoever gave it to you for a new "
+                            "one.",
          [LP_CODES_HELD] = "You can open this book already. The code has not "
                            "been used."}}};
 
@@ -113,6 +119,7 @@ typedef struct {
 static void show_form(page_t *page, int http, const char *product,
                       const char *wrong);
 static void name_form(page_t *page, const char *product);
+static void add_action(page_t *page);
 static int write_wanted(page_t *page, const char *product);
 static int write_name(page_t *page, lp_span_t product);
 static void take_form(page_t *page);
@@ -139,6 +146,12 @@ lp_route_code_page(lp_service_t *service, lp_request_t *request)
     page.body = lp_text_in(page.bytes, sizeof(page.bytes));
     if (service->site.len == 0) {
         lp_answer_problem(request, &page.look, LP_PROBLEM_OFF, 0, none);
+        return;
+    }
+    if (lp_page_wants_json(request->accept)) {
+        lp_answer_refuse(request, 406, LP_CODE_OTHER,
+                         "this page is for people; programs send their codes "
+                         "to /activate/code");
         return;
     }
     if (lp_span_equal(request->method, lp_span("POST"))) {
@@ -183,7 +196,7 @@ show_form(page_t *page, int http, const char *product, const char *wrong)
 
     name_form(page, product);
     if (wrong != NULL) {
-        add(page, "<p role=\"alert\"><strong>");
+        add(page, "<p id=\"wrong\" role=\"alert\"><strong>");
         add_html(page, word->wrong);
         add(page, "</strong> ");
         add_html(page, wrong);
@@ -191,7 +204,9 @@ show_form(page_t *page, int http, const char *product, const char *wrong)
     }
     add(page, "<p>");
     add_html(page, word->lead);
-    add(page, "</p>\n<form method=\"post\" action=\"/code\">\n");
+    add(page, "</p>\n<form method=\"post\" action=\"");
+    add_action(page);
+    add(page, "\">\n");
     if (write_wanted(page, product) != 0) {
         lp_page_unavailable(page->service, page->request);
         return;
@@ -200,8 +215,11 @@ show_form(page_t *page, int http, const char *product, const char *wrong)
     add_html(page, word->label);
     add(page, "</label>\n<input id=\"code\" name=\"code\" type=\"text\" "
               "required maxlength=\"128\" autocomplete=\"off\" "
-              "autocapitalize=\"characters\" spellcheck=\"false\" "
-              "aria-describedby=\"hint\">\n<p id=\"hint\" class=\"soft\">");
+              "autocapitalize=\"characters\" spellcheck=\"false\" ");
+    add(page, wrong == NULL ? "aria-describedby=\"hint\""
+                            : "aria-invalid=\"true\" "
+                              "aria-describedby=\"wrong hint\"");
+    add(page, ">\n<p id=\"hint\" class=\"soft\">");
     add_html(page, word->hint);
     add(page, "</p>\n<button type=\"submit\">");
     add_html(page, word->send);
@@ -225,6 +243,17 @@ name_form(page_t *page, const char *product)
         lp_text_add(&href, lp_span("&"));
     }
     page->look.other = lp_text_span(&href);
+}
+
+/* The form's own URL, so that whoever has to sign in before it is taken comes
+   back to this product. What it ends with is for one more parameter. */
+static void
+add_action(page_t *page)
+{
+    lp_span_t url = page->look.other;
+
+    url.len--;
+    lp_text_html(&page->body, url);
 }
 
 /* A product that does not exist is not named: the page says nothing that comes
@@ -435,7 +464,7 @@ show_refusal(page_t *page, const form_t *form, lp_codes_result_t result,
                            ? words[page->language].refusals[result] : NULL;
 
     if (result == LP_CODES_TOKEN) {
-        lp_page_sign_in(page->request, "/code");
+        lp_page_sign_in(page->request, "/code", form->product);
     } else if (result == LP_CODES_TOO_OFTEN) {
         show_too_often(page, form, redeemed->retry_after);
     } else if (text == NULL) {

@@ -40,9 +40,13 @@ static void keep_language(lp_request_t *request);
 static lp_language_t other_language(lp_language_t language);
 static void add_retry(lp_request_t *request, lp_problem_t problem,
                       lp_span_t again);
-static void send_problem(lp_request_t *request, const lp_page_look_t *look,
-                         lp_problem_t problem, lp_span_t again,
-                         lp_span_t code);
+static lp_span_t make_code(lp_request_t *request, lp_problem_t problem,
+                           unsigned reason, char *dst);
+static void send_problem(lp_request_t *request, int http,
+                         const lp_page_look_t *look, lp_problem_t problem,
+                         lp_span_t again, lp_span_t code);
+static void send_elsewhere(lp_request_t *request, int http,
+                           lp_span_t location, lp_span_t referrer);
 static unsigned some_random(void);
 
 lp_language_t
@@ -100,26 +104,51 @@ void
 lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
                   lp_problem_t problem, unsigned reason, lp_span_t again)
 {
-    lp_support_code_t code;
-    lp_span_t         shown;
-    char              text[LP_SUPPORT_CODE_LEN];
+    lp_span_t code;
+    char      text[LP_SUPPORT_CODE_LEN];
 
-    code.problem = problem;
-    code.reason = reason;
-    code.at = lp_service_now();
-    code.salt = some_random();
-    lp_support_code_write(text, &code);
-    shown = (lp_span_t) {text, sizeof(text)};
-
-    lp_answer_header(request, "Leerpoort-Code", shown);
-    lp_answer_header(request, "Leerpoort-Outcome",
-                     lp_span_of(lp_problem_name(problem)));
+    code = make_code(request, problem, reason, text);
     add_retry(request, problem, again);
     if (lp_problem_status(problem) == 401) {
         lp_answer_header(request, "WWW-Authenticate", lp_span("Bearer"));
     }
 
-    send_problem(request, look, problem, again, shown);
+    send_problem(request, (int) lp_problem_status(problem), look, problem,
+                 again, code);
+}
+
+void
+lp_answer_method(lp_request_t *request, const lp_page_look_t *look,
+                 const char *methods)
+{
+    lp_problem_t problem = lp_problem_of(LP_BAD_REQUEST);
+    lp_span_t    none = {NULL, 0}, code;
+    char         text[LP_SUPPORT_CODE_LEN];
+
+    code = make_code(request, problem, 0, text);
+    lp_answer_header(request, "Allow", lp_span_of(methods));
+    send_problem(request, 405, look, problem, none, code);
+}
+
+/* Writes a code to dst and into the answer's headers. */
+static lp_span_t
+make_code(lp_request_t *request, lp_problem_t problem, unsigned reason,
+          char *dst)
+{
+    lp_support_code_t code;
+    lp_span_t         text = {dst, LP_SUPPORT_CODE_LEN};
+
+    code.problem = problem;
+    code.reason = reason;
+    code.at = lp_service_now();
+    code.salt = some_random();
+    lp_support_code_write(dst, &code);
+
+    lp_answer_header(request, "Leerpoort-Code", text);
+    lp_answer_header(request, "Leerpoort-Outcome",
+                     lp_span_of(lp_problem_name(problem)));
+
+    return text;
 }
 
 void
@@ -132,8 +161,8 @@ lp_answer_problem_again(lp_request_t *request, const lp_page_look_t *look,
     lp_answer_header(request, "Leerpoort-Outcome",
                      lp_span_of(lp_problem_name(code->problem)));
     add_retry(request, code->problem, again);
-    send_problem(request, look, code->problem, again,
-                 (lp_span_t) {text, sizeof(text)});
+    send_problem(request, (int) lp_problem_status(code->problem), look,
+                 code->problem, again, (lp_span_t) {text, sizeof(text)});
 }
 
 /* Where trying again may help; the page's own link says the same. */
@@ -163,10 +192,9 @@ add_retry(lp_request_t *request, lp_problem_t problem, lp_span_t again)
 }
 
 static void
-send_problem(lp_request_t *request, const lp_page_look_t *look,
+send_problem(lp_request_t *request, int http, const lp_page_look_t *look,
              lp_problem_t problem, lp_span_t again, lp_span_t code)
 {
-    int               http = (int) lp_problem_status(problem);
     lp_problem_page_t page;
     lp_text_t         html, href;
     char              bytes[LP_PAGE_MAX], other[HREF_MAX];
@@ -416,12 +444,23 @@ lp_request_cookie(const lp_request_t *request, const char *name, int secure)
 void
 lp_answer_redirect(lp_request_t *request, lp_span_t location)
 {
-    static const char type[] = "text/plain";
+    send_elsewhere(request, 303, location, lp_span("no-referrer"));
+}
 
+void
+lp_answer_repeat(lp_request_t *request, lp_span_t location)
+{
+    send_elsewhere(request, 307, location, lp_span("same-origin"));
+}
+
+static void
+send_elsewhere(lp_request_t *request, int http, lp_span_t location,
+               lp_span_t referrer)
+{
     if (lp_answer_header(request, "Location", location) != 0) {
         lp_answer_unavailable(request);
         return;
     }
-    lp_answer_header(request, "Referrer-Policy", lp_span("no-referrer"));
-    send_headers(request, 303, type);
+    lp_answer_header(request, "Referrer-Policy", referrer);
+    send_headers(request, http, "text/plain");
 }

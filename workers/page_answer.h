@@ -58,6 +58,11 @@ void lp_answer_problem(lp_request_t *request, const lp_page_look_t *look,
 void lp_answer_problem_again(lp_request_t *request, const lp_page_look_t *look,
                              const lp_support_code_t *code, lp_span_t again);
 
+/* 405: the page of a link that is wrong, as the edge has it of a click, and
+   what may be sent, "GET, HEAD". */
+void lp_answer_method(lp_request_t *request, const lp_page_look_t *look,
+                      const char *methods);
+
 /* Adds a Set-Cookie header: HttpOnly, Path=/, SameSite as given; __Host- and
    Secure where secure. max_age -1: for the browser's session; 0: removes. */
 typedef struct {
@@ -78,5 +83,12 @@ lp_span_t lp_request_cookie(const lp_request_t *request, const char *name,
 
 /* 303 to a path of this site, or a URL that is known to be safe. */
 void lp_answer_redirect(lp_request_t *request, lp_span_t location);
+
+/*
+ * 307 to a path of this site: the same request once more, its form too. It
+ * says same-origin, as the form's page does: with no-referrer browsers would
+ * write "null" as the Origin of what they send on (Fetch, section 3.2).
+ */
+void lp_answer_repeat(lp_request_t *request, lp_span_t location);
 
 #endif

@@ -1,9 +1,16 @@
 /*
  * Which page is whose. Who has not signed in, or with a token that was
- * withdrawn since, is sent to do that; a machine is told so in JSON.
+ * withdrawn since, is sent to do that; a machine is told so in JSON. A form
+ * goes along: where the session is still there, it comes back with a new token
+ * as if nothing had been, and else its sender is told (sso/sign_in_route.c).
  */
 
 #include "page_routes.h"
+
+#include "../core/keys.h"
+#include "../core/text.h"
+
+#define PRODUCT_SIZE 256
 
 typedef struct {
     const char    *path;
@@ -19,6 +26,7 @@ static const page_t pages[] = {
 #define N_PAGES (sizeof(pages) / sizeof(pages[0]))
 
 static int method_fits(const page_t *page, lp_span_t method);
+static void send_away(lp_request_t *request, const page_t *page);
 
 void
 lp_page_route(lp_service_t *service, lp_request_t *request)
@@ -32,15 +40,13 @@ lp_page_route(lp_service_t *service, lp_request_t *request)
             continue;
         }
         if (!method_fits(&pages[i], request->method)) {
-            lp_answer_header(request, "Allow",
-                             pages[i].posts ? lp_span("GET, HEAD, POST")
-                                            : lp_span("GET, HEAD"));
-            lp_answer_refuse(request, 405, LP_CODE_OTHER,
-                             "this page takes another method");
+            lp_answer_method(request, &look,
+                             pages[i].posts ? "GET, HEAD, POST"
+                                            : "GET, HEAD");
             return;
         }
         if (request->n_users == 0) {
-            lp_page_sign_in(request, pages[i].path);
+            send_away(request, &pages[i]);
             return;
         }
         pages[i].run(service, request);
@@ -57,6 +63,18 @@ method_fits(const page_t *page, lp_span_t method)
            || (page->posts && lp_span_equal(method, lp_span("POST")));
 }
 
+/* To sign in. The page for codes is asked for with a product. */
+static void
+send_away(lp_request_t *request, const page_t *page)
+{
+    char product[PRODUCT_SIZE];
+
+    if (lp_request_query(request, "product", product, sizeof(product)) != 0) {
+        product[0] = '\0';
+    }
+    lp_page_sign_in(request, page->path, page->posts ? product : "");
+}
+
 lp_page_look_t
 lp_page_look(lp_service_t *service, lp_span_t school)
 {
@@ -69,9 +87,9 @@ lp_page_look(lp_service_t *service, lp_span_t school)
 }
 
 void
-lp_page_sign_in(lp_request_t *request, const char *path)
+lp_page_sign_in(lp_request_t *request, const char *path, const char *product)
 {
-    char      href[64];
+    char      href[128 + PRODUCT_SIZE];
     lp_text_t text = lp_text_in(href, sizeof(href));
 
     if (lp_page_wants_json(request->accept)) {
@@ -81,22 +99,33 @@ lp_page_sign_in(lp_request_t *request, const char *path)
     }
     lp_text_add(&text, lp_span("/sso/login?return="));
     lp_text_query(&text, lp_span_of(path));
-    if (lp_span_equal(request->method, lp_span("POST"))) {
-        lp_text_add(&text, lp_span("&page=1")); /* not to leave the site by a
-                                                   redirect (sso/lead_on.h) */
+    if (lp_product_valid(lp_span_of(product))) {
+        lp_text_query(&text, lp_span("?product="));
+        lp_text_query(&text, lp_span_of(product));
     }
-    lp_answer_redirect(request, lp_text_span(&text));
+    if (lp_span_equal(request->method, lp_span("POST"))) {
+        lp_answer_repeat(request, lp_text_span(&text));
+    } else {
+        lp_answer_redirect(request, lp_text_span(&text));
+    }
 }
 
 void
 lp_page_unavailable(lp_service_t *service, lp_request_t *request)
 {
     lp_page_look_t look = lp_page_look(service, request->school);
-    lp_span_t      again = {NULL, 0};
+    char           href[64 + PRODUCT_SIZE], product[PRODUCT_SIZE];
+    lp_text_t      again = lp_text_in(href, sizeof(href));
 
     if (lp_span_equal(request->method, lp_span("GET"))) {
-        again = request->path;
+        lp_text_add(&again, request->path);
+        if (lp_request_query(request, "product", product, sizeof(product))
+                == 0
+            && lp_product_valid(lp_span_of(product))) {
+            lp_text_add(&again, lp_span("?product="));
+            lp_text_add(&again, lp_span_of(product));
+        }
     }
     lp_answer_problem(request, &look, lp_problem_of(LP_UNAVAILABLE), 0,
-                      again);
+                      lp_text_span(&again));
 }

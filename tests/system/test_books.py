@@ -315,8 +315,14 @@ def test_five_hundred_books_and_no_more(home):
 def test_other_paths_and_methods(home):
     person = home.edge.person(school=fresh("S"))
     assert home.page(person, "/nothing").status == 404
-    answer = home.page(person, method="PUT")
-    assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD")
+    for method in ("PUT", "POST"):
+        answer = home.page(person, method=method, headers=ENGLISH)
+        assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD")
+        assert b"This link is not right" in answer.body
+        assert answer.header("Leerpoort-Code").encode() in answer.body
+        answer = home.page(person, method=method,
+                           headers=["Accept: application/json"])
+        assert answer.status == 405 and json.loads(answer.body)["status"]
     answer = home.page(person, method="HEAD")
     assert (answer.status, answer.body) == (200, b"")
     # past the edge: nobody is signed in
@@ -360,12 +366,14 @@ def test_redis_is_away(tmp_path):
                    "LEERPOORT_USERS": names.user_key(b"x" * 16, "ECK", "a")}
             assert workers.ask("/", **who).status == 200
             redis.kill()
-            for target in ("/", "/code?product=book"):
-                answer = workers.ask(target, **who)
+            for target, more in (("/", "?lang=en"),
+                                 ("/code?product=book", "&lang=en&x=y")):
+                answer = workers.ask(target + more, **who)
                 assert answer.status == 503, answer
                 assert answer.headers["content-type"].startswith("text/html")
                 assert answer.headers["leerpoort-code"]
                 assert int(answer.headers["retry-after"]) >= 5
+                assert answer.headers["refresh"].endswith(f"; url={target}")
             answer = workers.ask("/", HTTP_ACCEPT="application/json", **who)
             assert answer.status == 503
             assert json.loads(answer.body)["status"] == 99

@@ -57,7 +57,7 @@ def test_the_form_asks_for_a_code_and_names_the_book(desk):
     assert answer.status == 200
     assert "Je wilde openen: Het <Boek>" in text(answer)
     assert b'name="product" value="book"' in answer.body
-    assert b'<form method="post" action="/code">' in answer.body
+    assert b'<form method="post" action="/code?product=book">' in answer.body
     assert b"<script" not in answer.body
     assert "frame-ancestors 'none'" in answer.headers[
         "content-security-policy"]
@@ -155,6 +155,23 @@ def test_a_form_of_another_site_spends_no_code(desk, changes):
     assert not desk.redis("KEYS", f"tries:*{page.user}*")
 
 
+def test_a_program_spends_no_code_on_a_page(desk):
+    page, code = Page(desk), desk.one()
+    for answer in (page.get(HTTP_ACCEPT="application/json"),
+                   page.code(code, HTTP_ACCEPT="application/json")):
+        assert answer.status == 406
+        assert "/activate/code" in answer.body.decode()
+        assert '"status"' in answer.body.decode()
+    assert desk.hash(code)["state"] == "new"
+
+
+def test_what_is_wrong_is_told_with_the_field(desk):
+    answer = Page(desk).code("A" * 25).body.decode()
+    assert 'id="wrong"' in answer
+    assert 'aria-invalid="true" aria-describedby="wrong hint"' in answer
+    assert "aria-invalid" not in Page(desk).get().body.decode()
+
+
 def test_a_browser_that_sends_no_origin_has_the_cookies_rule(desk):
     page, code = Page(desk), desk.one()
     assert page.code(code, HTTP_ORIGIN=None).status == 200
@@ -173,17 +190,37 @@ def test_a_withdrawn_token_signs_in_anew(desk):
     page, code = Page(desk), desk.one()
     desk.redis("HSET", names.user_hash("S1", page.user), "!", "9999999999")
     answer = page.code(code, LEERPOORT_TOKEN_IAT="1")
-    # by a page: a form's redirects may not leave the site
+    # with the form, which comes back with a new token
     assert (answer.status, answer.headers["location"]) == (
-        303, "/sso/login?return=%2Fcode&page=1")
+        307, "/sso/login?return=%2Fcode")
+    # else its Origin would be "null" from there on
+    assert answer.headers["referrer-policy"] == "same-origin"
     assert desk.hash(code)["state"] == "new"
 
 
 def test_nobody_signed_in(desk):
-    for method, more in (("GET", ""), ("POST", "&page=1")):
+    for method, status in (("GET", 303), ("POST", 307)):
         answer = desk.workers.ask("/code", method, b"", LEERPOORT_ROUTE="page")
         assert (answer.status, answer.headers["location"]) == (
-            303, f"/sso/login?return=%2Fcode{more}")
+            status, "/sso/login?return=%2Fcode")
+
+
+def test_who_signs_in_comes_back_to_the_book(desk):
+    back = "/sso/login?return=%2Fcode%3Fproduct%3Dbook"
+    for method, status in (("GET", 303), ("POST", 307)):
+        answer = desk.workers.ask("/code?product=book", method, b"",
+                                  LEERPOORT_ROUTE="page")
+        assert (answer.status, answer.headers["location"]) == (status, back)
+    page = Page(desk)
+    desk.redis("HSET", names.user_hash("S1", page.user), "!", "9999999999")
+    answer = page.send({"code": desk.one(), "product": "book"},
+                       LEERPOORT_TOKEN_IAT="1")
+    assert (answer.status, answer.headers["location"]) == (307, back)
+    for odd in ("a%26provider%3Dx", "%2F%2Fevil", "%0D%0AX:%20y", "x" * 300,
+                "%"):
+        answer = desk.workers.ask(f"/code?product={odd}",
+                                  LEERPOORT_ROUTE="page")
+        assert answer.headers["location"] == "/sso/login?return=%2Fcode"
 
 
 @pytest.mark.parametrize("site", [

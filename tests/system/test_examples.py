@@ -433,7 +433,7 @@ def test_nginx_example_leads_in_by_the_front_door(tmp_path, redis):
             assert status == 400 and "<html" in body
             status, _, body = example.ask("/lti/launch", "x" * 70000,
                                           method="POST")
-            assert status == 400 and "<html" in body
+            assert status == 413 and "<html" in body
             assert example.ask("/problem?code=K7QM2-4XW9T")[0] in (404, 200)
         assert "secret" not in (tmp_path / "leerpoort.log").read_text()
 
@@ -456,10 +456,14 @@ def test_nginx_example_goes_on_for_who_has_a_session(tmp_path, redis):
             assert "\r\nRefresh: " in head and "<html" in body
         status, head, body = example.ask("/", headers=cookie)
         assert status == 503 and "<html" in body
-        for target, back in (("/", "/"), ("/code", "/code&page=1")):
+        for target, redirect, back in (
+                ("/", 303, "/"), ("/code", 307, "/code%3Fproduct%3D"),
+                ("/code?lang=en&product=book&x", 307,
+                 "/code%3Fproduct%3Dbook")):
             status, head, _ = example.ask(target)
-            assert status == 303
-            assert f"\r\nLocation: {SITE}/sso/login?return={back}\r\n" in head
+            assert status == redirect
+            assert f"\r\nLocation: {SITE}/sso/login?return={back}\r\n" \
+                in head
         status, _, body = example.ask("/mistyped")
         assert status == 404 and "<html" in body
     log = (tmp_path / "leerpoort.log").read_text()
@@ -762,7 +766,7 @@ def test_nginx_example_takes_a_session_from_nobody_else(tmp_path, redis):
         for target in ("/", "/code"):
             assert example.ask(target, headers=own)[0] == 503  # no worker
             status, head, _ = example.ask(target, headers=tossed)
-            assert status == 303
+            assert status in (303, 307)
             assert f"\r\nLocation: {SITE}/sso/login?return={target}" in head
         # a portal's token is the portal's to give
         status, head, _ = example.ask("/go/book", headers=[
@@ -786,3 +790,71 @@ def test_nginx_example_takes_each_token_where_it_belongs(tmp_path, redis):
         assert status == 401
         assert example.ask("/", headers=[
             ("Cookie", f"__Host-leerpoort={program}")])[0] == 303
+
+
+BROKEN = [  # request, status, outcome, language, the link to the other one
+    (f"GET /go/book HTTP/1.1\r\nAccept-Language: en\r\nX: {'x' * 17000}",
+     431, "too-long", "en", "?lang=nl"),
+    ("GET /go/book HTTP/1.1\r\n" + "\r\n".join(
+        [f"Cookie: {'x' * 9000}"] * 12), 431, "too-long", "nl", "?lang=en"),
+    (f"GET /go/{'x' * 17000} HTTP/1.1", 414, "bad-request", "nl",
+     "/page/bad-request?lang=en"),
+    ("GET /go/100% HTTP/1.1\r\nAccept-Language: en", 400, "bad-request", "nl",
+     "/page/bad-request?lang=en"),
+    ("POST /go/%zz HTTP/1.1", 400, "bad-request", "nl",
+     "/page/bad-request?lang=en"),
+    ("\x01\x02", 400, "bad-request", "nl", "/page/bad-request?lang=en"),
+    ("GET / HTTP/1.1", 400, "bad-request", "nl", "?lang=en"),
+    ("GET /page/bad-request?lang=en HTTP/1.0", 400, "bad-request", "en",
+     "?lang=nl")]
+
+
+def test_nginx_example_has_pages_for_what_nginx_can_t_read(tmp_path, redis):
+    with Example(tmp_path, redis) as example:
+        port = example.ports["tls"]
+        for sent, status, outcome, language, switch in BROKEN:
+            head, _, body = over_tls(
+                port, sent.encode() + b"\r\n\r\n").partition("\r\n\r\n")
+            assert head.split()[1] == str(status), sent
+            for name in ("Leerpoort-Outcome", "Leerpoort-Code",
+                         "Cache-Control", "Content-Security-Policy"):
+                assert head.count(f"\r\n{name}: ") == 1, (sent, name)
+            assert f"\r\nLeerpoort-Outcome: {outcome}" in head
+            assert f'<html lang="{language}">' in body, sent
+            assert f'<a href="{switch}" lang=' in body, sent
+            assert "nginx" not in body
+        assert example.ask("/go/book", method="HEAD", headers=[
+            ("X", "x" * 17000)])[::2] == (431, "")
+        status, head, body = example.ask("/go/book", headers=[
+            ("Accept", "application/json"), ("X", "x" * 17000)])
+        assert status == 431 and json.loads(body)["status"] == 11
+        assert "\r\nX-Content-Type-Options: nosniff\r\n" in head
+        token = example.school.mint(sub="me", org="S1")
+        for target in ("/go/book", "/lti/launch", "/sso/login", "/problem",
+                       "/", "/code", "/nothing"):
+            status, head, body = example.ask(
+                target, "x" * 70000, method="POST", token=token)
+            assert status == 413 and "<h1>Dit formulier" in body, target
+        assert not example.severe()
+
+
+def test_nginx_example_slows_down_who_clicks_without_end(tmp_path, redis):
+    """By a page that tries again, or for programs in their form."""
+    with Example(tmp_path, redis) as example:
+        token = example.school.mint(sub="me", org="S1")
+        for target, method, accept, status in (
+                ("/go/book", "GET", "text/html", 503),
+                ("/activate/code", "POST", "*/*", 429)):
+            found = None
+            for _ in range(100):
+                found = example.ask(target, method=method, token=token,
+                                    headers=[("Accept", accept)])
+                if found[0] == status:
+                    break
+            assert found[0] == status, found
+            assert "\r\nRetry-After: " in found[1]
+            if method == "POST":
+                assert json.loads(found[2])["status"] == 99
+            else:
+                assert "\r\nLeerpoort-Outcome: busy\r\n" in found[1]
+                assert "; url=/go/book\r\n" in found[1]

@@ -20,7 +20,8 @@ static const struct {
                         "another site"},
     {"resource-link", "the claim resource_link has no id"},
     {"roles", "the claim roles is missing, or not an array of texts"},
-    {"custom", "the claim custom is not an object"},
+    {"custom", "the claim custom is not an object, or product or path in it is "
+               "no text"},
     {"sub", "the claim sub is not a text of 1 to 255 bytes"},
     {"product", "neither the custom parameter product nor target_link_uri "
                 "names a product"},

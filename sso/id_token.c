@@ -128,6 +128,29 @@ check_subject(const lp_token_t *token, int may_lack)
     return none;
 }
 
+/* OpenID Connect Core 3.1.3.7, point 13. */
+static fault_t
+check_auth_time(const lp_token_t *token, const lp_expected_token_t *expected,
+                int64_t now)
+{
+    const json_t *claim = json_object_get(token->claims, "auth_time");
+    int64_t       at = json_integer_value(claim);
+
+    if (!expected->asks_age) {
+        return none;
+    }
+    if (!json_is_integer(claim) || at < 0 || at > LP_TIME_MAX) {
+        return (fault_t) {LP_JOSE_OK, "max_age was asked, and its auth_time "
+                                      "is missing or no time"};
+    }
+    if (at > now + expected->leeway
+        || at < now - expected->auth_age - expected->leeway) {
+        return (fault_t) {LP_JOSE_OK, "it is of a sign-in that is longer ago "
+                                      "than max_age, or still to come"};
+    }
+    return none;
+}
+
 /* Back-Channel Logout 1.0, 2.4 and 2.6. */
 static fault_t
 check_logout(const lp_token_t *token)
@@ -153,18 +176,27 @@ check_logout(const lp_token_t *token)
 
 /* After core/token.h had nothing to say. */
 static fault_t
-check_claims(const lp_token_t *token, const lp_expected_token_t *expected)
+check_claims(const lp_token_t *token, const lp_expected_token_t *expected,
+             int64_t now)
 {
     fault_t fault = check_party(token, expected);
 
     if (fault.why == NULL && json_object_get(token->claims, "iat") == NULL) {
         fault = (fault_t) {LP_JOSE_IAT_MISSING, "its iat is missing"};
     }
+    if (fault.why == NULL && expected->nonce_age > 0
+        && token->iat < now - expected->nonce_age - expected->leeway) {
+        fault = (fault_t) {LP_JOSE_TOO_OLD, "it was issued before its nonce "
+                                            "was"};
+    }
     if (fault.why == NULL) {
         fault = check_subject(token, expected->logout || expected->anonymous);
     }
     if (fault.why == NULL) {
         fault = check_nonce(token, expected->nonce);
+    }
+    if (fault.why == NULL) {
+        fault = check_auth_time(token, expected, now);
     }
     if (fault.why != NULL) {
         return fault;
@@ -237,7 +269,7 @@ lp_id_token_check(lp_token_t *token, lp_span_t text,
     if (*error != LP_JOSE_OK) {
         return refuse(*error, error, why);
     }
-    fault = check_claims(token, expected);
+    fault = check_claims(token, expected, now);
     *error = fault.error;
     *why = fault.why;
     return fault.why == NULL ? LP_ID_TOKEN_OK : LP_ID_TOKEN_BAD;

@@ -15,6 +15,11 @@ typedef struct {
     lp_span_t        client_id; /* aud; with several, azp */
     const lp_algs_t *algs;
     int64_t          leeway;
+    int64_t          nonce_age; /* seconds that the nonce may have waited; 0:
+                                   exp alone decides */
+    int              asks_age;  /* the request had max_age: auth_time must be
+                                   there, and not so many seconds ago */
+    int64_t          auth_age;
     lp_span_t        nonce;     /* exactly; data NULL: must have none */
     int              logout;    /* a logout_token: typ logout+jwt is allowed,
                                    events must be there, sub or sid */

@@ -47,6 +47,7 @@ lp_launch_accept(lp_visit_t *visit, const lp_platform_t *platform,
     if (accept.launch.deployment != NULL) {
         accept.school = accept.launch.deployment->school;
     }
+    lp_lti_use_locale(visit, accept.launch.locale);
     if (fault != LP_LTI_OK) {
         lp_lti_say(platform, lp_lti_fault_name(fault),
                    lp_lti_fault_text(fault));
@@ -146,11 +147,13 @@ ask_to_link(accept_t *accept)
     json_t            *document;
 
     document = json_pack(
-        "{s:s%, s:s%, s:s%, s:s%, s:s%, s:s, s:s}",
+        "{s:s%, s:s%, s:s%, s:s%, s:s%, s:s%, s:s, s:s}",
         "platform", accept->platform->name.data, accept->platform->name.len,
         "subject", launch->subject.data, launch->subject.len,
         "person", launch->person.len > 0 ? launch->person.data : "",
         launch->person.len,
+        "locale", launch->locale.len > 0 ? launch->locale.data : "",
+        launch->locale.len,
         "click", launch->click, launch->click_len,
         "house", accept->school.len > 0 ? accept->school.data : "",
         accept->school.len,

@@ -9,6 +9,7 @@
 
 #include <openssl/crypto.h>
 #include <stdio.h>
+#include <strings.h>
 
 #include "../core/json.h"
 #include "../core/text.h"
@@ -67,6 +68,7 @@ lp_lti_say(const lp_platform_t *platform, const char *name, const char *why)
     static unsigned unsaid;
     int64_t         now = lp_visit_clock();
     char            others[64] = "";
+    lp_span_t       whose = lp_span("an unknown platform");
 
     if (now - said_at < 1000) {
         unsaid++;
@@ -75,10 +77,23 @@ lp_lti_say(const lp_platform_t *platform, const char *name, const char *why)
     if (unsaid > 0) {
         snprintf(others, sizeof(others), " (and %u others before it)", unsaid);
     }
-    lp_say("a launch from %.*s was refused: %s: %s%s",
-           (int) platform->name.len, platform->name.data, name, why, others);
+    if (platform != NULL) {
+        whose = platform->name;
+    }
+    lp_say("a launch from %.*s was refused: %s: %s%s", (int) whose.len,
+           whose.data, name, why, others);
     said_at = now;
     unsaid = 0;
+}
+
+void
+lp_lti_malformed(lp_visit_t *visit, const lp_platform_t *platform,
+                 const char *parameter)
+{
+    lp_lti_say(platform, parameter,
+               "it is missing, there twice, too long or badly encoded");
+    lp_lti_problem(visit, platform, (lp_span_t) {NULL, 0},
+                   LP_PROBLEM_LAUNCH_WRONG, 0);
 }
 
 /* nginx makes a GET of it; the answer's body goes nowhere. */
@@ -225,6 +240,24 @@ send_window(lp_visit_t *visit, const lp_platform_t *platform,
     lp_answer_page(&visit->request, 200, &look,
                    lp_span_of(pages[kind].title[language]),
                    lp_text_span(&body));
+}
+
+/* In a frame the browser's language is a guess, and what the platform says of
+   its page is none. */
+void
+lp_lti_use_locale(lp_visit_t *visit, lp_span_t locale)
+{
+    static const lp_span_t tags[LP_LANGUAGES] = {lp_span("nl"), lp_span("en")};
+    unsigned               i;
+
+    for (i = 0; i < LP_LANGUAGES; i++) {
+        if (locale.len >= tags[i].len
+            && strncasecmp(locale.data, tags[i].data, tags[i].len) == 0
+            && (locale.len == tags[i].len
+                || strchr("-_", locale.data[tags[i].len]) != NULL)) {
+            visit->request.language = tags[i];
+        }
+    }
 }
 
 lp_span_t

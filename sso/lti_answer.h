@@ -23,9 +23,15 @@ void lp_lti_click(lp_visit_t *visit, const lp_platform_t *platform,
 void lp_lti_problem(lp_visit_t *visit, const lp_platform_t *platform,
                     lp_span_t school, lp_problem_t problem, unsigned reason);
 
-/* A sentence for the operator's log: which platform, and what is wrong. */
+/* A sentence for the operator's log: which platform (NULL: none that we know),
+   and what is wrong. */
 void lp_lti_say(const lp_platform_t *platform, const char *name,
                 const char *why);
+
+/* The problem of a message of which not even the form is right: parameter is
+   missing, there twice, too long or badly encoded. */
+void lp_lti_malformed(lp_visit_t *visit, const lp_platform_t *platform,
+                      const char *parameter);
 
 /* The problem "unavailable". */
 void lp_lti_unavailable(lp_visit_t *visit, const lp_platform_t *platform);
@@ -42,6 +48,13 @@ void lp_lti_window(lp_visit_t *visit, const lp_platform_t *platform,
 /* The same page once more, in the language of the query, where the request for
    the window's address says so. 1 after answering; 0: the window is meant. */
 int lp_lti_window_again(lp_visit_t *visit, lp_once_t kind);
+
+/*
+ * From here on pages are in the language of the platform's page, where that is
+ * one of ours ("nl-NL", "en_us"); else in the browser's, as before. What
+ * somebody chose comes before either.
+ */
+void lp_lti_use_locale(lp_visit_t *visit, lp_span_t locale);
 
 /* What stands behind the last slash of the request's path. */
 lp_span_t lp_lti_secret(const lp_visit_t *visit);

@@ -20,6 +20,8 @@
 
 static int read_resource(lp_launch_t *launch, const json_t *claims);
 static int all_texts(const json_t *array);
+static int is_custom(const json_t *custom);
+static lp_span_t read_name(lp_launch_t *launch, const json_t *claims);
 static lp_lti_fault_t read_settings(lp_launch_t *launch, const json_t *claims);
 static lp_lti_fault_t read_product(lp_launch_t *launch,
                                    const lp_launch_site_t *site,
@@ -88,8 +90,6 @@ below_site(lp_span_t *rest, lp_span_t uri, lp_span_t site)
     return rest->len == 0 || strchr("/?#", rest->data[0]) != NULL ? 0 : -1;
 }
 
-/* roles may be empty, and is never absent: core, section 5.3.7. */
-static lp_lti_fault_t
 /* Deep Linking 2.0 does not list the claim (section 4.4, appendix A). */
 static int
 is_target(const lp_launch_t *launch, const lp_launch_site_t *site,
@@ -102,6 +102,8 @@ is_target(const lp_launch_t *launch, const lp_launch_site_t *site,
            || below_site(&rest, lp_json_text(uri), site->public_url) == 0;
 }
 
+/* roles may be empty, and is never absent: core, section 5.3.7. */
+static lp_lti_fault_t
 read_person(lp_launch_t *launch, const json_t *claims)
 {
     const json_t *roles = json_object_get(claims, CLAIM("roles"));
@@ -114,11 +116,11 @@ read_person(lp_launch_t *launch, const json_t *claims)
     if (!json_is_array(roles) || !all_texts(roles)) {
         return LP_LTI_ROLES;
     }
-    if (custom != NULL && !json_is_null(custom) && !json_is_object(custom)) {
+    if (!is_custom(custom)) {
         return LP_LTI_CUSTOM;
     }
     launch->subject = lp_json_text(subject);
-    launch->person = shown(json_object_get(claims, "name"));
+    launch->person = read_name(launch, claims);
     if (subject != NULL && !json_is_null(subject)
         && (!json_is_string(subject) || launch->subject.len == 0
             || launch->subject.len > LP_LTI_TEXT_MAX
@@ -152,6 +154,46 @@ all_texts(const json_t *array)
     return 1;
 }
 
+/* What names the book must be texts: to open another one than a number would
+   have meant is worse than none. */
+static int
+is_custom(const json_t *custom)
+{
+    const json_t *product = json_object_get(custom, "product");
+    const json_t *path = json_object_get(custom, "path");
+
+    if (custom == NULL || json_is_null(custom)) {
+        return 1;
+    }
+    return json_is_object(custom)
+           && (product == NULL || json_is_null(product)
+               || json_is_string(product))
+           && (path == NULL || json_is_null(path) || json_is_string(path));
+}
+
+/* A platform may be set to tell parts of the name alone. */
+static lp_span_t
+read_name(lp_launch_t *launch, const json_t *claims)
+{
+    lp_span_t name = shown(json_object_get(claims, "name"));
+    lp_span_t given = shown(json_object_get(claims, "given_name"));
+    lp_span_t family = shown(json_object_get(claims, "family_name"));
+    lp_text_t text;
+
+    if (name.len > 0) {
+        return name;
+    }
+    text = lp_text_in(launch->joined, sizeof(launch->joined));
+    lp_text_add(&text, given);
+    if (given.len > 0 && family.len > 0) {
+        lp_text_add(&text, lp_span(" "));
+    }
+    lp_text_add(&text, family);
+    return lp_text_span(&text);
+}
+
+/* What is not said to be a window may be a frame: a page with a link harms
+   nowhere, a book that refuses to be framed would be an empty frame. */
 static void
 read_presentation(lp_launch_t *launch, const json_t *claims)
 {
@@ -159,8 +201,7 @@ read_presentation(lp_launch_t *launch, const json_t *claims)
                                           CLAIM("launch_presentation"));
     lp_span_t     target = lp_json_member(shape, "document_target");
 
-    launch->in_frame = lp_span_equal(target, lp_span("iframe"))
-                       || lp_span_equal(target, lp_span("frame"));
+    launch->in_frame = !lp_span_equal(target, lp_span("window"));
     launch->locale = shown(json_object_get(shape, "locale"));
 }
 
@@ -171,6 +212,7 @@ lp_launch_read(lp_launch_t *launch, const lp_launch_site_t *site,
     lp_lti_fault_t fault;
 
     memset(launch, 0, sizeof(*launch));
+    read_presentation(launch, claims); /* a refusal is a page, too */
     fault = read_type(launch, claims);
     if (fault == LP_LTI_OK) {
         fault = read_deployment(launch, site, claims);
@@ -184,7 +226,6 @@ lp_launch_read(lp_launch_t *launch, const lp_launch_site_t *site,
     if (fault != LP_LTI_OK) {
         return fault;
     }
-    read_presentation(launch, claims);
     return launch->deep_linking ? read_settings(launch, claims)
                                 : read_product(launch, site, claims);
 }
@@ -251,15 +292,24 @@ read_settings(lp_launch_t *launch, const json_t *claims)
 
 /* The product. */
 
-/* A custom parameter that has a value: "" is none, nor is a variable that the
-   platform did not know. */
+/* Blanks are no value, nor is a variable that the platform did not know. */
+static int
+is_filled(lp_span_t text)
+{
+    while (text.len > 0 && text.data[0] == ' ') {
+        text.data++;
+        text.len--;
+    }
+    return text.len > 0 && text.data[0] != '$';
+}
+
 static lp_span_t
 custom_text(const json_t *claims, const char *name)
 {
     lp_span_t text =
         lp_json_member(json_object_get(claims, CLAIM("custom")), name);
 
-    return text.len > 0 && text.data[0] == '$' ? (lp_span_t) {NULL, 0} : text;
+    return is_filled(text) ? text : (lp_span_t) {NULL, 0};
 }
 
 size_t
@@ -347,6 +397,20 @@ add_short(json_t *dst, const char *name, const json_t *value)
     return json_object_set_new(dst, name, json_deep_copy(value));
 }
 
+/* Of an array each element: which of them is looked at, the mapping says. */
+static int
+has_value(const json_t *value)
+{
+    size_t i;
+
+    for (i = 0; i < json_array_size(value); i++) {
+        if (!has_value(json_array_get(value, i))) {
+            return 0;
+        }
+    }
+    return !json_is_string(value) || is_filled(lp_json_text(value));
+}
+
 static json_t *
 substituted(const json_t *custom)
 {
@@ -358,10 +422,7 @@ substituted(const json_t *custom)
         return NULL;
     }
     json_object_foreach ((json_t *) custom, name, value) {
-        if (lp_json_text(value).len > 0 && lp_json_text(value).data[0] == '$') {
-            continue;
-        }
-        if (add_short(copy, name, value) != 0) {
+        if (has_value(value) && add_short(copy, name, value) != 0) {
             json_decref(copy);
             return NULL;
         }

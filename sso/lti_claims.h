@@ -30,12 +30,14 @@ typedef struct {
     const lp_deployment_t *deployment;
     lp_span_t subject;      /* len 0: anonymous */
     lp_span_t person;       /* name of the person at the platform, for that
-                               person's eyes alone; len 0: not told */
+                               person's eyes alone; len 0: not told. It may lie
+                               in joined */
     lp_span_t resource;     /* resource_link.id */
     lp_span_t locale;       /* len 0: not told */
-    int       in_frame;     /* document_target is iframe or frame */
+    int       in_frame;     /* or may be: document_target is not "window" */
     size_t    click_len;    /* 0: no product is named */
     char      click[LP_LTI_CLICK_MAX]; /* "<product>[/<path>]" */
+    char      joined[2 * LP_LTI_TEXT_MAX + 2]; /* given and family name */
 
     /* Deep Linking */
     lp_span_t return_url;
@@ -51,9 +53,9 @@ typedef struct {
 } lp_launch_site_t;
 
 /*
- * Reads a launch. The spans lie in claims. Of several faults the first in the
- * order of lp_lti_fault_t is told, but for the product, which comes last. A
- * resource link without a product is LP_LTI_PRODUCT.
+ * Reads a launch. The spans lie in claims, or in *launch itself. Of several
+ * faults the first in the order of lp_lti_fault_t is told, but for the product,
+ * which comes last. A resource link without a product is LP_LTI_PRODUCT.
  */
 lp_lti_fault_t lp_launch_read(lp_launch_t *launch,
                               const lp_launch_site_t *site,
@@ -63,8 +65,8 @@ lp_lti_fault_t lp_launch_read(lp_launch_t *launch,
  * The claims as a mapping reads them: those of LTI by their short names
  * ("custom", "roles", "lis" ...), in place of members that have these names.
  * Custom parameters that the platform has left as it found them
- * ("$User.username") are not there: everybody would have the same one. A new
- * reference; NULL: no memory.
+ * ("$User.username") or blank are not there: everybody would have the same one.
+ * A new reference; NULL: no memory.
  */
 json_t *lp_launch_short(const json_t *claims);
 

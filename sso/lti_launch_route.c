@@ -23,10 +23,30 @@
 
 enum { STATE, ID_TOKEN, ERROR, PARAMETERS };
 
+/* A token that is too long is judged as a token, in the platform's frame. */
 static const lp_parameter_t parameters[PARAMETERS] = {
     [STATE] = {"state", 256, 0, {NULL, 0}}, /* "<state>.<platform>" */
-    [ID_TOKEN] = {"id_token", LP_TOKEN_MAX, 0, {NULL, 0}},
-    [ERROR] = {"error", 256, 0, {NULL, 0}},
+    [ID_TOKEN] = {"id_token", FORM_MAX, 0, {NULL, 0}},
+    [ERROR] = {"error", FORM_MAX, 0, {NULL, 0}},
+};
+
+/* Why a platform sends no id_token (OpenID Connect Core 3.1.2.6, RFC 6749
+   section 4.2.2.1), as the log may say it. */
+static const struct {
+    const char  *name;
+    lp_problem_t problem;
+} refusals[] = {
+    {"login_required", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"interaction_required", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"account_selection_required", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"consent_required", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"access_denied", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"invalid_request", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"unauthorized_client", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"unsupported_response_type", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"invalid_scope", LP_PROBLEM_SIGN_IN_REFUSED},
+    {"server_error", LP_PROBLEM_PROVIDER_DOWN},
+    {"temporarily_unavailable", LP_PROBLEM_PROVIDER_DOWN},
 };
 
 typedef struct {
@@ -41,6 +61,10 @@ static int read_form(lp_visit_t *visit, launch_t *launch);
 static const lp_platform_t *split_state(const lp_visit_t *visit,
                                         lp_span_t *state);
 static int take_state(lp_visit_t *visit, launch_t *launch);
+static int has_token(lp_visit_t *visit, const lp_platform_t *platform,
+                     const launch_t *launch);
+static void refuse(lp_visit_t *visit, const lp_platform_t *platform,
+                   lp_span_t error);
 static void check(lp_visit_t *visit, int late);
 static void check_again(lp_visit_t *visit);
 static void check_late(lp_visit_t *visit);
@@ -92,16 +116,19 @@ drop_launch(void *launch)
 static int
 read_form(lp_visit_t *visit, launch_t *launch)
 {
-    size_t len;
+    const char *wrong = "the form";
+    size_t      len;
 
     memcpy(launch->list, parameters, sizeof(parameters));
-    if (!lp_request_is_form(&visit->request)
-        || lp_request_body(&visit->request, launch->memory, FORM_MAX, &len)
-               != 0
-        || lp_parameters_read(launch->list, PARAMETERS,
-                              (lp_span_t) {launch->memory, len},
-                              launch->memory + FORM_MAX) != NULL) {
-        problem(visit, NULL, LP_PROBLEM_BAD_FORM, 0);
+    if (lp_request_is_form(&visit->request)
+        && lp_request_body(&visit->request, launch->memory, FORM_MAX, &len)
+               == 0) {
+        wrong = lp_parameters_read(launch->list, PARAMETERS,
+                                   (lp_span_t) {launch->memory, len},
+                                   launch->memory + FORM_MAX);
+    }
+    if (wrong != NULL) {
+        lp_lti_malformed(visit, NULL, wrong);
         return -1;
     }
     return 0;
@@ -153,16 +180,42 @@ take_state(lp_visit_t *visit, launch_t *launch)
         problem(visit, NULL, LP_PROBLEM_LAUNCH_UNKNOWN, 0);
         return -1;
     }
+    return has_token(visit, platform, launch);
+}
+
+/* -1 after answering. */
+static int
+has_token(lp_visit_t *visit, const lp_platform_t *platform,
+          const launch_t *launch)
+{
+    if (launch->list[ERROR].value.len > 0) {
+        refuse(visit, platform, launch->list[ERROR].value);
+        return -1;
+    }
     if (launch->list[ID_TOKEN].value.len == 0) {
-        lp_lti_say(platform, "error",
-                   "the platform sent no id_token, but an error");
-        problem(visit, platform,
-                launch->list[ERROR].value.len > 0 ? LP_PROBLEM_SIGN_IN_REFUSED
-                                                  : LP_PROBLEM_LAUNCH_WRONG,
-                0);
+        lp_lti_say(platform, "error", "the platform sent no id_token");
+        problem(visit, platform, LP_PROBLEM_LAUNCH_WRONG, 0);
         return -1;
     }
     return 0;
+}
+
+/* The platform says no: in words of our own, whatever it says. */
+static void
+refuse(lp_visit_t *visit, const lp_platform_t *platform, lp_span_t error)
+{
+    lp_problem_t what = LP_PROBLEM_SIGN_IN_REFUSED;
+    const char  *name = "one that is not in the standards";
+    size_t       i;
+
+    for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+        if (lp_span_equal(error, lp_span_of(refusals[i].name))) {
+            name = refusals[i].name;
+            what = refusals[i].problem;
+        }
+    }
+    lp_lti_say(platform, "the platform sent an error", name);
+    problem(visit, platform, what, 0);
 }
 
 /* The platform is looked up each time: lti.json may have changed. */
@@ -190,6 +243,7 @@ check(lp_visit_t *visit, int late)
     expected.leeway = platform->leeway;
     expected.nonce = lp_span_of(launch->begun.nonce);
     expected.anonymous = 1;
+    expected.nonce_age = LP_BEGUN_LIFE; /* the nonce is not older */
     result = lp_id_token_check(&launch->token, launch->list[ID_TOKEN].value,
                                &expected, visit->sso->keys, lp_service_now(),
                                &error, &why);

@@ -8,15 +8,22 @@
  * therefore the page shows the name by which the platform knows the other
  * account, nothing is linked without the button, no other site may frame the
  * page, and no other site's form reaches it with our cookies (SameSite=Lax).
+ * And where somebody else forgot to sign out, the page says since when somebody
+ * is signed in: names of people at the school are not known here.
  */
 
+#include <stdio.h>
+
+#include "../core/day.h"
 #include "../core/json.h"
 #include "../core/text.h"
 #include "lead_on.h"
 #include "lti_answer.h"
 #include "lti_claims.h"
 #include "lti_link.h"
+#include "parameters.h"
 #include "session.h"
+#include "session_store.h"
 
 #define BODY_MAX     8192
 #define LOCATION_MAX 512
@@ -32,9 +39,10 @@ typedef struct {
 
 static int read_document(linking_t *linking, const json_t *document);
 static void go_on(linking_t *linking);
-static void sign_in(lp_visit_t *visit);
+static void sign_in(const linking_t *linking);
 static void show_other_school(linking_t *linking);
 static void ask(linking_t *linking);
+static void add_session(lp_text_t *body, const linking_t *linking);
 static void link_account(linking_t *linking);
 static int is_foreign(const lp_visit_t *visit);
 static void go_to_book(linking_t *linking);
@@ -84,6 +92,7 @@ read_document(linking_t *linking, const json_t *document)
     linking->subject = lp_json_member(document, "subject");
     linking->person = lp_json_member(document, "person");
     linking->click = lp_json_member(document, "click");
+    lp_lti_use_locale(linking->visit, lp_json_member(document, "locale"));
     if (linking->platform == NULL || !linking->platform->link
         || linking->subject.len == 0 || linking->click.len == 0
         || type.len > LP_ID_TYPE_MAX || school.len > LP_USER_ID_MAX) {
@@ -103,7 +112,7 @@ go_on(linking_t *linking)
 
     switch (lp_session_renew(visit, &linking->who)) {
     case LP_SESSION_NONE:
-        sign_in(visit);
+        sign_in(linking);
         return;
     case LP_SESSION_FAILED:
         lp_lti_unavailable(visit, NULL);
@@ -120,22 +129,28 @@ go_on(linking_t *linking)
     }
 }
 
-/* A form that is sent when the session has ended comes here too: the page
-   asks anew. */
+/* A form that is sent when the session has ended is told so; the page asks
+   anew after the sign-in, for it may be another person's. */
 static void
-sign_in(lp_visit_t *visit)
+sign_in(const linking_t *linking)
 {
-    lp_text_t text;
-    char      bytes[LOCATION_MAX];
+    lp_visit_t *visit = linking->visit;
+    lp_text_t   text;
+    char        bytes[LOCATION_MAX];
 
     text = lp_text_in(bytes, sizeof(bytes));
     lp_text_add(&text, lp_span(LOGIN));
     lp_text_query(&text, lp_span("/lti/link/"));
     lp_text_query(&text, lp_lti_secret(visit));
-    if (lp_span_equal(visit->request.method, lp_span("POST"))) {
-        lp_text_add(&text, lp_span("&page=1"));
+    if (strcmp(linking->school.type, "MASTER") == 0) {
+        lp_parameter_add(&text, "school", lp_span_of(linking->school.id));
     }
-    lp_answer_redirect(&visit->request, lp_text_span(&text));
+    if (lp_span_equal(visit->request.method, lp_span("POST"))) {
+        lp_visit_problem(visit, LP_PROBLEM_SESSION_EXPIRED, 0,
+                         lp_text_span(&text));
+    } else {
+        lp_answer_redirect(&visit->request, lp_text_span(&text));
+    }
 }
 
 /* The pages. */
@@ -225,11 +240,15 @@ ask(linking_t *linking)
     lp_text_html(&body, title_of(linking));
     add(&body, linking,
         "</strong> koppelen aan het account waarmee je nu bij je school bent "
-        "ingelogd?</p>\n<p>Doe dit alleen als beide accounts van jou zijn: "
-        "wie dat account gebruikt, opent jouw boeken.</p>\n",
+        "ingelogd?</p>\n",
         "</strong> to the account with which you are signed in at your "
-        "school?</p>\n<p>Do so only if both accounts are yours: whoever uses "
-        "that account opens your books.</p>\n");
+        "school?</p>\n");
+    add_session(&body, linking);
+    add(&body, linking,
+        "<p>Doe dit alleen als beide accounts van jou zijn: wie dat account "
+        "gebruikt, opent jouw boeken.</p>\n",
+        "<p>Do so only if both accounts are yours: whoever uses that account "
+        "opens your books.</p>\n");
     lp_text_add(&body, lp_span("<form method=\"post\">\n<p>"
                                "<button type=\"submit\">"));
     add(&body, linking, "Ja, koppelen", "Yes, link them");
@@ -246,6 +265,77 @@ ask(linking_t *linking)
                    lp_span_of(in_language(linking, "Account koppelen",
                                           "Link your account")),
                    lp_text_span(&body));
+}
+
+/* 0; -1: Redis does not answer, or it has just ended. */
+static int
+look_at_session(lp_session_t *session, const lp_visit_t *visit)
+{
+    lp_store_t       *store = visit->sso->store;
+    lp_session_hash_t hash;
+    lp_span_t         sealed;
+    int               rc = -1;
+
+    if (lp_session_of_browser(&hash, visit) != 0) {
+        return -1;
+    }
+    lp_session_ask(store, &hash);
+    if (lp_store_run(store) == LP_STORE_OK) {
+        rc = lp_session_read(session, &sealed, store, &hash, 0);
+    }
+    lp_store_unwatch(store);
+    return rc;
+}
+
+/* "vandaag om 08:12", as clocks in Amsterdam have it. */
+static void
+add_time(lp_text_t *body, const linking_t *linking, int64_t at)
+{
+    int64_t  local = at + lp_day_ahead(at);
+    uint32_t day = lp_day_amsterdam(at, NULL);
+    char     text[16];
+
+    if (day == lp_day_amsterdam(lp_service_now(), NULL)) {
+        add(body, linking, "vandaag", "today");
+    } else {
+        add(body, linking, "op ", "on ");
+        lp_page_date(body, day,
+                     lp_request_language(&linking->visit->request));
+    }
+    snprintf(text, sizeof(text), "%02d:%02d", (int) (local % 86400 / 3600),
+             (int) (local % 3600 / 60));
+    add(body, linking, " om ", " at ");
+    lp_text_add(body, lp_span_of(text));
+}
+
+/* When somebody signed in here, and by which page: on a computer that others
+   use too it may have been another one, whose name is not known here. */
+static void
+add_session(lp_text_t *body, const linking_t *linking)
+{
+    lp_language_t        language;
+    const lp_provider_t *provider;
+    lp_session_t         session;
+
+    if (look_at_session(&session, linking->visit) != 0) {
+        return;
+    }
+    lp_text_add(body, lp_span("<p>"));
+    add(body, linking, "Op dit apparaat is ", "Somebody signed in on this "
+                                              "device ");
+    add_time(body, linking, session.at);
+    language = lp_request_language(&linking->visit->request);
+    provider = lp_provider_by_name(lp_sites(linking->visit->sso->providers),
+                                   lp_span_of(session.provider));
+    if (provider != NULL) {
+        lp_text_add(body, lp_span(" via "));
+        lp_text_html(body, provider->title[language]);
+    }
+    add(body, linking,
+        " ingelogd. Was jij dat niet? Log dan uit, en klik daarna in je "
+        "leeromgeving opnieuw op je boek.</p>\n",
+        ". Was that not you? Then sign out, and click on your book in your "
+        "learning platform again.</p>\n");
 }
 
 /* Linking. */

@@ -27,6 +27,7 @@ static const lp_parameter_t parameters[PARAMETERS] = {
 };
 
 static void begin_launch(lp_visit_t *visit, const lp_parameter_t *list);
+static void refuse(lp_visit_t *visit, const lp_platform_t *platform);
 static int knows(const lp_platform_t *platform, lp_span_t deployment);
 static void ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
                          const lp_parameter_t *list, lp_span_t state,
@@ -39,6 +40,7 @@ lp_visit_lti_login(lp_visit_t *visit)
     lp_parameter_t list[PARAMETERS];
     lp_span_t      pairs = request->query;
     size_t         len;
+    const char    *wrong;
     char          *form, *memory;
     int            posted = lp_span_equal(request->method, lp_span("POST"));
 
@@ -57,10 +59,11 @@ lp_visit_lti_login(lp_visit_t *visit)
         }
         pairs.len = len;
     }
-    if (pairs.len > FORM_MAX
-        || lp_parameters_read(list, PARAMETERS, pairs, memory) != NULL) {
-        lp_lti_problem(visit, NULL, (lp_span_t) {NULL, 0}, LP_PROBLEM_BAD_FORM,
-                       0);
+    wrong = pairs.len > FORM_MAX
+                ? "all of it"
+                : lp_parameters_read(list, PARAMETERS, pairs, memory);
+    if (wrong != NULL) {
+        lp_lti_malformed(visit, NULL, wrong);
     } else {
         begin_launch(visit, list);
     }
@@ -80,8 +83,7 @@ begin_launch(lp_visit_t *visit, const lp_parameter_t *list)
     platform = lp_platform_find(lp_platform_list(visit->sso->platforms),
                                 list[ISS].value, list[CLIENT].value);
     if (platform == NULL || !knows(platform, deployment)) {
-        lp_lti_problem(visit, platform, nowhere, LP_PROBLEM_LAUNCH_UNKNOWN,
-                       0);
+        refuse(visit, platform);
         return;
     }
     memset(&launch, 0, sizeof(launch));
@@ -98,6 +100,23 @@ begin_launch(lp_visit_t *visit, const lp_parameter_t *list)
         ask_platform(visit, platform, list, lp_span_of(state),
                      lp_span_of(launch.nonce));
     }
+}
+
+/* platform NULL: it isn't even known whose frame the page would be in, so that
+   the log may be the only place where somebody reads of it. */
+static void
+refuse(lp_visit_t *visit, const lp_platform_t *platform)
+{
+    lp_lti_fault_t reason = platform == NULL ? LP_LTI_OK
+                                             : LP_LTI_DEPLOYMENT_UNKNOWN;
+
+    lp_lti_say(platform, platform == NULL ? "unknown"
+                                          : lp_lti_fault_name(reason),
+               platform == NULL ? "no iss and client_id of lti.json are those "
+                                  "of the login"
+                                : lp_lti_fault_text(reason));
+    lp_lti_problem(visit, platform, (lp_span_t) {NULL, 0},
+                   LP_PROBLEM_LAUNCH_UNKNOWN, reason);
 }
 
 /* lti_deployment_id is a hint that may be left out. */
@@ -141,8 +160,7 @@ ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
     }
     if (text.full) {
         /* hints of which most had to be encoded */
-        lp_lti_problem(visit, platform, (lp_span_t) {NULL, 0},
-                       LP_PROBLEM_BAD_FORM, 0);
+        lp_lti_malformed(visit, platform, parameters[MESSAGE].name);
         return;
     }
     lp_answer_header(&visit->request, "Location", lp_text_span(&text));

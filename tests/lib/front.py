@@ -22,7 +22,7 @@ import jwt
 from lib import names, sealing
 from lib.door import ID_TYPES, Sso
 from lib.edge import Edge
-from lib.lms import DL, Lms
+from lib.lms import DL, UNKNOWN, Lms
 from lib.nginx import BUILD
 from lib.process import REPOSITORY, eventually, free_port
 from lib.provider import Provider
@@ -231,7 +231,7 @@ class Front:
         self.sso = Sso(folder / "sso", self.redis.address, 1, self.pepper,
                        self.seal, sso=folder / "sso.json",
                        lti=folder / "lti.json", key_files=folder / "keys",
-                       **common)
+                       allow=[UNKNOWN], **common)
         self.workers = Workers(folder / "worker", self.redis.address, 1,
                                self.pepper, self.seal, parties=known,
                                site=PUBLIC, **common)

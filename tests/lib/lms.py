@@ -33,6 +33,10 @@ SETTINGS = DL + "deep_linking_settings"
 MEMBERSHIP = "http://purl.imsglobal.org/vocab/lis/v2/membership#"
 FORM = "application/x-www-form-urlencoded"
 
+# What leerpoort-sso says of a launch from nobody it knows, as each is that asks
+# whether lti.json was read.
+UNKNOWN = r"^leerpoort: a launch from an unknown platform was refused: "
+
 # What the tool must send to the authorisation endpoint, besides what the test
 # can't know beforehand (LTI security framework 5.1.1.2).
 ASKED = {"scope": "openid", "response_type": "id_token",
@@ -289,7 +293,7 @@ class Gate:
             folder.mkdir()
         self.sso = Sso(folders[0], self.redis.address, self._n, self.pepper,
                        self.seal, sso=self.sso_json, lti=self.lti,
-                       key_files=self.keys, allow=self._allow,
+                       key_files=self.keys, allow=[UNKNOWN, *self._allow],
                        **self.options())
         self.workers = Workers(folders[1], self.redis.address, 1, self.pepper,
                                self.seal)

@@ -209,6 +209,9 @@ WRONG = {
     "expired": ({"exp": 1000000000, "iat": 999999999}, "launch-wrong"),
     "no exp": ({"exp": None}, "launch-wrong"),
     "no iat": ({"iat": None}, "launch-wrong"),
+    "long ago": ({"iat": int(time.time()) - 3000}, "launch-wrong"),
+    "a number as product": ({LTI + "custom": {"product": 9789001}},
+                            "launch-wrong"),
     "future": ({"iat": 4000000000, "exp": 4000000300}, "launch-wrong"),
     "nonce": ({"nonce": "x" * 43}, "launch-wrong"),
     "no nonce": ({"nonce": None}, "launch-wrong"),
@@ -216,6 +219,7 @@ WRONG = {
                "launch-wrong"),
     "subject": ({"sub": 7}, "launch-wrong"),
     "nobody": ({LTI + "custom": {}}, "nobody"),
+    "blanks": ({LTI + "custom": {"eckid": "  "}}, "nobody"),
     "an unfilled variable": ({LTI + "custom": {"eckid": "$User.id"}},
                              "nobody"),
     "no product": ({LTI + "target_link_uri": PUBLIC + "/lti/launch"},
@@ -278,12 +282,35 @@ def test_a_signature_that_is_not_the_platform_s(gate, lms):
 def test_what_is_no_token(gate, lms):
     for token in ("", "x", "a.b.c", "." * 5, "x" * 9000):
         lms.form = {"id_token": token}
-        assert code_of(Frame(gate).launch(lms)) in ("launch-wrong",
-                                                    "bad-form")
-    lms.form = {"id_token": None, "error": "login_required"}
-    assert code_of(Frame(gate).launch(lms)) == "sign-in-refused"
+        response = Frame(gate).launch(lms)
+        assert code_of(response) == "launch-wrong"
+        assert framed_by(response) == lms.issuer
+    assert why(response) == "too-long"
     lms.form = {"id_token": None}
     assert code_of(Frame(gate).launch(lms)) == "launch-wrong"
+
+
+@pytest.mark.parametrize("error, outcome, said", [
+    ("login_required", "sign-in-refused", "login_required"),
+    ("temporarily_unavailable", "provider-down", "temporarily_unavailable"),
+    ("Noor de Vries", "sign-in-refused", "not in the standards"),
+    ("x" * 3000, "sign-in-refused", "not in the standards")])
+def test_a_platform_that_sends_an_error(gate, lms, error, outcome, said):
+    """Whatever else it sends; and nobody reads its words but in ours."""
+    gate.pupil().grant("book")
+    for rest in ({"id_token": None}, {}):
+        lms.form = {"error": error, "error_description": "<b>Noor</b>", **rest}
+        form = Frame(gate, keeps=False).form(lms)
+        response = Frame(gate, keeps=False).post("/lti/launch", form)
+        assert code_of(response) == outcome
+        assert framed_by(response) == lms.issuer
+        assert b"Noor" not in response.body
+        # it is used up
+        assert code_of(Frame(gate, keeps=False).post("/lti/launch", form)) \
+            == "launch-old"
+    assert "Noor" not in gate.sso.said()
+    eventually("the log says which error", lambda: (
+        Frame(gate, keeps=False).launch(lms), said in gate.sso.said())[1])
 
 
 def test_a_login_by_nobody_we_know(gate, lms):
@@ -293,14 +320,22 @@ def test_a_login_by_nobody_we_know(gate, lms):
         response = frame.begin(lms, **changes)
         assert code_of(response) == "launch-unknown"
         assert response.location is None
-    assert framed_by(frame.begin(lms, iss="https://evil.example")) == "'none'"
+    unknown = frame.begin(lms, iss="https://evil.example")
+    assert framed_by(unknown) == "'none'" and why(unknown) is None
+    # whose frame it is, is known
+    other = frame.begin(lms, lti_deployment_id="other")
+    assert framed_by(other) == lms.issuer
+    assert why(other) == "deployment-unknown"
+    eventually("the log says so", lambda: (
+        frame.begin(lms, iss="https://evil.example"),
+        "an unknown platform was refused: unknown: " in gate.sso.said())[1])
     for missing in ("iss", "login_hint", "target_link_uri"):
-        assert code_of(frame.begin(lms, **{missing: None})) == "bad-form"
+        assert code_of(frame.begin(lms, **{missing: None})) == "launch-wrong"
         assert code_of(frame.begin(lms, post=True, **{missing: None})) \
-            == "bad-form"
+            == "launch-wrong"
     for changes in ({"login_hint": "x" * 3000}, {"iss": "x" * 300},
                     {"login_hint": "a\nb"}):
-        assert code_of(frame.begin(lms, post=True, **changes)) == "bad-form"
+        assert code_of(frame.begin(lms, post=True, **changes)) == "launch-wrong"
     assert frame.begin(lms, client_id=None,
                        lti_deployment_id=None).status == 302
 
@@ -310,6 +345,34 @@ def test_two_registrations_at_one_issuer_need_a_client_id(gate, lms):
     gate.change([lms.entry(), other])
     assert Frame(gate).begin(lms, client_id="second").status == 302
     assert code_of(Frame(gate).begin(lms, client_id=None)) == "launch-unknown"
+
+
+def test_one_client_id_at_two_issuers(gate, lms):
+    """Each has its own deployments and keys."""
+    other = lms.entry(name="second", issuer="https://second.example")
+    gate.change([other, lms.entry()])
+    gate.pupil().grant("book")
+    response = Frame(gate).begin(lms, iss="https://second.example")
+    assert response.status == 302
+    frame = Frame(gate)
+    assert frame.launch(lms).location == URL + "book"
+    # what one signs is no answer to what the other was asked
+    asked = lms.form_of(response.location)
+    form = {**frame.form(lms), "state": asked["state"]}
+    (gate.keys / "second.jwks.json").write_bytes(
+        (gate.keys / f"{lms.name}.jwks.json").read_bytes())
+    refused = Frame(gate, keeps=False).post("/lti/launch", form)
+    assert (code_of(refused), why(refused)) == ("launch-wrong", "iss-wrong")
+
+
+def test_the_claim_names_the_target_and_not_the_login(gate, lms):
+    """What the login says is signed by nobody."""
+    gate.edge.product("atlas")
+    gate.pupil().grant("book").grant("atlas")
+    for target in ("/go/atlas", "/nothing", "https://evil.example/go/atlas"):
+        assert Frame(gate).launch(lms, "/go/book", target_link_uri=(
+            target if "://" in target else PUBLIC + target)).location \
+            == URL + "book"
 
 
 def test_a_deployment_other_than_the_login_s(gate, lms):
@@ -339,7 +402,7 @@ def test_state_and_token_count_once(gate, lms):
     for name in ("", "x", "elo\r\nx: y", "elo " + lms.issuer):
         other = frame.post("/lti/launch", {
             **form, "state": form["state"].partition(".")[0] + "." + name})
-        assert code_of(other) in ("launch-old", "bad-form")
+        assert code_of(other) in ("launch-old", "launch-wrong")
         assert framed_by(other) == "'none'"
     # the token with another launch's state
     other = frame.form(lms)
@@ -380,7 +443,7 @@ def test_a_state_that_is_invented_or_missing(gate, lms):
         if state is not None:
             sent["state"] = state
         response = frame.post("/lti/launch", sent)
-        assert code_of(response) in ("launch-old", "bad-form")
+        assert code_of(response) in ("launch-old", "launch-wrong")
         assert framed_by(response) == "'none'"
 
 
@@ -388,12 +451,12 @@ def test_forms_that_are_none(gate, lms):
     frame = Frame(gate)
     form = frame.form(lms)
     assert code_of(frame.post("/lti/launch", form,
-                              content_type="application/json")) == "bad-form"
+                              content_type="application/json")) == "launch-wrong"
     assert code_of(frame.post("/lti/launch", {
-        **form, "rest": "x" * 70000})) in ("bad-form", "launch-old")
+        **form, "rest": "x" * 70000})) in ("launch-wrong", "launch-old")
     body = urllib.parse.urlencode(form).encode()
     assert code_of(frame.post("/lti/launch", body + b"&state=x")) \
-        == "bad-form"
+        == "launch-wrong"
     assert code_of(frame.get("/lti/launch")) == "launch-old"
     # nothing of this used the launch up
     gate.pupil()
@@ -460,6 +523,22 @@ def test_a_key_that_never_comes(gate, lms):
     assert 4 < time.monotonic() - began < 15
 
 
+# --- languages ---
+
+@pytest.mark.parametrize("locale, browser, title", [
+    ("en-GB", "nl", b"This link names no book"),
+    ("NL_nl", "en", b"Deze link noemt geen boek"),
+    ("fr-FR", "en", b"This link names no book"),
+    (None, "en", b"This link names no book"), (7, "nl", b"Deze link noemt")])
+def test_pages_are_in_the_language_of_the_platform_s_page(
+        gate, lms, locale, browser, title):
+    lms.claims = {LTI + "launch_presentation": {"locale": locale}}
+    form = Frame(gate).form(lms, "/lti/launch")
+    response = Frame(gate).post("/lti/launch", form, headers=[
+        ("Accept-Language", browser)])
+    assert title in response.body
+
+
 # --- windows of their own ---
 
 def link_in(response, way):
@@ -485,6 +564,9 @@ def test_a_window_of_its_own(gate, lms):
     again = window.get(href)
     assert code_of(again) == "launch-old"
     assert framed_by(again) == "'none'"
+    # what it does not say may be a frame
+    lms.claims = {LTI + "launch_presentation": None}
+    assert link_in(Frame(gate).launch(lms), "open")
     # in a window already: no page between
     lms.claims = {LTI + "launch_presentation": {"document_target": "window"}}
     assert Frame(gate).launch(lms).location == URL + "book"

@@ -279,6 +279,59 @@ test_times_hold_to_the_second(void **state)
     free(text);
 }
 
+/* A token that is older than the question it answers is no answer. */
+static void
+test_a_token_is_not_older_than_its_nonce(void **state)
+{
+    char *text;
+
+    (void) state;
+    text = mint_token(mint_key(LP_ALG_ES256), LP_ALG_ES256, HEADER,
+                      "{" WHOSE ",\"iat\":1790000000,\"exp\":1790009000," SUB
+                      "," ONCE "}");
+    assert_int_equal(check_at(text, NOW + 631), LP_ID_TOKEN_OK);
+    expected.nonce_age = 600;
+    assert_int_equal(check_at(text, NOW + 630), LP_ID_TOKEN_OK);
+    assert_int_equal(check_at(text, NOW + 631), LP_ID_TOKEN_BAD);
+    assert_int_equal(error, LP_JOSE_TOO_OLD);
+    free(text);
+}
+
+/* max_age of the request: the person signed in at most so long ago. */
+static void
+test_what_max_age_asked_is_checked(void **state)
+{
+    static const char *const bad[] = {
+        "", ",\"auth_time\":null", ",\"auth_time\":\"1790000000\"",
+        ",\"auth_time\":1790000000.5", ",\"auth_time\":-1",
+        ",\"auth_time\":1e300",
+    };
+    static const struct {
+        int           ago;
+        lp_id_token_t result;
+    } ages[] = {{0, LP_ID_TOKEN_OK}, {330, LP_ID_TOKEN_OK},
+                {331, LP_ID_TOKEN_BAD}, {-30, LP_ID_TOKEN_OK},
+                {-31, LP_ID_TOKEN_BAD}};
+    char   text[1024];
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(ages) / sizeof(ages[0]); i++) {
+        snprintf(text, sizeof(text), "{" WHOSE "," TIMES "," SUB "," ONCE
+                 ",\"auth_time\":%lld}", (long long) NOW - ages[i].ago);
+        expected.asks_age = 0;
+        assert_int_equal(check(text), LP_ID_TOKEN_OK);
+        expected.asks_age = 1;
+        expected.auth_age = 300;
+        assert_int_equal(check(text), ages[i].result);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "{" WHOSE "," TIMES "," SUB "," ONCE
+                 "%s}", bad[i]);
+        assert_int_equal(check(text), LP_ID_TOKEN_BAD);
+    }
+}
+
 static void
 test_types_of_other_tokens_are_refused(void **state)
 {
@@ -467,6 +520,8 @@ main(void)
         TEST(test_each_fault_of_a_claim_refuses_it),
         TEST(test_a_long_sub_is_refused),
         TEST(test_times_hold_to_the_second),
+        TEST(test_a_token_is_not_older_than_its_nonce),
+        TEST(test_what_max_age_asked_is_checked),
         TEST(test_types_of_other_tokens_are_refused),
         TEST(test_algorithms_that_are_not_allowed_ask_for_no_key),
         TEST(test_a_key_that_is_not_there_is_asked_for),

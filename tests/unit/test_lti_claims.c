@@ -166,6 +166,15 @@ test_each_wrong_claim_has_its_name(void **state)
     assert_int_equal(with(resource_link(), LP_LTI_PREFIX "roles",
                           json_pack("[s, i]", "a", 1), NULL), LP_LTI_ROLES);
     assert_int_equal(with_text("custom", "product"), LP_LTI_CUSTOM);
+    assert_int_equal(with(resource_link(), LP_LTI_PREFIX "custom",
+                          json_pack("{s:i}", "product", 9789001), NULL),
+                     LP_LTI_CUSTOM);
+    assert_int_equal(with(resource_link(), LP_LTI_PREFIX "custom",
+                          json_pack("{s:[s]}", "path", "a"), NULL),
+                     LP_LTI_CUSTOM);
+    assert_int_equal(with(resource_link(), LP_LTI_PREFIX "custom",
+                          json_pack("{s:n, s:i}", "product", "weight", 7),
+                          NULL), LP_LTI_OK);
     assert_int_equal(with(resource_link(), "sub", json_integer(7), NULL),
                      LP_LTI_SUBJECT);
     assert_int_equal(with(resource_link(), "sub", json_string(""), NULL),
@@ -183,6 +192,74 @@ test_an_anonymous_launch_has_no_subject(void **state)
     (void) state;
     assert_int_equal(with(resource_link(), "sub", NULL, &launch), LP_LTI_OK);
     assert_int_equal(launch.subject.len, 0);
+}
+
+/* document_target as a platform sends it, or does not. */
+static int
+in_frame(json_t *presentation)
+{
+    lp_launch_t launch;
+
+    assert_int_equal(with(resource_link(),
+                          LP_LTI_PREFIX "launch_presentation", presentation,
+                          &launch), LP_LTI_OK);
+    return launch.in_frame;
+}
+
+static void
+test_what_is_not_said_to_be_a_window_may_be_a_frame(void **state)
+{
+    (void) state;
+    assert_int_equal(in_frame(NULL), 1);
+    assert_int_equal(in_frame(json_object()), 1);
+    assert_int_equal(in_frame(json_pack("{s:s}", "document_target", "frame")),
+                     1);
+    assert_int_equal(in_frame(json_pack("{s:s}", "document_target",
+                                        "window")), 0);
+}
+
+/* By what is told of the name; the claim "name" is taken away. */
+static void
+is_called(const char *given, const char *family, const char *expected)
+{
+    json_t     *claims = resource_link();
+    lp_launch_t launch;
+
+    if (given != NULL) {
+        json_object_set_new(claims, "given_name", json_string(given));
+    }
+    if (family != NULL) {
+        json_object_set_new(claims, "family_name", json_string(family));
+    }
+    json_object_del(claims, "name");
+    assert_int_equal(lp_launch_read(&launch, &site, claims), LP_LTI_OK);
+    assert_true(lp_span_equal(launch.person, lp_span_of(expected)));
+    json_decref(claims);
+}
+
+static void
+test_parts_of_a_name_are_a_name(void **state)
+{
+    (void) state;
+    is_called("Sanne", "de Vries", "Sanne de Vries");
+    is_called("Sanne", NULL, "Sanne");
+    is_called("", "de Vries", "de Vries");
+    is_called("San\nne", NULL, "");
+    is_called(NULL, NULL, "");
+}
+
+static void
+test_a_refused_launch_has_a_language_too(void **state)
+{
+    json_t     *claims = resource_link();
+    lp_launch_t launch;
+
+    (void) state;
+    json_object_set_new(claims, LP_LTI_PREFIX "launch_presentation",
+                        json_pack("{s:s}", "locale", "en"));
+    assert_int_equal(with(claims, LP_LTI_PREFIX "version", NULL, &launch),
+                     LP_LTI_VERSION);
+    assert_int_equal(launch.locale.len, 2);
 }
 
 static void
@@ -277,6 +354,19 @@ settings_with(const char *name, json_t *value, lp_launch_t *launch)
 }
 
 static void
+test_deep_linking_needs_no_target(void **state)
+{
+    (void) state;
+    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
+                          NULL, NULL), LP_LTI_OK);
+    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
+                          json_string("https://evil.example/"), NULL),
+                     LP_LTI_TARGET);
+    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
+                          json_null(), NULL), LP_LTI_TARGET);
+}
+
+static void
 test_deep_linking_says_where_the_answer_goes(void **state)
 {
     static const char *const bad[] = {
@@ -329,14 +419,17 @@ test_short_names_leave_out_what_was_not_substituted(void **state)
     (void) state;
     json_object_set_new(claims, "custom", json_string("in the way"));
     json_object_set_new(claims, LP_LTI_PREFIX "custom",
-                        json_pack("{s:s, s:s}", "eckid", "e", "user",
-                                  "$User.username"));
+                        json_pack("{s:s, s:s, s:s, s:s, s:[s, s], s:[s]}",
+                                  "eckid", "e", "user", "$User.username",
+                                  "blank", "  ", "late", " $Person.sourcedId",
+                                  "array", "a", "$User.id", "full", "f"));
     named = lp_launch_short(claims);
     custom = json_object_get(named, "custom");
     assert_true(json_is_object(custom));
     assert_string_equal(json_string_value(json_object_get(custom, "eckid")),
                         "e");
-    assert_null(json_object_get(custom, "user"));
+    assert_int_equal(json_object_size(custom), 2);
+    assert_int_equal(json_array_size(json_object_get(custom, "full")), 1);
     assert_true(json_is_array(json_object_get(named, "roles")));
     assert_string_equal(json_string_value(json_object_get(named, "sub")),
                         "u-1");
@@ -353,19 +446,6 @@ test_every_fault_has_a_name_and_a_sentence(void **state)
     for (i = LP_LTI_VERSION; i < LP_LTI_FAULTS; i++) {
         assert_true(strlen(lp_lti_fault_text((lp_lti_fault_t) i)) > 10);
         for (j = LP_LTI_VERSION; j < i; j++) {
-static void
-test_deep_linking_needs_no_target(void **state)
-{
-    (void) state;
-    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
-                          NULL, NULL), LP_LTI_OK);
-    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
-                          json_string("https://evil.example/"), NULL),
-                     LP_LTI_TARGET);
-    assert_int_equal(with(deep_linking(), LP_LTI_PREFIX "target_link_uri",
-                          json_null(), NULL), LP_LTI_TARGET);
-}
-
             assert_string_not_equal(lp_lti_fault_name((lp_lti_fault_t) i),
                                     lp_lti_fault_name((lp_lti_fault_t) j));
         }
@@ -379,8 +459,12 @@ main(void)
         cmocka_unit_test(test_a_launch_that_is_right),
         cmocka_unit_test(test_each_wrong_claim_has_its_name),
         cmocka_unit_test(test_an_anonymous_launch_has_no_subject),
+        cmocka_unit_test(test_what_is_not_said_to_be_a_window_may_be_a_frame),
+        cmocka_unit_test(test_parts_of_a_name_are_a_name),
+        cmocka_unit_test(test_a_refused_launch_has_a_language_too),
         cmocka_unit_test(test_the_deployment_is_that_of_the_login),
         cmocka_unit_test(test_a_product_by_target_or_by_parameter),
+        cmocka_unit_test(test_deep_linking_needs_no_target),
         cmocka_unit_test(test_deep_linking_says_where_the_answer_goes),
         cmocka_unit_test(test_short_names_leave_out_what_was_not_substituted),
         cmocka_unit_test(test_every_fault_has_a_name_and_a_sentence),
@@ -388,4 +472,3 @@ main(void)
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        cmocka_unit_test(test_deep_linking_needs_no_target),

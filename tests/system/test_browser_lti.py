@@ -261,6 +261,7 @@ def test_books_are_picked_by_the_keyboard(front, browser):
     browser.tab_to(lambda here: here.text.startswith("Zet in"))
     browser.press(Keys.ENTER)
     browser.headed("Klaar om te plaatsen")
+    switch(browser)
     browser.tab_to(lambda here: here.tag_name == "button")
     browser.press(Keys.ENTER)
     browser.headed("Toegevoegd")
@@ -274,6 +275,7 @@ def test_a_teacher_may_pick_nothing(front, browser):
     look(browser, "pick-none")
     press(browser, "Annuleren")
     browser.headed("Niets gekozen")
+    switch(browser)
     browser.find("main button").click()
     browser.headed("Toegevoegd")
     assert front.campus.picked[-1] == []

@@ -1,7 +1,9 @@
 /*
  * POST /sso/backchannel (OpenID Connect Back-Channel Logout 1.0): a provider
  * says that somebody signed out there. The sessions of that sid end, or all of
- * that subject; "!" makes every edge refuse their tokens at once.
+ * that subject; "!" makes every edge refuse their tokens at once. A session
+ * whose id_token named no sid may be any of its subject's: it ends too where
+ * the logout_token names both.
  *
  * A logout_token counts once, by its jti. That is written down last: where
  * Redis goes away halfway, the provider may send the same one again, and what
@@ -60,8 +62,11 @@ static result_t end_sessions(lp_sso_t *sso, const lp_token_t *token,
                              const lp_provider_t *provider, const char **why);
 static int name_use(char *dst, size_t *len, lp_sso_t *sso,
                     const lp_token_t *token, lp_span_t issuer);
-static lp_store_status_t end_index(lp_sso_t *sso, const lp_token_t *token,
+static lp_store_status_t end_named(lp_sso_t *sso, const lp_token_t *token,
                                    lp_span_t issuer);
+static lp_store_status_t end_index(lp_sso_t *sso, lp_session_index_t index,
+                                   lp_span_t issuer, lp_span_t subject,
+                                   int without_sid);
 
 void
 lp_visit_backchannel(lp_visit_t *visit)
@@ -285,7 +290,7 @@ end_sessions(lp_sso_t *sso, const lp_token_t *token,
         *why = "it was used before; each serves once";
         return BAD;
     }
-    if (end_index(sso, token, provider->issuer) != LP_STORE_OK
+    if (end_named(sso, token, provider->issuer) != LP_STORE_OK
         || lp_store_ask(sso->store,
                         LP_WORDS(lp_span("SET"), key, lp_span("1"),
                                  lp_span("EX"),
@@ -322,21 +327,33 @@ name_use(char *dst, size_t *len, lp_sso_t *sso, const lp_token_t *token,
 
 /* A sid is one session at the provider; without it all of the subject. */
 static lp_store_status_t
-end_index(lp_sso_t *sso, const lp_token_t *token, lp_span_t issuer)
+end_named(lp_sso_t *sso, const lp_token_t *token, lp_span_t issuer)
 {
-    lp_span_t          subject = lp_json_member(token->claims, "sid");
-    lp_session_index_t index = LP_BY_SID;
-    lp_session_hash_t  hash, list[LP_SESSIONS_MAX];
-    lp_store_status_t  status;
-    unsigned           n;
+    lp_span_t         sid = lp_json_member(token->claims, "sid");
+    lp_span_t         sub = lp_json_member(token->claims, "sub");
+    lp_store_status_t status = LP_STORE_OK;
 
-    if (subject.len == 0) {
-        subject = lp_json_member(token->claims, "sub");
-        index = LP_BY_SUBJECT;
+    if (sid.len > 0) {
+        status = end_index(sso, LP_BY_SID, issuer, sid, 0);
     }
+    if (sub.len > 0 && status == LP_STORE_OK) {
+        status = end_index(sso, LP_BY_SUBJECT, issuer, sub, sid.len > 0);
+    }
+    return status;
+}
+
+static lp_store_status_t
+end_index(lp_sso_t *sso, lp_session_index_t index, lp_span_t issuer,
+          lp_span_t subject, int without_sid)
+{
+    lp_session_hash_t hash, list[LP_SESSIONS_MAX];
+    lp_store_status_t status;
+    unsigned          n;
+
     if (lp_session_index_hash(&hash, sso, index, issuer, subject) != 0) {
         return LP_STORE_REFUSED;
     }
     status = lp_sessions_list(sso, index, &hash, list, &n);
-    return status == LP_STORE_OK ? lp_sessions_end(sso, list, n) : status;
+    return status == LP_STORE_OK
+               ? lp_sessions_end(sso, list, n, without_sid) : status;
 }

@@ -72,7 +72,7 @@ lp_session_begin(lp_visit_t *visit, const lp_who_t *who,
         status = write_it(new, sso);
     }
     if (status == LP_STORE_OK) {
-        lp_session_put_token(visit, &new->session,
+        lp_session_put_token(visit,
                              (lp_span_t) {new->token, new->token_len});
         add_session_cookie(visit, (lp_span_t) {new->secret, LP_RANDOM_LEN});
         if (lp_session_of_browser(&former, visit) == 0) {

@@ -3,9 +3,10 @@
  * "lifetime" after the sign-in at the latest, and no token outlives it. Where
  * it slides, Redis lets it expire "idle" after the end of its last token: what
  * happens while a token lives is not seen here, so that counting from its
- * beginning would end a session in use. The cookie of the token lives as long
- * as the token; that of the session (session.c) as long as the browser: who
- * closes it on a school's computer has gone.
+ * beginning would end a session in use. Both cookies, the token's and that of
+ * the session (session.c), live as long as the browser: who closes it on a
+ * school's computer has gone, and whoever opens it next is somebody else. A
+ * token that has run out and is still sent is, to the edge, none.
  */
 
 #include "session_life.h"
@@ -45,13 +46,10 @@ lp_session_make_token(const lp_session_t *session, lp_sso_t *sso,
 }
 
 void
-lp_session_put_token(lp_visit_t *visit, const lp_session_t *session,
-                     lp_span_t token)
+lp_session_put_token(lp_visit_t *visit, lp_span_t token)
 {
-    const lp_sites_t *sites = lp_sites(visit->sso->providers);
-    lp_set_cookie_t   cookie = {"leerpoort", token,
-                                token_ends(session, sites) - session->used,
-                                "Lax", lp_sso_is_secure(visit->sso), 0};
+    lp_set_cookie_t cookie = {"leerpoort", token, -1, "Lax",
+                              lp_sso_is_secure(visit->sso), 0};
 
     (void) lp_answer_cookie(&visit->request, &cookie);
 }

@@ -17,8 +17,7 @@ size_t lp_session_make_token(const lp_session_t *session, lp_sso_t *sso,
                              const lp_who_t *who, char *dst);
 
 /* Adds the cookie with that token to the answer. */
-void lp_session_put_token(lp_visit_t *visit, const lp_session_t *session,
-                          lp_span_t token);
+void lp_session_put_token(lp_visit_t *visit, lp_span_t token);
 
 /*
  * Lets the browser forget what it showed (Clear-Site-Data): the session that it

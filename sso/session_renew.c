@@ -88,7 +88,7 @@ renew(lp_visit_t *visit, lp_who_t *who, const lp_session_hash_t *hash,
             return LP_SESSION_FAILED;
         }
     }
-    lp_session_put_token(visit, &session, (lp_span_t) {token, len});
+    lp_session_put_token(visit, (lp_span_t) {token, len});
     OPENSSL_cleanse(token, sizeof(token));
     return LP_SESSION_RENEWED;
 }

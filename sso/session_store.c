@@ -44,9 +44,11 @@ static size_t write_key(char *dst, const char *kind,
 static int read_owner(lp_owner_t *owner, const lp_span_t *values);
 static int read_hash(lp_session_hash_t *hash, lp_span_t text);
 static lp_store_status_t end_batch(lp_sso_t *sso,
-                                   const lp_session_hash_t *list, unsigned n);
+                                   const lp_session_hash_t *list, unsigned n,
+                                   int without_sid);
 static lp_store_status_t read_batch(lp_store_t *store, batch_t *batch,
-                                    const lp_session_hash_t *list, unsigned n);
+                                    const lp_session_hash_t *list, unsigned n,
+                                    int without_sid);
 static lp_store_status_t write_batch(lp_sso_t *sso, const batch_t *batch);
 
 size_t
@@ -190,7 +192,8 @@ read_hash(lp_session_hash_t *hash, lp_span_t text)
 /* Ending. */
 
 lp_store_status_t
-lp_sessions_end(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n)
+lp_sessions_end(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n,
+                int without_sid)
 {
     lp_store_status_t status = LP_STORE_OK;
     unsigned          attempt, size;
@@ -200,7 +203,7 @@ lp_sessions_end(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n)
         status = LP_STORE_CONFLICT;
         for (attempt = 0;
              attempt < ATTEMPTS && status == LP_STORE_CONFLICT; attempt++) {
-            status = end_batch(sso, list, size);
+            status = end_batch(sso, list, size, without_sid);
         }
         list += size;
         n -= size;
@@ -209,13 +212,14 @@ lp_sessions_end(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n)
 }
 
 static lp_store_status_t
-end_batch(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n)
+end_batch(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n,
+          int without_sid)
 {
     lp_store_status_t status;
     batch_t           batch;
     unsigned          i, at = 0;
 
-    status = read_batch(sso->store, &batch, list, n);
+    status = read_batch(sso->store, &batch, list, n, without_sid);
     if (status != LP_STORE_OK || batch.n == 0) {
         lp_store_unwatch(sso->store);
         return status;
@@ -232,12 +236,13 @@ end_batch(lp_sso_t *sso, const lp_session_hash_t *list, unsigned n)
     return write_batch(sso, &batch);
 }
 
-/* Those that are there. */
+/* Those that are there and are meant. */
 static lp_store_status_t
 read_batch(lp_store_t *store, batch_t *batch, const lp_session_hash_t *list,
-           unsigned n)
+           unsigned n, int without_sid)
 {
-    unsigned i;
+    lp_session_t *session;
+    unsigned      i;
 
     batch->n = 0;
     for (i = 0; i < n; i++) {
@@ -247,9 +252,9 @@ read_batch(lp_store_t *store, batch_t *batch, const lp_session_hash_t *list,
         return lp_store_status(store);
     }
     for (i = 0; i < n; i++) {
-        if (lp_session_read(&batch->list[batch->n], NULL, store, &list[i],
-                            2 * i)
-            == 0) {
+        session = &batch->list[batch->n];
+        if (lp_session_read(session, NULL, store, &list[i], 2 * i) == 0
+            && (!without_sid || session->index[LP_BY_SID].text[0] == '\0')) {
             batch->n++;
         }
     }

@@ -61,11 +61,13 @@ int  lp_session_read(lp_session_t *session, lp_span_t *who,
 /*
  * Ends sessions: they are deleted, and every token of their people is refused
  * that was issued before now, and those of the sessions themselves whenever
- * they were. Names that are no session any more are passed over. OK, or why it
- * is not known to be done; doing it again is safe.
+ * they were. Names that are no session any more are passed over; so are, where
+ * without_sid, sessions that have a sid. OK, or why it is not known to be done;
+ * doing it again is safe.
  */
 lp_store_status_t lp_sessions_end(lp_sso_t *sso,
-                                  const lp_session_hash_t *list, unsigned n);
+                                  const lp_session_hash_t *list, unsigned n,
+                                  int without_sid);
 
 /* Those of an index into list (room for LP_SESSIONS_MAX). */
 lp_store_status_t lp_sessions_list(lp_sso_t *sso, lp_session_index_t index,

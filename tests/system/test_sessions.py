@@ -97,6 +97,9 @@ def test_who_signs_in_comes_to_the_book_they_clicked_on(door, pupil):
         for mark in ("; Path=/", "; Secure", "; HttpOnly", "; SameSite=Lax"):
             assert mark in cookie, cookie
         assert "Domain" not in cookie
+        if name in ("__Host-leerpoort", "__Host-leerpoort-session"):
+            # gone with the browser: whoever opens it next is somebody else
+            assert "Max-Age" not in cookie and "Expires" not in cookie
 
 
 def test_redis_knows_the_session_and_neither_secret_nor_id(door, pupil):
@@ -225,6 +228,26 @@ def test_a_head_is_answered_like_a_get(door, pupil):
     assert (answer.status, answer.location) == (303, BOOK)
     assert any(line.startswith("__Host-leerpoort=")
                for line in answer.all("Set-Cookie"))
+
+
+def test_a_token_that_ran_out_and_is_still_sent(tmp_path):
+    """And an edge whose clock is far ahead: a page, and no circle."""
+    with Door(tmp_path, 1, clock=True) as door:
+        door.edge.product("book")
+        door.person(door.edge.person().grant("book"))
+        now = int(time.time())
+        door.clock(now - 1000)
+        door.provider.clock = lambda: now - 1000
+        browser = Browser(door)
+        last = browser.follow(BOOK, more=True)
+        assert (last.status, last.outcome) == (400, "no-cookies")
+        old = browser.jar["__Host-leerpoort"]
+        assert claims(old)["exp"] < now - 60
+        door.clock(now)
+        way = browser.follow(BOOK)
+        assert [urllib.parse.urlsplit(url).path for url in way] == [
+            BOOK, "/sso/login", BOOK, "/book"]
+        assert browser.jar["__Host-leerpoort"] != old
 
 
 def test_two_tabs_at_once_are_both_renewed(door, pupil):
@@ -412,6 +435,18 @@ def test_signing_out_without_a_session_says_the_same(door):
     assert browser.jar == {}
 
 
+def test_a_token_that_outlives_its_session_is_not_called_signed_out(door,
+                                                                    pupil):
+    del pupil
+    browser = Browser(door).sign_in()
+    browser.keep("__Host-leerpoort")
+    page = browser.get("/sso/logout").body
+    assert b"<form" in page and b"Je bent ingelogd" in page
+    answer = browser.sign_out()
+    assert (answer.status, answer.location) == (303, "/sso/logout?done")
+    assert browser.jar == {} and not opens(browser)
+
+
 # --- an operator ---------------------------------------------------------------
 
 def test_an_operators_revocation_ends_the_sessions_before_it(door, pupil):
@@ -479,6 +514,20 @@ def test_a_provider_ends_one_session_by_its_sid(door, pupil):
     assert door.provider.asked["/authorize"] == asked + 1
 
 
+def test_a_session_without_sid_ends_with_its_subject(door, pupil):
+    """The id_token named no sid, the logout_token names both."""
+    del pupil
+    without, other = Browser(door).sign_in(), Browser(door)
+    door.provider.sid = "one-" + secrets.token_hex(8)
+    other.sign_in()
+    assert logout(door, door.provider.logout_token(
+        sid="two-" + secrets.token_hex(8))).status == 200
+    eventually("it is refused",
+               lambda: without.get(BOOK).outcome == "login")
+    assert door.ask_login(without).cookie("__Host-leerpoort") is None
+    assert door.ask_login(other).cookie("__Host-leerpoort")
+
+
 def test_a_provider_ends_all_sessions_of_a_subject(door, pupil):
     browsers = [Browser(door).sign_in() for _ in range(12)]
     assert logout(door, door.provider.logout_token(
@@ -513,7 +562,7 @@ LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
     {"nonce": "x"}, {"events": None}, {"events": {}}, {"events": [LOGOUT]},
     {"events": {LOGOUT: "x"}}, {"sub": None, "sid": None}, {"sub": 7},
     {"sid": ["x"]}, {"jti": None}, {"jti": ""}, {"jti": "x" * 600},
-    {"aud": "other"}, {"iss": "https://evil.example"}, {"iss": None},
+    {"aud": "other"}, {"aud": ["x", "y"]}, {"exp": None}, {"iss": "https://evil.example"}, {"iss": None},
     {"iat": None}, {"iat": 1}, {"iat": 4102444800, "exp": 4102444801},
     {"exp": 1600000000, "iat": 1599999999}, {"header": {"typ": "at+jwt"}},
     {"header": {"alg": "none"}}, {"header": {"alg": "HS256"}},

@@ -21,6 +21,7 @@
 #include "../workers/say.h"
 #include "exchange.h"
 #include "id_token.h"
+#include "last_provider.h"
 #include "parameters.h"
 #include "session.h"
 #include "visits.h"
@@ -96,7 +97,32 @@ note(const char *provider, const char *what, const char *why)
     unsaid = 0;
 }
 
-/* Answers with a page from which a new sign-in begins, to the same place. */
+/* Who came in by the wrong door, or not at all: another one may be right. */
+static int
+is_wrong_door(lp_problem_t problem)
+{
+    return problem == LP_PROBLEM_SIGN_IN_REFUSED
+           || problem == LP_PROBLEM_UNKNOWN_SCHOOL
+           || problem == LP_PROBLEM_NOBODY;
+}
+
+/* Where a new one begins, to the same place: by the same provider, unless it
+   let in somebody of no use here. */
+static void
+add_way(lp_text_t *text, lp_visit_t *visit, const lp_sign_in_t *sign_in,
+        lp_problem_t problem)
+{
+    lp_text_add(text, lp_span("?return="));
+    lp_text_query(text, lp_span_of(sign_in->back));
+    if (problem != LP_PROBLEM_SIGN_IN_REFUSED && is_wrong_door(problem)
+        && lp_sites(visit->sso->providers)->n > 1) {
+        lp_parameter_add(text, "choose", lp_span("1"));
+    } else if (problem != LP_PROBLEM_UNKNOWN_PROVIDER) {
+        lp_parameter_add(text, "provider", lp_span_of(sign_in->provider));
+    }
+}
+
+/* Answers with a page from which a new sign-in begins. */
 static void
 turn_away(lp_visit_t *visit, const lp_sign_in_t *sign_in,
           lp_problem_t problem, unsigned reason)
@@ -104,13 +130,12 @@ turn_away(lp_visit_t *visit, const lp_sign_in_t *sign_in,
     char      again[AGAIN_MAX];
     lp_text_t text = lp_text_in(again, sizeof(again));
 
+    if (is_wrong_door(problem)) {
+        lp_last_provider_forget(visit);
+    }
     lp_text_add(&text, lp_span("/sso/login"));
     if (sign_in != NULL) {
-        lp_text_add(&text, lp_span("?return="));
-        lp_text_query(&text, lp_span_of(sign_in->back));
-    }
-    if (sign_in != NULL && problem != LP_PROBLEM_UNKNOWN_PROVIDER) {
-        lp_parameter_add(&text, "provider", lp_span_of(sign_in->provider));
+        add_way(&text, visit, sign_in, problem);
     }
     lp_visit_problem(visit, problem, reason, lp_text_span(&text));
 }
@@ -371,7 +396,8 @@ check_id_token(arrival_t *arrival)
     expected = (lp_expected_token_t) {
         .name = provider->name, .issuer = provider->issuer,
         .client_id = provider->client_id, .algs = &provider->algs,
-        .leeway = provider->leeway,
+        .leeway = provider->leeway, .asks_age = provider->asks_age,
+        .auth_age = provider->auth_age,
         .nonce = lp_span_of(arrival->sign_in.nonce)};
     if (arrival->is_open) {
         lp_token_close(&arrival->token);
@@ -502,6 +528,9 @@ arrive(arrival_t *arrival, const lp_provider_t *provider)
     if (lp_session_begin(visit, &arrival->who, &origin) != LP_STORE_OK) {
         fail(arrival, lp_problem_of(LP_UNAVAILABLE), 0);
         return;
+    }
+    if (arrival->sign_in.keep[0] != '\0') {
+        lp_last_provider_keep(visit, provider);
     }
     lp_answer_redirect(&visit->request, lp_span_of(arrival->sign_in.back));
     lp_visit_done(visit);

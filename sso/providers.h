@@ -41,6 +41,8 @@ typedef struct {
                                          value; acr_values, domain_hint,
                                          claims as JSON ... */
     unsigned         n_parameters;
+    int              asks_age;    /* max_age is among them */
+    int64_t          auth_age;    /* seconds: what it says */
     int              userinfo;    /* ask there for claims, too */
     int              own_callback; /* its redirect URI is no other's */
     lp_mapping_t     mapping;

@@ -15,6 +15,7 @@
 #define LEEWAY     60 /* seconds */
 #define LEEWAY_MAX 300
 #define DAY        86400
+#define AGE_DIGITS 9
 
 #define TOKEN_LIFE   900   /* seconds: what a stolen token is good for */
 #define SESSION_LIFE 28800 /* a school day */
@@ -124,6 +125,7 @@ static int read_authentication(lp_conf_t *conf, const json_t *object,
                                lp_provider_t *provider);
 static int read_parameters(lp_conf_t *conf, const json_t *object,
                            lp_provider_t *provider);
+static int read_age(lp_provider_t *provider, lp_span_t text);
 static int read_portals(lp_conf_t *conf, const json_t *object,
                         lp_provider_t *provider);
 static int read_serves(lp_conf_t *conf, const json_t *object,
@@ -433,8 +435,32 @@ read_parameters(lp_conf_t *conf, const json_t *object, lp_provider_t *provider)
                          &list[n][1]) != 0) {
             return -1;
         }
+        if (strcmp(name, "max_age") == 0
+            && read_age(provider, list[n][1]) != 0) {
+            return lp_conf_refuse(conf, "parameters", "max_age: a number of "
+                                  "seconds is expected");
+        }
         provider->n_parameters = ++n;
     }
+    return 0;
+}
+
+/* What is asked is checked (id_token.h). */
+static int
+read_age(lp_provider_t *provider, lp_span_t text)
+{
+    size_t i;
+
+    if (text.len == 0 || text.len > AGE_DIGITS) {
+        return -1;
+    }
+    for (i = 0; i < text.len; i++) {
+        if (text.data[i] < '0' || text.data[i] > '9') {
+            return -1;
+        }
+        provider->auth_age = provider->auth_age * 10 + text.data[i] - '0';
+    }
+    provider->asks_age = 1;
     return 0;
 }
 

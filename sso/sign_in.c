@@ -1,6 +1,6 @@
 /*
- * signin:{NN}:<hash of state>: provider, nonce, verifier, back, browser (a hash
- * of the cookie).
+ * signin:{NN}:<hash of state>: provider, nonce, verifier, back, keep, browser
+ * (a hash of the cookie).
  *
  * All tabs of a browser share one cookie. Two that begin at the same moment in
  * a browser without it get two, of which the browser keeps the last. So the
@@ -14,7 +14,7 @@
 
 #define BROWSER_COOKIE "leerpoort-browser"
 #define OWN_COOKIE_MAX (sizeof(BROWSER_COOKIE) + 1 + 8)
-#define TEXTS          5
+#define TEXTS          6
 
 /* Where it is kept, and all that is kept of it. */
 typedef struct {
@@ -70,6 +70,7 @@ find_place(place_t *place, lp_span_t state, lp_sign_in_t *sign_in)
         {"nonce", sign_in->nonce, sizeof(sign_in->nonce), 1},
         {"verifier", sign_in->verifier, sizeof(sign_in->verifier), 1},
         {"back", sign_in->back, sizeof(sign_in->back), 0},
+        {"keep", sign_in->keep, sizeof(sign_in->keep), 0},
         {"browser", place->browser, sizeof(place->browser), 1}};
 
     memset(place, 0, sizeof(*place));

@@ -15,6 +15,8 @@ typedef struct {
     char nonce[LP_RANDOM_LEN + 1];
     char verifier[LP_RANDOM_LEN + 1];  /* PKCE, S256 */
     char back[LP_RETURN_MAX + 1];      /* a path of this site */
+    char keep[2];                      /* "1": it was chosen here, and is to
+                                          be chosen again (last_provider.h) */
 } lp_sign_in_t;
 
 /* Stores it with a new nonce and verifier, makes state (LP_RANDOM_LEN

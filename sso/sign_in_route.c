@@ -1,5 +1,6 @@
 /*
- * GET /sso/login: a click without a token that may be used comes by here.
+ * GET and POST /sso/login: a click without a token that may be used comes by
+ * here, and so does a form.
  *
  * Who has a session goes straight back, with a new token: nobody sees a screen.
  * Others go to their provider, which is the first that one of these names: the
@@ -10,6 +11,12 @@
  * A session that is renewed again and again for one address goes in a circle:
  * the browser does not keep the token's cookie, or the edge does not take it.
  * That is counted in a cookie of some seconds, and ends with a page.
+ *
+ * A form is sent here by a 307 and back by another: what was filled in is not
+ * lost because a token ran out meanwhile. It is not read here. Where there is
+ * no session any more its sender is told, and led on by a link: browsers hold
+ * the redirects after a form to its page's form-action, so that a 303 to a
+ * provider would end nowhere, without a word; and the form would be lost.
  */
 
 #include <openssl/sha.h>
@@ -22,25 +29,21 @@
 #include "../workers/say.h"
 #include "choice_page.h"
 #include "exchange.h"
-#include "lead_on.h"
+#include "last_provider.h"
 #include "parameters.h"
 #include "session.h"
 #include "sign_in.h"
 
 #define QUERY_MAX    8192
-#define SENT_MAX     (LP_RETURN_MAX + 256) /* a return, with the site's URL */
 #define AGAIN_MAX    (256 + 3 * (LP_RETURN_MAX + LP_PROVIDER_NAME_MAX))
 #define LOCATION_MAX 8192
 
-#define LAST_COOKIE   "leerpoort-provider" /* what was chosen last */
-#define LAST_LIFE     (180 * 86400)
 #define CIRCLE_COOKIE "leerpoort-returns"
 #define CIRCLE_LIFE   20 /* seconds */
 #define CIRCLE_MAX    5  /* browsers give up after 20 redirects, 2 each */
 #define CIRCLE_MARK   8  /* characters of an address's hash */
 
-enum { BACK = 0, SCHOOL, PORTAL, PROVIDER, CHOOSE, KEEP, SEARCH, PAGE,
-       PARAMETERS };
+enum { BACK = 0, SCHOOL, PORTAL, PROVIDER, CHOOSE, KEEP, SEARCH, PARAMETERS };
 
 typedef struct {
     lp_parameter_t sent[PARAMETERS];
@@ -48,6 +51,7 @@ typedef struct {
 } asked_t;
 
 static int read_asked(lp_visit_t *visit, asked_t *asked, char *memory);
+static int is_form(const lp_visit_t *visit);
 static int renew(lp_visit_t *visit, const asked_t *asked);
 static int goes_in_a_circle(lp_visit_t *visit, const asked_t *asked);
 static void go_on(lp_visit_t *visit, const asked_t *asked);
@@ -66,8 +70,13 @@ lp_visit_sign_in(lp_visit_t *visit)
     char    memory[QUERY_MAX];
     asked_t asked;
 
-    if (read_asked(visit, &asked, memory) == 0
-        && renew(visit, &asked) == 0) {
+    if (read_asked(visit, &asked, memory) != 0
+        || renew(visit, &asked) != 0) {
+        return;
+    }
+    if (is_form(visit)) {
+        turn_away(visit, &asked, NULL, LP_PROBLEM_SESSION_EXPIRED);
+    } else {
         go_on(visit, &asked);
     }
 }
@@ -77,14 +86,13 @@ static int
 read_asked(lp_visit_t *visit, asked_t *asked, char *memory)
 {
     static const lp_parameter_t list[PARAMETERS] = {
-        [BACK] = {.name = "return", .max = SENT_MAX},
+        [BACK] = {.name = "return", .max = QUERY_MAX},
         [SCHOOL] = {.name = "school", .max = 64},
         [PORTAL] = {.name = "portal", .max = LP_CONF_LABEL_MAX},
         [PROVIDER] = {.name = "provider", .max = LP_PROVIDER_NAME_MAX},
         [CHOOSE] = {.name = "choose", .max = 8},
         [KEEP] = {.name = "keep", .max = 8},
-        [SEARCH] = {.name = "q", .max = LP_SEARCH_MAX},
-        [PAGE] = {.name = "page", .max = 8}};
+        [SEARCH] = {.name = "q", .max = LP_SEARCH_MAX}};
     const lp_request_t *request = &visit->request;
     const char         *wrong = "return";
 
@@ -106,6 +114,12 @@ read_asked(lp_visit_t *visit, asked_t *asked, char *memory)
     return 0;
 }
 
+static int
+is_form(const lp_visit_t *visit)
+{
+    return lp_span_equal(visit->request.method, lp_span("POST"));
+}
+
 /* Who has signed in already. 1 after answering. */
 static int
 renew(lp_visit_t *visit, const asked_t *asked)
@@ -114,6 +128,8 @@ renew(lp_visit_t *visit, const asked_t *asked)
     case LP_SESSION_RENEWED:
         if (goes_in_a_circle(visit, asked)) {
             turn_away(visit, asked, NULL, LP_PROBLEM_NO_COOKIES);
+        } else if (is_form(visit)) {
+            lp_answer_repeat(&visit->request, lp_span_of(asked->back));
         } else {
             lp_answer_redirect(&visit->request, lp_span_of(asked->back));
         }
@@ -243,15 +259,6 @@ that_knows_portal(const lp_sites_t *sites, lp_span_t portal)
     return NULL;
 }
 
-static const lp_provider_t *
-that_was_last(lp_visit_t *visit, const lp_sites_t *sites)
-{
-    lp_span_t name = lp_request_cookie(&visit->request, LAST_COOKIE,
-                                       lp_sso_is_secure(visit->sso));
-
-    return name.len == 0 ? NULL : lp_provider_by_name(sites, name);
-}
-
 /* NULL: the person is asked, or told that there is no such provider. */
 static const lp_provider_t *
 find_provider(lp_visit_t *visit, const asked_t *asked)
@@ -273,22 +280,12 @@ find_provider(lp_visit_t *visit, const asked_t *asked)
     }
     found = that_knows_portal(sites, sent[PORTAL].value);
     if (found == NULL) {
-        found = that_was_last(visit, sites);
+        found = lp_last_provider(visit, sites);
     }
     return found == NULL && sites->n == 1 ? &sites->list[0] : found;
 }
 
 /* The way to it. */
-
-static void
-remember(lp_visit_t *visit, const lp_provider_t *provider)
-{
-    lp_set_cookie_t cookie = {.name = LAST_COOKIE, .value = provider->name,
-                              .max_age = LAST_LIFE, .same_site = "Lax",
-                              .secure = lp_sso_is_secure(visit->sso)};
-
-    lp_answer_cookie(&visit->request, &cookie);
-}
 
 /* Configured, or found by discovery; a browser is sent there, so that it has to
    be what a browser and we read alike. */
@@ -308,9 +305,6 @@ begin(lp_visit_t *visit, const asked_t *asked, const lp_provider_t *provider)
     lp_sso_t *sso = visit->sso;
     lp_span_t endpoint;
 
-    if (asked->sent[KEEP].value.len > 0) {
-        remember(visit, provider);
-    }
     endpoint = lp_exchange_endpoint(sso, provider,
                                     provider->authorization_endpoint,
                                     "authorization_endpoint");
@@ -365,18 +359,10 @@ write_request(lp_text_t *text, const lp_sites_t *sites,
     }
 }
 
-/* Who comes by a form (page=1) is led on by a page. */
 static void
 ask_provider(lp_visit_t *visit, const asked_t *asked,
              const lp_provider_t *provider, lp_span_t endpoint)
 {
-    static const lp_lead_t leads[LP_LANGUAGES] = {
-        {"Log eerst in",
-         "Je was niet meer ingelogd. We sturen je door om in te loggen.",
-         "Verder met inloggen", NULL},
-        {"Sign in first",
-         "You were not signed in any more. We are taking you to sign in.",
-         "Continue signing in", NULL}};
     const lp_sites_t *sites = lp_sites(visit->sso->providers);
     lp_sign_in_t      sign_in;
     lp_text_t         text;
@@ -385,6 +371,7 @@ ask_provider(lp_visit_t *visit, const asked_t *asked,
     memset(&sign_in, 0, sizeof(sign_in));
     memcpy(sign_in.provider, provider->name.data, provider->name.len);
     memcpy(sign_in.back, asked->back, sizeof(sign_in.back));
+    sign_in.keep[0] = asked->sent[KEEP].value.len > 0 ? '1' : '\0';
     switch (lp_sign_in_store(visit, &sign_in, state)) {
     case LP_BEGUN_OK:
         break;
@@ -404,16 +391,12 @@ ask_provider(lp_visit_t *visit, const asked_t *asked,
         turn_away(visit, asked, provider, LP_PROBLEM_OFF);
         return;
     }
-    if (asked->sent[PAGE].value.len > 0) {
-        lp_lead_on(visit, lp_span(""),
-                   &leads[lp_request_language(&visit->request)],
-                   lp_text_span(&text));
-    } else {
-        lp_answer_redirect(&visit->request, lp_text_span(&text));
-    }
+    lp_answer_redirect(&visit->request, lp_text_span(&text));
 }
 
-/* A page, from which one comes back to here with the same way back. */
+/* A page, from which one comes back to here with the same way back. Where a
+   form need only be sent again, the browser's own button does it: a link, and
+   the page by itself, would lead to an empty one. */
 static void
 turn_away(lp_visit_t *visit, const asked_t *asked,
           const lp_provider_t *provider, lp_problem_t problem)
@@ -421,6 +404,10 @@ turn_away(lp_visit_t *visit, const asked_t *asked,
     char      again[AGAIN_MAX];
     lp_text_t text = lp_text_in(again, sizeof(again));
 
+    if (is_form(visit) && lp_problem_passes(problem)) {
+        lp_visit_problem(visit, problem, 0, lp_span(""));
+        return;
+    }
     lp_text_add(&text, lp_span("/sso/login?return="));
     lp_text_query(&text, lp_span_of(asked->back));
     if (provider != NULL) {

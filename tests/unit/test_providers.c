@@ -86,7 +86,8 @@ test_all_members_are_read(void **state)
         "\"authentication\":\"client_secret_post\","
         "\"clientSecretFile\":\"a.secret\",\"keyFile\":\"/k/a.jwk\","
         "\"scope\":\"openid profile\","
-        "\"parameters\":{\"acr_values\":\"x y\"},\"userinfo\":true,"
+        "\"parameters\":{\"acr_values\":\"x y\",\"max_age\":\"3600\"},"
+        "\"userinfo\":true,"
         "\"users\":[{\"claim\":\"eckid\",\"idType\":\"ECK\"}],"
         "\"schools\":[{\"claim\":\"org\",\"idType\":\"OIE_CODE\"}],"
         "\"school\":\"S1\",\"schoolRequired\":true,"
@@ -123,7 +124,8 @@ test_all_members_are_read(void **state)
     assert_string_equal(p->secret_file, "/f/a.secret");
     assert_string_equal(p->key_file, "/k/a.jwk");
     assert_true(lp_span_equal(p->scope, lp_span("openid profile")));
-    assert_int_equal(p->n_parameters, 1);
+    assert_int_equal(p->n_parameters, 2);
+    assert_true(p->asks_age && p->auth_age == 3600);
     assert_true(lp_span_equal(p->parameters[0][0], lp_span("acr_values")));
     assert_true(lp_span_equal(p->parameters[0][1], lp_span("x y")));
     assert_int_equal(p->userinfo, 1);
@@ -254,6 +256,12 @@ test_providers_are_checked(void **state)
                    "providers[0].parameters: a name");
     assert_refused(ONE(",\"parameters\":{\"redirect_uri\":\"x\"}"),
                    "providers[0].parameters: a name");
+    assert_refused(ONE(",\"parameters\":{\"max_age\":\"1h\"}"),
+                   "providers[0].parameters: max_age: ");
+    assert_refused(ONE(",\"parameters\":{\"max_age\":\"\"}"),
+                   "providers[0].parameters: ");
+    assert_refused(ONE(",\"parameters\":{\"max_age\":\"9999999999\"}"),
+                   "providers[0].parameters: max_age: ");
     assert_refused(ONE(",\"parameters\":{\"\":\"x\"}"),
                    "providers[0].parameters: a name");
     assert_refused(ONE(",\"parameters\":{\"a\":1}"),

@@ -12,7 +12,8 @@
 
 #include "ngx_http_leerpoort_directives.h"
 
-static int ngx_http_leerpoort_key_send(const ngx_addr_t *to, lp_span_t text);
+static ngx_err_t ngx_http_leerpoort_key_send(const ngx_addr_t *to,
+    lp_span_t text);
 
 
 /* leerpoort_key_socket unix:/path */
@@ -55,6 +56,10 @@ void
 ngx_http_leerpoort_key_ask(ngx_http_leerpoort_main_conf_t *mcf,
     ngx_http_leerpoort_issuer_t *issuer)
 {
+    ngx_err_t  err;
+
+    static ngx_err_t  said; /* why the last one was not heard */
+
     if (mcf->key_socket.sockaddr == NULL || issuer->own
         || issuer->asked_at == ngx_time())
     {
@@ -62,22 +67,30 @@ ngx_http_leerpoort_key_ask(ngx_http_leerpoort_main_conf_t *mcf,
     }
 
     issuer->asked_at = ngx_time();
+    err = ngx_http_leerpoort_key_send(&mcf->key_socket, issuer->rules.iss);
 
-    if (ngx_http_leerpoort_key_send(&mcf->key_socket, issuer->rules.iss) == 0)
-    {
+    if (err == 0) {
         ngx_http_leerpoort_count(keys_asked);
 
     } else {
         ngx_http_leerpoort_count(keys_not_asked);
+
+        if (err != said) {
+            ngx_log_error(NGX_LOG_WARN, ngx_cycle->log, err,
+                          "leerpoort: leerpoort-keys can't be asked for keys "
+                          "at \"%V\": new keys come by its schedule alone",
+                          &mcf->key_socket.name);
+        }
     }
+
+    said = err;
 }
 
 
-/* Returns 0; -1 where nobody listens, or does not keep up. */
-static int
+/* Returns 0, or why nobody hears it: an error of the system. */
+static ngx_err_t
 ngx_http_leerpoort_key_send(const ngx_addr_t *to, lp_span_t text)
 {
-    ssize_t  n;
 
     static int  fd = -1; /* this worker's, from the first time on */
 
@@ -85,12 +98,13 @@ ngx_http_leerpoort_key_send(const ngx_addr_t *to, lp_span_t text)
         fd = socket(AF_UNIX, SOCK_DGRAM|SOCK_NONBLOCK|SOCK_CLOEXEC, 0);
     }
 
-    if (fd == -1) {
-        return -1;
+    if (fd == -1
+        || sendto(fd, text.data, text.len, MSG_DONTWAIT|MSG_NOSIGNAL,
+                  to->sockaddr, to->socklen)
+           == -1)
+    {
+        return ngx_errno;
     }
 
-    n = sendto(fd, text.data, text.len, MSG_DONTWAIT|MSG_NOSIGNAL,
-               to->sockaddr, to->socklen);
-
-    return n == (ssize_t) text.len ? 0 : -1;
+    return 0;
 }

@@ -64,6 +64,7 @@ struct asked_s {
 struct lp_key_files_s {
     char              *folder;
     int                fd; /* -1: nobody is asked */
+    int                said; /* errno of the last question; 0: it was heard */
     struct sockaddr_un to;
     file_t            *files;
     asked_t           *asked;
@@ -200,17 +201,30 @@ may_ask(lp_key_files_t *files, lp_span_t issuer)
     return asked != NULL;
 }
 
-/* Nobody there, a full queue: then the keys come by the schedule. */
+/* Nobody there, a full queue: then the keys come by the schedule. That is said
+   once, and again where it is for another reason. */
+static void
+tell_unheard(lp_key_files_t *files, int error)
+{
+    if (error != 0 && error != files->said) {
+        lp_say("leerpoort-keys can't be asked for keys at %s: %s",
+               files->to.sun_path, strerror(error));
+    }
+    files->said = error;
+}
+
 void
 lp_key_files_ask(lp_key_files_t *files, lp_span_t issuer)
 {
+    ssize_t n;
+
     if (files->fd == -1 || issuer.len == 0 || issuer.len > ISSUER_MAX
         || !may_ask(files, issuer)) {
         return;
     }
-    (void) sendto(files->fd, issuer.data, issuer.len,
-                  MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *) &files->to,
-                  sizeof(files->to));
+    n = sendto(files->fd, issuer.data, issuer.len, MSG_DONTWAIT | MSG_NOSIGNAL,
+               (struct sockaddr *) &files->to, sizeof(files->to));
+    tell_unheard(files, n == -1 ? errno : 0);
 }
 
 static int

@@ -16,6 +16,8 @@ from lib.edge import URL, Edge
 from lib.nginx import BUILD
 from lib.process import eventually
 from lib.redis import Redis
+from test_examples import SITE, Example, as_user
+from test_examples import redis as example_redis  # noqa: F401: a fixture
 
 ISSUER = "https://toegang.example"
 PUBLISHER = "https://publisher.example"
@@ -365,6 +367,46 @@ def test_a_rotation_counts_from_its_time_on_after_a_reload(tmp_path):
         eventually("the new key signs", lambda: kid() == second, 20)
         verified(desk.ring, ticket_of(person.click()))
         verified(desk.ring, old)
+
+
+# ---- the example ----
+
+def opened(text):
+    """lua-free-conf/nginx.conf with its two places for tickets."""
+    for pattern, replacement in (
+            (r"# (leerpoort_ticket keys=\S+)\n +# +(issuer=\S+;)", r"\1 \2"),
+            (r"# (location = /\.well-known/tickets\.json \{)\n +# ( .*)\n"
+             r" +# ( .*)\n +# ( .*)\n +# (\})", r"\1\n\2\n\3\n\4\n\5")):
+        text, count = re.subn(pattern, replacement, text)
+        assert count == 1, f"the example has no {pattern}"
+    return text
+
+
+def test_nginx_example_can_be_opened_for_tickets(tmp_path, example_redis):
+    """A publisher checks a ticket with what is served; no log has it."""
+    keys = tmp_path / "ticket-keys"
+    keys.mkdir(0o711)
+    subprocess.run([BUILD / "leerpoort", "key", "rotate", "--keys", keys,
+                    "--alg", "ES256"], check=True, capture_output=True)
+    with Example(tmp_path, example_redis, opened) as example:
+        operator = as_user(example_redis, "operator")
+        operator("HSET", names.product_hash("book"), "ticket", PUBLISHER)
+        operator.close()
+        token = example.school.mint(sub="me", org="S1")
+        head = example.ask("/go/book", token=token)[1]
+        ticket = re.search(r"\r\nLocation: https://methode\.example\.nl/book"
+                           r"\?ticket=(\S+)\r\n", head)[1]
+        status, head, body = example.ask("/.well-known/tickets.json")
+        assert status == 200
+        assert "\r\nContent-Type: application/jwk-set+json\r\n" in head
+        assert "\r\nCache-Control: max-age=300\r\n" in head
+        kid = jwt.get_unverified_header(ticket)["kid"]
+        assert jwt.decode(ticket, jwt.PyJWKSet.from_json(body)[kid].key,
+                          ["ES256"], audience=PUBLISHER,
+                          issuer=SITE)["productId"] == "book"
+        assert not example.severe()
+    for name in ("leerpoort.log", "error.log"):
+        assert ticket[-40:] not in (tmp_path / name).read_text()
 
 
 # ---- configuration ----

@@ -86,7 +86,7 @@ int lp_sso_is_secure(const lp_sso_t *sso);
 
 /* ---- the routes ---- */
 
-void lp_visit_sign_in(lp_visit_t *visit);      /* GET /sso/login */
+void lp_visit_sign_in(lp_visit_t *visit);      /* GET, POST /sso/login */
 void lp_visit_callback(lp_visit_t *visit);     /* GET /sso/callback[/<name>] */
 void lp_visit_sign_out(lp_visit_t *visit);     /* GET, POST /sso/logout */
 void lp_visit_backchannel(lp_visit_t *visit);  /* POST /sso/backchannel */

@@ -294,6 +294,7 @@ keep_language(lp_request_t *request)
                 lp_span_of(lp_language_tag((lp_language_t) language)));
     lp_text_add(&cookie, lp_span("; Path=/; Max-Age=" LANGUAGE_LIFE
                                  "; SameSite=Lax; HttpOnly"));
+    lp_text_add(&cookie, request->https ? lp_span("; Secure") : lp_span(""));
     lp_answer_header(request, "Set-Cookie", lp_text_span(&cookie));
 }
 

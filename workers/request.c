@@ -176,6 +176,7 @@ lp_request_open(lp_request_t *request, FCGX_Request *connection)
     request->accept = param(connection, "HTTP_ACCEPT");
     request->language = param(connection, "HTTP_ACCEPT_LANGUAGE");
     request->origin = param(connection, "HTTP_ORIGIN");
+    request->https = param(connection, "HTTPS").len > 0;
     request->length = read_number(param(connection, "CONTENT_LENGTH"));
     if (request->length == NUMBER_WRONG) {
         request->length = -1;

@@ -46,6 +46,7 @@ typedef struct lp_request_s {
     lp_span_t   accept;   /* HTTP_ACCEPT; likewise */
     lp_span_t   language; /* HTTP_ACCEPT_LANGUAGE; likewise */
     lp_span_t   origin;   /* HTTP_ORIGIN; likewise */
+    int         https;    /* HTTPS is there; likewise */
     int64_t     length; /* CONTENT_LENGTH; -1: not known */
     int64_t     taken;  /* bytes of the body that were read so far */
 

@@ -271,6 +271,16 @@ def test_pupils_have_the_schools_open_rights_and_teachers_their_own(home):
     assert set(home.list(alone)) == {private}
 
 
+def test_the_language_is_kept_by_a_cookie(home):
+    answer = home.page(home.edge.person(school=fresh("S")), "/?lang=en")
+    cookie = ("leerpoort_lang=en; Path=/; Max-Age=31536000; SameSite=Lax; "
+              "HttpOnly")
+    assert answer.header("Set-Cookie") == cookie
+    answer = home.workers.ask("/?lang=en", LEERPOORT_ROUTE="page", HTTPS="on",
+                              LEERPOORT_SCHOOL="S1", LEERPOORT_USERS="x" * 22)
+    assert answer.headers["set-cookie"] == f"{cookie}; Secure"
+
+
 def test_nothing_yet_is_said_kindly(home):
     answer = home.page(home.edge.person(school=fresh("S")), headers=DUTCH)
     assert answer.status == 200

@@ -609,3 +609,15 @@ def test_document_s_pages_json_is_one_that_is_read(tmp_path):
     code, said = configuration_test(tmp_path, frame(
         tmp_path, f"leerpoort_pages {file};"))
     assert code == 0, said
+
+
+def test_document_s_support_code_is_one():
+    text = (REPOSITORY / "docs" / "pages.md").read_text()
+    code = re.search(r"\$ leerpoort explain (\S+) --log", text)[1]
+    said = subprocess.run([BUILD / "leerpoort", "explain", code], check=True,
+                          capture_output=True, text=True).stdout
+    shown = [line.split(" (")[0] for line in said.splitlines()
+             if not line.startswith("look at")]  # which is long
+    assert len(shown) == 5
+    for line in shown:
+        assert f"    {line}" in text

@@ -29,6 +29,7 @@ static const char letters[TABLE_LAST - TABLE_FIRST + 1][3] = {
 
 static size_t put(char *dst, size_t at, const char *bytes, size_t len);
 static int two_bytes(lp_span_t text, size_t i);
+static int is_apostrophe(lp_span_t text, size_t i);
 
 size_t
 lp_fold(char *dst, lp_span_t text)
@@ -52,6 +53,9 @@ lp_fold(char *dst, lp_span_t text)
         } else if (code != -1) {
             n = put(dst, n, text.data + i, 2);
             i++;
+        } else if (is_apostrophe(text, i)) {
+            n = put(dst, n, "'", 1);
+            i += 2;
         } else {
             c = text.data[i];
             c = c >= 'A' && c <= 'Z' ? (char) (c + 'a' - 'A') : c;
@@ -86,4 +90,13 @@ two_bytes(lp_span_t text, size_t i)
     second = (unsigned char) text.data[i + 1];
     return second >= 0x80 && second <= 0xbf
                ? (first & 0x1f) << 6 | (second & 0x3f) : -1;
+}
+
+/* U+2018 and U+2019. */
+static int
+is_apostrophe(lp_span_t text, size_t i)
+{
+    return text.len - i >= 3
+           && (memcmp(text.data + i, "\342\200\230", 3) == 0
+               || memcmp(text.data + i, "\342\200\231", 3) == 0);
 }

@@ -12,9 +12,10 @@
 /*
  * Writes text, UTF-8, into dst (LP_FOLDED_MAX bytes), NUL-terminated: letters
  * of Latin-1 and Latin Extended-A as the letters of a-z that they look like
- * (U+00C6 as "ae", U+0133 as "ij"), combining accents not at all, other
- * characters and what is no UTF-8 as they are, blanks and control bytes as
- * blanks. What does not fit is left out. Returns the length.
+ * (U+00C6 as "ae", U+0133 as "ij"), combining accents not at all, the curved
+ * apostrophes that telephones type as "'", other characters and what is no
+ * UTF-8 as they are, blanks and control bytes as blanks. What does not fit is
+ * left out. Returns the length.
  */
 size_t lp_fold(char *dst, lp_span_t text);
 

@@ -21,7 +21,7 @@ typedef struct {
     const char *lead;
     const char *search, *search_hint, *search_do;
     const char *chosen, *found, *found_first, *nothing, *more;
-    const char *chapters, *part, *part_hint, *cut;
+    const char *chapters, *part, *part_hint, *part_or_whole, *cut;
     const char *put; /* before the platform's name */
     const char *cancel;
     const char *languages, *other; /* the other one's name, in that language */
@@ -38,7 +38,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Gekozen", "Gevonden", "Boeken", "Niets gevonden.",
         "Er zijn er meer. Zoek preciezer om ze te zien.",
         "Hoofdstukken", "Alleen een deel", "Het pad van een pagina in het "
-        "boek, als je dat weet. Laat het leeg voor het hele boek.",
+        "boek, als je dat weet.", "Laat het leeg voor het hele boek.",
         "Zoek preciezer om de hoofdstukken te zien.",
         "Zet in ", "Annuleren",
         "Taal", "English",
@@ -55,7 +55,7 @@ static const words_t words[LP_LANGUAGES] = {
         "Chosen", "Found", "Books", "Nothing was found.",
         "There are more. Search more precisely to see them.",
         "Chapters", "A part alone", "The path of a page in the book, if you "
-        "know it. Leave it empty for the whole book.",
+        "know it.", "Leave it empty for the whole book.",
         "Search more precisely to see the chapters.",
         "Put into ", "Cancel",
         "Language", "Nederlands",
@@ -399,6 +399,10 @@ write_part(page_t *page, const lp_offer_t *offer)
     lp_text_html(&page->body, offer->name);
     add(page, "</span></summary>\n<label>");
     add_html(page, page->word->part_hint);
+    if (offer->linked) {
+        add(page, " ");
+        add_html(page, page->word->part_or_whole);
+    }
     add(page, "\n<input type=\"text\" maxlength=\"512\" autocomplete=\"off\" "
               "spellcheck=\"false\" name=\"path.");
     lp_text_html(&page->body, offer->product);

@@ -17,6 +17,7 @@
 
 #define PAGE       "1000" /* fields of a page */
 #define CURSOR_MAX 24
+#define ISBN_MIN   13     /* characters: ten digits, three hyphens */
 
 typedef struct {
     char  *folded; /* "<name> <id>", what is searched and sorted by */
@@ -42,9 +43,8 @@ static int take(entries_t *entries, lp_span_t id, lp_span_t name);
 static void finish(entries_t *entries);
 static void free_entries(entries_t *entries);
 static int by_text(const void *a, const void *b);
-static unsigned split(char *folded, const char **words);
-static int matches(const entry_t *entry, const char *const *words,
-                   unsigned n);
+static unsigned split(char *folded, char **words);
+static int matches(const entry_t *entry, char *const *words, unsigned n);
 
 lp_shelf_t *
 lp_shelf_open(void)
@@ -66,7 +66,7 @@ lp_shelf_search(lp_shelf_t *shelf, lp_store_t *store, lp_span_t query,
                 lp_span_t *hits, int *more)
 {
     const entry_t *entry;
-    const char    *words[LP_SHELF_WORDS];
+    char          *words[LP_SHELF_WORDS];
     char           folded[LP_FOLDED_MAX];
     unsigned       i, n_words;
     int            n = 0;
@@ -234,11 +234,28 @@ free_entries(entries_t *entries)
     free(entries->list);
 }
 
+/* A number as it stands on a book's back, "978-90-...": ids have no hyphens
+   there. */
+static void
+drop_hyphens(char *word)
+{
+    size_t len = strlen(word), i, n = 0;
+
+    if (len < ISBN_MIN || strspn(word, "0123456789-") < len) {
+        return;
+    }
+    for (i = 0; i <= len; i++) {
+        if (word[i] != '-') {
+            word[n++] = word[i];
+        }
+    }
+}
+
 /* Words between blanks; puts NULs into folded. */
 static unsigned
-split(char *folded, const char **words)
+split(char *folded, char **words)
 {
-    unsigned n = 0;
+    unsigned n = 0, i;
     char    *p = folded;
 
     while (n < LP_SHELF_WORDS) {
@@ -253,11 +270,14 @@ split(char *folded, const char **words)
         }
         *p++ = '\0';
     }
+    for (i = 0; i < n; i++) {
+        drop_hyphens(words[i]);
+    }
     return n;
 }
 
 static int
-matches(const entry_t *entry, const char *const *words, unsigned n)
+matches(const entry_t *entry, char *const *words, unsigned n)
 {
     unsigned i;
 

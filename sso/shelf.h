@@ -24,9 +24,10 @@ void lp_shelf_close(lp_shelf_t *shelf);
 
 /*
  * Products whose name or id contains each word of the query, whatever its case
- * and accents, by name: their ids into hits (room for LP_SHELF_HITS), good
- * until the next search. An empty query finds all. *more: there are others.
- * Returns their number; -1: Redis failed, and nothing is known.
+ * and accents (of an ISBN also its hyphens), by name: their ids into hits (room
+ * for LP_SHELF_HITS), good until the next search. An empty query finds all.
+ * *more: there are others. Returns their number; -1: Redis failed, and nothing
+ * is known.
  */
 int lp_shelf_search(lp_shelf_t *shelf, lp_store_t *store, lp_span_t query,
                     lp_span_t *hits, int *more);

@@ -41,6 +41,10 @@ class Classroom(Gate):
         self.book("atlas", "De Grote Atlas", deep=True,
                   chapters="h1 Europa\nh2/azi%C3%AB Azië\n")
         self.book("roman", "Roman <1>")
+        self.book("9789001234567", "Foto’s en ĳs")
+        self.redis("HSET", names.product_hash("part"), "deep",
+                   "https://publisher.example/{path}", "name", "Een deel")
+        self.redis("HSET", "products", "part", "Een deel")
         # what an index may name, and cannot be opened
         self.redis("HSET", "products", "gone", "Gone", "set-1", "Set")
         self.redis("HSET", names.product_hash("set-1"), "name", "Set")
@@ -345,6 +349,23 @@ def test_what_cannot_be_opened_is_not_offered(room, lms, q):
     page = begin(room, lms).send("search", q=q)
     assert page.offered == []
     assert "Niets gevonden" in page.text
+
+
+@pytest.mark.parametrize("q", [
+    "foto's IJS", "FOTO‘S", "978-90-01-23456-7", "978 90 01 23456 7",
+    "9789001234567", "fotó’s"])
+def test_a_book_is_found_by_what_people_type(room, lms, q):
+    assert begin(room, lms).send("search", q=q).offered == ["9789001234567"]
+
+
+def test_a_book_of_which_only_parts_can_be_opened(room, lms):
+    page = begin(room, lms).send("search", q="een deel")
+    assert page.offered == ["part"] and "hele boek" not in page.text
+    page = page.send("put", ["part"])
+    assert "vul een pad in" in page.text and page.ticked == []
+    [item] = page.send("put", ["part"], part="les/1").answer(room, lms)[
+        DL + "content_items"]
+    assert item["title"] == "Een deel: les/1"
 
 
 def test_fifty_are_shown_and_that_there_are_more(room, lms):

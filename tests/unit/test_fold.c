@@ -33,6 +33,7 @@ test_letters_become_those_of_a_to_z(void **state)
     folds("\305\201\303\263d\305\272 \304\220or\304\221e", "lodz dorde");
     folds("\303\200\305\277", "as"); /* the first and last of the table */
     folds("AZaz09._-", "azaz09._-");
+    folds("Foto\342\200\231s \342\200\230s", "foto's 's");
 }
 
 static void
@@ -63,6 +64,7 @@ test_what_is_no_utf8_stays_and_is_not_read_beyond(void **state)
     folds("\303", "\303");
     folds("\303(", "\303(");
     folds("\200\377", "\200\377");
+    folds("\342\200", "\342\200");
     assert_non_null(exact);
     exact[0] = '\303';
     assert_int_equal(lp_fold(dst, (lp_span_t) {exact, 1}), 1);

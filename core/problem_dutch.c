@@ -119,8 +119,8 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_PROBLEM_SIGN_IN_REFUSED] = {
         "Inloggen is niet gelukt",
-        "De inlogpagina van je school heeft je niet doorgelaten, of je bent "
-        "gestopt met inloggen.",
+        "De inlogpagina van je school of je leeromgeving heeft je niet "
+        "doorgelaten, of je bent gestopt met inloggen.",
         "Klik opnieuw op je boek en log in met het account van je school.",
         "Lukt het weer niet? Vraag de ICT-helpdesk van je school om hulp."},
 
@@ -150,11 +150,11 @@ const lp_problem_text_t lp_problem_dutch[LP_PROBLEMS] = {
 
     [LP_PROBLEM_UNKNOWN_SCHOOL] = {
         "We kennen je school niet",
-        "Je bent ingelogd, maar je school doet hier nog niet mee, of heeft "
-        "een nieuwe naam gekregen.",
-        "Kijk of je bent ingelogd met het account van je eigen school.",
-        "Klopt het account? Geef de code hieronder door aan de ICT-helpdesk "
-        "van je school."},
+        "Je school doet hier nog niet mee, of heeft een nieuwe naam gekregen.",
+        "Kijk of je school onder een andere naam in de lijst staat, en of je "
+        "inlogt met het account van je eigen school.",
+        "Klopt dat? Geef de code hieronder door aan de ICT-helpdesk van je "
+        "school."},
 
     [LP_PROBLEM_NOBODY] = {
         "We weten niet wie je bent",

@@ -118,8 +118,8 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_PROBLEM_SIGN_IN_REFUSED] = {
         "Signing in did not work",
-        "Your school's sign-in page did not let you through, or you stopped "
-        "signing in.",
+        "Your school's sign-in page or your learning platform did not let you "
+        "through, or you stopped signing in.",
         "Click on your book again and sign in with your school account.",
         "If it fails again, ask your school's IT help desk."},
 
@@ -147,11 +147,10 @@ const lp_problem_text_t lp_problem_english[LP_PROBLEMS] = {
 
     [LP_PROBLEM_UNKNOWN_SCHOOL] = {
         "We do not know your school",
-        "You are signed in, but your school does not take part here yet, or "
-        "has got a new name.",
-        "Check that you signed in with the account of your own school.",
-        "If the account is right, tell your school's IT help desk the code "
-        "below."},
+        "Your school does not take part here yet, or has got a new name.",
+        "Check whether your school is in the list under another name, and "
+        "that you sign in with the account of your own school.",
+        "If both are right, tell your school's IT help desk the code below."},
 
     [LP_PROBLEM_NOBODY] = {
         "We do not know who you are",

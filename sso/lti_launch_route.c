@@ -32,21 +32,11 @@ static const lp_parameter_t parameters[PARAMETERS] = {
 
 /* Why a platform sends no id_token (OpenID Connect Core 3.1.2.6, RFC 6749
    section 4.2.2.1), as the log may say it. */
-static const struct {
-    const char  *name;
-    lp_problem_t problem;
-} refusals[] = {
-    {"login_required", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"interaction_required", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"account_selection_required", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"consent_required", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"access_denied", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"invalid_request", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"unauthorized_client", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"unsupported_response_type", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"invalid_scope", LP_PROBLEM_SIGN_IN_REFUSED},
-    {"server_error", LP_PROBLEM_PROVIDER_DOWN},
-    {"temporarily_unavailable", LP_PROBLEM_PROVIDER_DOWN},
+static const char *const refusals[] = {
+    "login_required", "interaction_required", "account_selection_required",
+    "consent_required", "access_denied", "invalid_request",
+    "unauthorized_client", "unsupported_response_type", "invalid_scope",
+    "server_error", "temporarily_unavailable",
 };
 
 typedef struct {
@@ -204,18 +194,16 @@ has_token(lp_visit_t *visit, const lp_platform_t *platform,
 static void
 refuse(lp_visit_t *visit, const lp_platform_t *platform, lp_span_t error)
 {
-    lp_problem_t what = LP_PROBLEM_SIGN_IN_REFUSED;
-    const char  *name = "one that is not in the standards";
-    size_t       i;
+    const char *name = "one that is not in the standards";
+    size_t      i;
 
     for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
-        if (lp_span_equal(error, lp_span_of(refusals[i].name))) {
-            name = refusals[i].name;
-            what = refusals[i].problem;
+        if (lp_span_equal(error, lp_span_of(refusals[i]))) {
+            name = refusals[i];
         }
     }
     lp_lti_say(platform, "the platform sent an error", name);
-    problem(visit, platform, what, 0);
+    problem(visit, platform, LP_PROBLEM_SIGN_IN_REFUSED, 0);
 }
 
 /* The platform is looked up each time: lti.json may have changed. */

@@ -2,11 +2,13 @@
 once, in a window, and from then on launches go straight to the book. Nobody
 links without wanting to."""
 
+import datetime
 import re
 import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+import zoneinfo
 
 import pytest
 
@@ -276,3 +278,64 @@ def test_a_teacher_who_is_linked_is_an_employee(gate, lms):
     follow(window, href)
     assert leads_to(window.post(href, {})) == "/go/book"
     assert Frame(gate).launch(lms).location == URL + "book"
+
+
+# --- a computer that others use too ---
+
+def test_the_page_says_since_when_somebody_is_signed_in(gate, lms):
+    """Of people at the school no name is known here."""
+    signs_in(gate, gate.edge.person())
+    window, before = Frame(gate), keys(gate, "session")
+    href = link_in(Frame(gate).launch(lms))
+    page = follow(window, href).body.decode()
+    assert re.search(r"Op dit apparaat is (vandaag|op \d+ \w+ 2\d{3}) om "
+                     r"\d\d:\d\d via Provider school ingelogd\. Was jij dat "
+                     r"niet\?", page), page
+    [session] = keys(gate, "session") - before
+    began = datetime.datetime.fromtimestamp(
+        int(gate.redis("HGET", session, "at")) - 2 * 86400,
+        zoneinfo.ZoneInfo("Europe/Amsterdam"))
+    gate.redis("HSET", session, "at", int(began.timestamp()))
+    page = window.get(href + "?lang=en").body.decode()
+    assert f"on this device on {began.day} {began:%B} {began.year} at " \
+        f"{began:%H:%M} via Provider school. Was that not you?" in page, page
+
+
+def test_whoever_is_not_that_one_signs_in_as_somebody_else(gate, lms):
+    """The window's first person forgot to sign out."""
+    signs_in(gate, gate.edge.person()).grant("book")
+    window, before = Frame(gate), keys(gate)
+    follow(window, link_in(Frame(gate).launch(lms)))
+
+    lms.person = {"sub": lms.person["sub"] + "b", "given_name": "Sam",
+                  "family_name": "Bakker"}
+    frame = Frame(gate)
+    href = link_in(frame.launch(lms))
+    page = window.get(href)
+    assert b"<strong>Sam Bakker</strong>" in page.body
+    assert b'href="/sso/logout"' in page.body
+    form = re.search(rb'name="key" value="([^"]+)"',
+                     window.get("/sso/logout").body)[1].decode()
+    assert window.post("/sso/logout", {"key": form}).status < 400
+
+    own = signs_in(gate, gate.edge.person()).grant("book")
+    assert follow(window, href).status == 200   # the same link, once more
+    assert leads_to(window.post(href, {})) == "/go/book"
+    [linked] = keys(gate) - before
+    assert gate.redis("HGET", linked, "user") == own.key()
+
+
+def test_the_sign_in_is_that_of_the_deployment_s_school(gate, lms):
+    """Where several schools sign in, nobody is asked which one it is."""
+    href = link_in(Frame(gate).launch(lms))
+    asked = Frame(gate).get(href).location
+    assert urllib.parse.parse_qs(asked.partition("?")[2]) == {
+        "return": [href], "school": ["S1"]}
+
+
+def test_the_window_has_the_language_of_the_platform_s_page(gate, lms):
+    signs_in(gate, gate.edge.person())
+    lms.claims = {LTI + "launch_presentation": {"locale": "en_GB"}}
+    window = Frame(gate)
+    page = follow(window, link_in(Frame(gate).launch(lms)))
+    assert b"<h1>Link your account</h1>" in page.body

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 
 #include "house_style.h"
+#include "house_text.h"
 #include "json.h"
 #include "keys.h"
 #include "text.h"
@@ -23,7 +24,6 @@
 #define ACCENT       0x1f5f8b
 #define ACCENT_DARK  0x8cc4ec
 #define NAME_MAX_LEN 120 /* bytes */
-#define LINK_MAX_LEN 512
 #define BLOCK_SIZE   65536
 #define CONTRAST_MIN 4.5
 
@@ -81,8 +81,6 @@ static int read_colours(reader_t *reader, entry_t *entry, json_t *object);
 static int read_colour(reader_t *reader, uint32_t *colour, const char *name,
                        json_t *value, uint32_t paper);
 static int read_codes(reader_t *reader, json_t *value);
-static int is_link(lp_span_t text);
-static int plain(lp_span_t text, size_t max);
 static int dress(reader_t *reader, entry_t *entry);
 static const style_t *find_style(const lp_houses_t *houses,
                                  const entry_t *entry);
@@ -317,9 +315,10 @@ read_member(reader_t *reader, entry_t *entry, const char *name, json_t *value)
 static int
 read_text(reader_t *reader, lp_span_t *text, const char *name, json_t *value)
 {
-    if (!json_is_string(value) || json_string_length(value) == 0
-        || !plain(lp_json_text(value), NAME_MAX_LEN)) {
-        return refuse(reader, "%s.%s: not a text of 1 to %d bytes",
+    if (!json_is_string(value)
+        || !lp_house_text(lp_json_text(value), NAME_MAX_LEN)) {
+        return refuse(reader,
+                      "%s.%s: not a text of 1 to %d bytes that can be seen",
                       reader->where, name, NAME_MAX_LEN);
     }
 
@@ -334,10 +333,10 @@ read_link(reader_t *reader, entry_t *entry, json_t *value)
 {
     lp_span_t text = lp_json_text(value);
 
-    if (!json_is_string(value) || (text.len > 0 && !is_link(text))) {
+    if (!json_is_string(value) || (text.len > 0 && !lp_house_link(text))) {
         return refuse(reader,
-                      "%s.help: not a URL with https:, mailto: or tel:",
-                      reader->where);
+                      "%s.help: not a URL with https:, mailto: or tel:, of "
+                      "at most %d bytes", reader->where, LP_HOUSE_LINK_MAX);
     }
 
     entry->house.help = keep(reader->houses, text);
@@ -429,7 +428,7 @@ read_codes(reader_t *reader, json_t *value)
     if (!json_is_string(value) || text.len == 0 || text.data[0] != '/'
         || (text.len > 1 && (text.data[1] == '/' || text.data[1] == '\\'))
         || memchr(text.data, ' ', text.len) != NULL
-        || !plain(text, LINK_MAX_LEN)) {
+        || !lp_house_text(text, LP_HOUSE_LINK_MAX)) {
         return refuse(reader, "codes: not a path like \"/code\"");
     }
 
@@ -437,35 +436,6 @@ read_codes(reader_t *reader, json_t *value)
 
     return reader->houses->codes.data == NULL
                ? refuse(reader, "memory ran out") : 0;
-}
-
-static int
-is_link(lp_span_t text)
-{
-    static const char *const schemes[] = {"https://", "mailto:", "tel:"};
-
-    size_t i, len;
-
-    if (!plain(text, LINK_MAX_LEN)
-        || memchr(text.data, ' ', text.len) != NULL) {
-        return 0;
-    }
-
-    for (i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++) {
-        len = strlen(schemes[i]);
-        if (text.len > len && memcmp(text.data, schemes[i], len) == 0) {
-            return 1;
-        }
-    }
-
-    return 0;
-}
-
-/* Without control characters, and not too long. */
-static int
-plain(lp_span_t text, size_t max)
-{
-    return text.len <= max && !lp_has_control(text);
 }
 
 /* Gives a house its style sheet: one of before, or a new one. */

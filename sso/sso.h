@@ -52,8 +52,8 @@ struct lp_visit_s {
     void         *state;
     int64_t       deadline;  /* monotonic ms: then on_late is called */
     void        (*on_late)(lp_visit_t *visit);
-    const void   *behind;    /* what it waits for: a provider; no one of them
-                                may hold more than half of the places */
+    const void   *behind;    /* what it waits for: a provider; none of them
+                                gets more places than are free */
     int           waiting;
 
     /* visit.c's */

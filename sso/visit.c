@@ -1,7 +1,8 @@
 /*
  * Visits from their first byte to their last. One that waits has a place; there
- * are so many places, and no provider gets more than half of them, so that one
- * that hangs leaves room for the people of all others.
+ * are so many places, and no provider gets more of them than are still free. So
+ * one that hangs leaves half of them to the people of all others, two a third,
+ * and on a bad day of many there is still room for whose provider is well.
  *
  * A visit that has ended is answered at once and freed when the turn of the
  * loop is over: whoever ended it may be on the way back through functions that
@@ -76,8 +77,8 @@ lp_visit_wait(lp_visit_t *visit, const void *behind, int for_ms)
     unsigned     i;
 
     if (!visit->waiting) {
-        if (visits == NULL || visits->n == LP_VISITS_MAX
-            || count_behind(visits, behind) >= LP_VISITS_MAX / 2) {
+        if (visits == NULL
+            || count_behind(visits, behind) >= LP_VISITS_MAX - visits->n) {
             return -1;
         }
         for (i = 0; visits->waiting[i] != NULL; i++) { }

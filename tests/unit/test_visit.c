@@ -1,6 +1,7 @@
 /*
- * Protects the bounds of what waits: so many visits altogether, half as many
- * behind one provider, and who waits already needs no second place.
+ * Protects the bounds of what waits: so many visits altogether, behind one
+ * provider no more than places are left, and who waits already needs no second
+ * place.
  */
 
 #include <setjmp.h>
@@ -18,7 +19,7 @@
 static lp_visits_t visits;
 static lp_sso_t    sso;
 static lp_visit_t  some[LP_VISITS_MAX + 1];
-static int         provider[3];
+static int         provider[8];
 
 static int
 begin(void **state)
@@ -55,6 +56,30 @@ test_one_provider_gets_half_of_the_places(void **state)
 
 
 static void
+test_several_that_hang_leave_room_for_another(void **state)
+{
+    unsigned i, n = 0;
+
+    (void) state;
+
+    for (i = 0; i < LP_VISITS_MAX; i++) {
+        n += lp_visit_wait(&some[i], &provider[i % 2], 1000) == 0;
+    }
+    assert_in_range(n, LP_VISITS_MAX / 2 + 1, LP_VISITS_MAX * 2 / 3 + 1);
+
+    /* one after the other, none of which ever answers */
+    begin(state);
+    for (i = 0, n = 0; n < 7; n++) {
+        while (lp_visit_wait(&some[i], &provider[n], 1000) == 0) {
+            i++;
+        }
+    }
+    assert_true(i < LP_VISITS_MAX);
+    assert_int_equal(lp_visit_wait(&some[i], &provider[n], 1000), 0);
+}
+
+
+static void
 test_all_of_them_get_no_more_than_there_are(void **state)
 {
     unsigned i;
@@ -62,7 +87,7 @@ test_all_of_them_get_no_more_than_there_are(void **state)
     (void) state;
 
     for (i = 0; i < LP_VISITS_MAX; i++) {
-        assert_int_equal(lp_visit_wait(&some[i], &provider[i % 2], 1000), 0);
+        assert_int_equal(lp_visit_wait(&some[i], &some[i], 1000), 0);
     }
     assert_int_equal(lp_visit_wait(&some[i], &provider[2], 1000), -1);
     assert_int_equal(visits.n, LP_VISITS_MAX);
@@ -131,6 +156,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_one_provider_gets_half_of_the_places,
+                               begin),
+        cmocka_unit_test_setup(test_several_that_hang_leave_room_for_another,
                                begin),
         cmocka_unit_test_setup(test_all_of_them_get_no_more_than_there_are,
                                begin),

@@ -12,8 +12,8 @@
 #include "pick_form.h"
 #include "shelf.h"
 
-#define LP_OFFERS_MAX         (LP_SHELF_HITS + LP_PICK_ITEMS_MAX)
-#define LP_OFFERS_CHAPTERS    2000 /* of all together that are offered */
+#define LP_OFFERS_MAX      (LP_SHELF_HITS + LP_PICK_ITEMS_MAX)
+#define LP_OFFERS_CHAPTERS 400 /* on one page, but a book has all of its */
 
 typedef struct {
     lp_span_t         product;

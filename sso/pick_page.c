@@ -68,7 +68,7 @@ typedef struct {
     const lp_pick_view_t *view;
     const words_t        *word;
     lp_language_t         language;
-    unsigned              chapters; /* that were offered so far */
+    size_t                chapters; /* of the books that have them so far */
     lp_text_t             body;
     char                 *bytes;
 } page_t;
@@ -140,14 +140,22 @@ begin(page_t *page, lp_visit_t *visit, const lp_pick_view_t *view)
     return 0;
 }
 
+/* A book's chapters stand there all, or not at all. */
+static int
+is_room(size_t chapters, const lp_offer_t *offer)
+{
+    return chapters == 0
+           || chapters + offer->chapters->elements <= LP_OFFERS_CHAPTERS;
+}
+
 /* Enough for every text escaped, wherever it is shown. */
 static size_t
 size_of(const lp_pick_view_t *view)
 {
     const lp_offer_t *offer;
     lp_span_t         path, title;
-    size_t            size = FRAME_MAX, k;
-    unsigned          i, chapters = 0;
+    size_t            size = FRAME_MAX, chapters = 0, k;
+    unsigned          i;
 
     size += ESCAPED * (LP_PICK_QUERY_MAX + view->form->bad_path.len
                        + 8 * view->platform->title[0].len
@@ -155,12 +163,14 @@ size_of(const lp_pick_view_t *view)
     for (i = 0; i < view->offers->n; i++) {
         offer = &view->offers->list[i];
         size += 2 * ROW_MAX + ESCAPED * (offer->name.len + 300);
-        for (k = 0; chapters < LP_OFFERS_CHAPTERS + LP_PICK_ITEMS_MAX
-                    && offer->chapters != NULL
-                    && k < offer->chapters->elements; k++) {
+        if (i < view->form->n || offer->chapters == NULL
+            || !is_room(chapters, offer)) {
+            continue;
+        }
+        chapters += offer->chapters->elements;
+        for (k = 0; k < offer->chapters->elements; k++) {
             if (lp_offer_chapter(offer, k, &path, &title) == 0) {
                 size += ROW_MAX + ESCAPED * (path.len + title.len);
-                chapters++;
             }
         }
     }
@@ -365,7 +375,7 @@ write_chapters(page_t *page, const lp_offer_t *offer)
     lp_span_t path, title;
     size_t    i;
 
-    if (page->chapters >= LP_OFFERS_CHAPTERS) {
+    if (!is_room(page->chapters, offer)) {
         add(page, "<p class=\"soft\">");
         add_html(page, page->word->cut);
         add(page, "</p>\n");
@@ -376,14 +386,13 @@ write_chapters(page_t *page, const lp_offer_t *offer)
     add(page, "<span class=\"aside\"> ");
     lp_text_html(&page->body, offer->name);
     add(page, "</span></summary>\n<ul class=\"list\">\n");
-    for (i = 0; i < offer->chapters->elements
-                && page->chapters < LP_OFFERS_CHAPTERS; i++) {
+    page->chapters += offer->chapters->elements;
+    for (i = 0; i < offer->chapters->elements; i++) {
         if (lp_offer_chapter(offer, i, &path, &title) == 0
             && !is_chosen(page, offer, path)) {
             add(page, "<li>");
             write_choice(page, offer, path, title, 0);
             add(page, "</li>\n");
-            page->chapters++;
         }
     }
     add(page, "</ul>\n</details>\n");

@@ -42,6 +42,10 @@ class Classroom(Gate):
                   chapters="h1 Europa\nh2/azi%C3%AB Azië\n")
         self.book("roman", "Roman <1>")
         self.book("9789001234567", "Foto’s en ĳs")
+        for i in range(3):
+            self.book(f"dik-{i}", f"Dik boek {i}", deep=True,
+                      chapters="".join(f"h{k} Deel {k}\n"
+                                       for k in range(190)))
         self.redis("HSET", names.product_hash("part"), "deep",
                    "https://publisher.example/{path}", "name", "Een deel")
         self.redis("HSET", "products", "part", "Een deel")
@@ -378,6 +382,17 @@ def test_fifty_are_shown_and_that_there_are_more(room, lms):
     assert page.offered == ["zz-7", "zz-59"]
     assert "Er zijn er meer" not in page.text
     assert page.send("search", q=" " * 40).offered[0] == "zz-7"
+
+
+def test_chapters_of_a_book_are_shown_all_or_not_at_all(room, lms):
+    def found(page):
+        return [sum(item.startswith(f"dik-{i}/") for item in page.offered)
+                for i in range(3)]
+
+    page = begin(room, lms).send("search", q="dik boek")
+    assert found(page) == [190, 190, 0]
+    assert "om de hoofdstukken te zien" in page.text
+    assert found(page.send("search", q="dik boek 2")) == [0, 0, 190]
 
 
 def test_fifty_can_be_picked_at_once_and_no_more(room, lms):

@@ -166,6 +166,9 @@ read_file(char *text, size_t *len, const char *path, int *exposed)
     int         fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
     *len = 0;
+    if (fd == -1 && errno == EACCES) {
+        return "may not be read by this user";
+    }
     if (fd == -1 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
         if (fd != -1) {
             close(fd);

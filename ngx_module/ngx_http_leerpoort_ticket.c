@@ -51,6 +51,8 @@ static void ngx_http_leerpoort_ticket_heard(void *data, const char *path,
     const char *what, int left_out);
 static char *ngx_http_leerpoort_ticket_signers(ngx_conf_t *cf,
     ngx_http_leerpoort_ticket_t *ticket, const lp_key_folder_t *folder);
+static void ngx_http_leerpoort_ticket_no_key(ngx_conf_t *cf,
+    ngx_str_t *folder, ngx_uint_t left_out);
 static void ngx_http_leerpoort_ticket_free(void *data);
 static ngx_int_t ngx_http_leerpoort_ticket_none(
     ngx_http_leerpoort_ctx_t *ctx, lp_outcome_t outcome, const char *why);
@@ -233,11 +235,8 @@ ngx_http_leerpoort_ticket_signers(ngx_conf_t *cf,
     i = lp_key_folder_signer(folder, ngx_time());
 
     if (i == -1) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "\"leerpoort_ticket\" finds no key in \"%V\" that "
-                           "signs today: \"leerpoort key rotate --keys %V "
-                           "--alg ES256\" makes one", &ticket->folder,
-                           &ticket->folder);
+        ngx_http_leerpoort_ticket_no_key(cf, &ticket->folder,
+                                         folder->left_out);
         return NGX_CONF_ERROR;
     }
 
@@ -268,6 +267,26 @@ ngx_http_leerpoort_ticket_signers(ngx_conf_t *cf,
     }
 
     return NGX_CONF_OK;
+}
+
+
+/* A rotation is refused while files are there that can't be used. */
+static void
+ngx_http_leerpoort_ticket_no_key(ngx_conf_t *cf, ngx_str_t *folder,
+    ngx_uint_t left_out)
+{
+    if (left_out) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"leerpoort_ticket\" finds no key in \"%V\" that "
+                           "signs today: mend or remove the files named "
+                           "above", folder);
+        return;
+    }
+
+    ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                       "\"leerpoort_ticket\" finds no key in \"%V\" that "
+                       "signs today: \"leerpoort key rotate --keys %V "
+                       "--alg ES256\" makes one", folder, folder);
 }
 
 

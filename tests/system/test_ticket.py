@@ -451,7 +451,10 @@ def test_a_folder_without_a_key_that_signs_is_refused(tmp_path):
     assert "key rotate --keys" in error()
     (ring.folder / "a.jwk").write_text("{}")
     (ring.folder / "a.jwk").chmod(0o600)
-    assert "no key" in error()
+    code, said = nginx.configuration_test(tmp_path, config(
+        tmp_path, ring.directive()))
+    assert code == 1 and "a.jwk" in said and "belong together" in said
+    assert "mend or remove the files" in said and "rotate" not in said
     (ring.folder / "a.jwk").unlink()
 
     kid = ring.rotate()

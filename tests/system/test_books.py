@@ -204,9 +204,9 @@ def test_states_in_words_of_two_languages(home):
         ("g unused", None, "Afgelopen na 31 januari 2020")]]
     answer = home.page(person, headers=ENGLISH)
     assert rows(answer)[0][:3] == [
-        ("a open", go["a open"], "Open until 31 July 2099"),
+        ("a open", go["a open"], "Open until the end of 31 July 2099"),
         ("b click", go["b click"], "Opens at your first click, until "
-                                   "30 September 2099"),
+                                   "the end of 30 September 2099"),
         ("c later", None, "Opens from 1 September 2099")]
     assert rows(answer)[1][0][2] == "Ended after 31 July 2020"
     text = answer.body.decode()

@@ -236,17 +236,17 @@ def test_a_school_of_two_providers_is_asked_for_one_of_them(hall):
         "Bij entree", "Bij own", "Mijn school staat er niet bij"}
 
 
-def test_a_choice_is_kept_and_can_be_changed(hall):
+def test_what_was_chosen_last_is_the_one_and_can_be_changed(hall):
+    """How it gets there: test_way_back."""
     page = hall.login(back="/go/book?product=book")
     answer = hall.get(links(page)["Bij plain"])
     assert place(answer)[1]["client_id"] == "id-plain"
-    kept = jar(answer)
+    assert "leerpoort-provider" not in jar(answer), "nobody has arrived yet"
+    kept = "__Host-leerpoort-provider=plain"
     assert place(hall.login(cookie=kept))[1]["client_id"] == "id-plain"
     assert hall.login(cookie=kept, choose="1").status == 200
     assert place(hall.login(cookie=kept, school="T1"))[1][
         "client_id"] == "id-own"
-    named = jar(hall.login(provider="own"))
-    assert "leerpoort-provider" not in named, "a link is no choice"
     gone = hall.login(cookie="__Host-leerpoort-provider=gone")
     assert gone.status == 200
 
@@ -417,7 +417,7 @@ def test_what_is_not_there_is_said_as_it_was_asked(hall):
 
 
 @pytest.mark.parametrize("path, method, allow", [
-    ("/sso/login", "POST", "GET"), ("/sso/login", "HEAD", "GET"),
+    ("/sso/login", "PUT", "GET, HEAD, POST"), ("/sso/callback", "HEAD", "GET"),
     ("/sso/callback", "POST", "GET"), ("/sso/backchannel", "GET", "POST"),
     ("/lti/open/x", "HEAD", "GET"), ("/lti/pick", "GET", "POST"),
     ("/problem", "DELETE", "GET, HEAD")])
@@ -427,7 +427,7 @@ def test_another_method_is_refused(hall, path, method, allow):
                               HTTP_ACCEPT=accept)
         assert (answer.status, answer.headers["allow"]) == (405, allow)
         if accept == "text/html" and method != "HEAD":
-            assert "ga terug naar je portaal" in text(answer)
+            assert outcome(answer) == "bad-request"
 
 
 def test_a_support_code_shows_its_page_again_in_either_language(hall):
@@ -471,9 +471,14 @@ def test_the_other_language_tries_again_as_well(redis, tmp_path):
         assert f'href="{html.escape(again)}"' in text(other)
         assert "Try again" in text(other)
         code = down.headers["leerpoort-code"]
+        for worker_s in ("/", "/code?product=book"):
+            page = hall.get(f"/problem?code={code}&again="
+                            + urllib.parse.quote(worker_s, safe=""),
+                            HTTP_ACCEPT="text/html")
+            assert page.headers["refresh"].endswith(f"; url={worker_s}")
         for elsewhere in ("//evil.example", "https://evil.example",
-                          "/sso/loginx", "/sso/login\r\nX: y", "/",
-                          "/sso/login/../x", "javascript:x", "/sso/login?" +
+                          "/sso/loginx", "/sso/login\r\nX: y",
+                          "/codes", "/sso/login/../x", "javascript:x", "/sso/login?" +
                           "a" * 5000):
             page = hall.get(f"/problem?code={code}&again="
                             + urllib.parse.quote(elsewhere, safe=""),
@@ -489,6 +494,18 @@ def test_programs_are_told_to_wait_but_sent_nowhere(redis, tmp_path):
         assert (down.status, outcome(down)) == (503, "provider-down")
         assert int(down.headers["retry-after"]) >= 5
         assert "refresh" not in down.headers
+
+
+def test_programs_are_told_to_sign_in_and_begin_nothing(hall):
+    """Neither the choice nor a provider's page is for them."""
+    hall.redis("FLUSHALL")
+    for query in ({}, {"provider": "plain"}):
+        answer = hall.login(headers={"HTTP_ACCEPT": "application/json"},
+                            **query)
+        assert (answer.status, outcome(answer)) == (401, "login")
+        assert set(json.loads(answer.body)) == {"status", "statusMessage"}
+        assert "location" not in answer.headers and not answer.cookies
+    assert not hall.redis("KEYS", "sign*")
 
 
 def test_an_edge_that_does_not_fit_is_told(hall):

@@ -55,6 +55,7 @@ static int is_form(const lp_visit_t *visit);
 static int renew(lp_visit_t *visit, const asked_t *asked);
 static int goes_in_a_circle(lp_visit_t *visit, const asked_t *asked);
 static void go_on(lp_visit_t *visit, const asked_t *asked);
+static int tell_program(lp_visit_t *visit);
 static const lp_provider_t *find_provider(lp_visit_t *visit,
                                           const asked_t *asked);
 static void begin(lp_visit_t *visit, const asked_t *asked,
@@ -231,7 +232,7 @@ go_on(lp_visit_t *visit, const asked_t *asked)
         turn_away(visit, asked, NULL, LP_PROBLEM_UNKNOWN_PROVIDER);
     } else if (lp_span_equal(sent[CHOOSE].value, lp_span("none"))) {
         turn_away(visit, asked, NULL, LP_PROBLEM_UNKNOWN_SCHOOL);
-    } else {
+    } else if (!tell_program(visit)) {
         memset(&choice, 0, sizeof(choice));
         choice.back = lp_span_of(asked->back);
         choice.search = sent[SEARCH].value;
@@ -242,6 +243,18 @@ go_on(lp_visit_t *visit, const asked_t *asked)
         }
         lp_choice_page(visit, &choice);
     }
+}
+
+/* A program can read neither the choice nor a provider's page. 1 after
+   answering. */
+static int
+tell_program(lp_visit_t *visit)
+{
+    if (!lp_page_wants_json(visit->request.accept)) {
+        return 0;
+    }
+    lp_visit_problem(visit, lp_problem_of(LP_LOGIN), 0, lp_span(""));
+    return 1;
 }
 
 static const lp_provider_t *
@@ -314,7 +327,9 @@ begin(lp_visit_t *visit, const asked_t *asked, const lp_provider_t *provider)
         turn_away(visit, asked, provider, LP_PROBLEM_PROVIDER_DOWN);
         return;
     }
-    ask_provider(visit, asked, provider, endpoint);
+    if (!tell_program(visit)) {
+        ask_provider(visit, asked, provider, endpoint);
+    }
 }
 
 /* RFC 7636 section 4.2. */

@@ -79,7 +79,9 @@ static const problem_t problems[LP_PROBLEMS] = {
     [LP_PROBLEM_NO_COOKIES] = {"no-cookies", 400, EDUV_OTHER,
         "The browser sent no cookie back after the sign-in was begun. Look for "
         "a setting that blocks cookies, for a frame of another site, and for a "
-        "server name that differs from publicUrl."},
+        "server name that differs from publicUrl. Or the edge took none of the "
+        "tokens that the browser was given: compare its clock with that of "
+        "leerpoort-sso."},
 
     [LP_PROBLEM_SIGN_IN_OLD] = {"sign-in-old", 400, EDUV_OTHER,
         "The sign-in was used already or is older than ten minutes: the back "

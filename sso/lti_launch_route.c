@@ -239,6 +239,11 @@ check(lp_visit_t *visit, int late)
         use(visit, platform, launch);
     } else if (result == LP_ID_TOKEN_NO_KEY && !late) {
         wait_for_key(visit, platform);
+    } else if (result == LP_ID_TOKEN_NO_KEY
+               && lp_key_files_jwks(visit->sso->keys, platform->name,
+                                    &platform->algs) == NULL) {
+        lp_lti_say(platform, "keys", "none of its keys has been fetched yet");
+        lp_lti_unavailable(visit, platform); /* no fault of the token's */
     } else {
         lp_lti_say(platform, lp_jose_error_name(error), why);
         problem(visit, platform, LP_PROBLEM_LAUNCH_WRONG, error);

@@ -18,7 +18,7 @@ from lib.nginx import BUILD
 from lib.process import eventually
 from lib.tokens import make_key
 
-REFUSED = r"^leerpoort: a launch from elo was refused: "
+REFUSED = r"^leerpoort: a launch from (elo|new) was refused: "
 NO_KEY = r"^leerpoort: nobody can pick books at elo: no key ring "
 
 
@@ -515,10 +515,20 @@ def test_a_new_key_is_waited_for(gate, lms):
 
 @pytest.mark.once
 def test_a_key_that_never_comes(gate, lms):
+    """One that nobody knows is the platform's fault; that none of its keys was
+    fetched is not."""
+    gate.change([lms.entry(), lms.entry(name="new", clientId="new")])
     gate.pupil().grant("book")
     lms.key = make_key("RS256", "unknown", 6)
     began = time.monotonic()
-    assert code_of(Frame(gate).launch(lms)) == "launch-wrong"
+    form = Frame(gate).form(lms)
+    asked = Frame(gate).begin(lms, client_id="new").location
+    other = {**form, "state": urllib.parse.parse_qs(asked)["state"][0]}
+    unknown, none = at_once(2, lambda i: Frame(gate).post(
+        "/lti/launch", (form, other)[i]))
+    assert (code_of(unknown), why(unknown)) == ("launch-wrong", "key-unknown")
+    assert (none.status, code_of(none)) == (503, "unavailable")
+    assert none.header("Retry-After") and framed_by(none) == lms.issuer
     assert 4 < time.monotonic() - began < 15
 
 

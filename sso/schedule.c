@@ -45,7 +45,7 @@ void
 lp_turn_hurry(lp_turn_t *turn, int64_t now)
 {
     turn->due = now;
-    turn->asked |= turn->running;
+    turn->hurried = turn->running;
 }
 
 void
@@ -73,7 +73,10 @@ end(lp_turn_t *turn, const lp_schedule_t *schedule, int64_t now, int64_t pause)
 
     turn->running = 0;
     turn->due = now + pause;
-    if (turn->asked && at < turn->due) {
+    if (turn->hurried) {
+        turn->hurried = 0;
+        turn->due = now;
+    } else if (turn->asked && at < turn->due) {
         turn->due = at;
     }
 }

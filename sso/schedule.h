@@ -25,6 +25,7 @@ typedef struct {
                           yet */
     int      running;
     int      asked;    /* somebody waits for its keys */
+    int      hurried;  /* the operator wants it once more */
     unsigned failures; /* one after the other */
 } lp_turn_t;
 

@@ -93,6 +93,27 @@ test_who_asks_just_after_a_scheduled_fetch_is_served_at_once(void **state)
 }
 
 
+/* What it brings may have been old when it was told of the new. */
+static void
+test_the_operator_s_wish_is_not_lost_while_it_runs(void **state)
+{
+    lp_turn_t turn;
+
+    (void) state;
+
+    lp_turn_init(&turn, 0);
+    lp_turn_ask(&turn, &schedule, 0);
+    lp_turn_begin(&turn, 0);
+    lp_turn_hurry(&turn, 5);
+    lp_turn_fail(&turn, &schedule, 10, 0, MIDDLE);
+    assert_int_equal(turn.due, 10);
+
+    lp_turn_begin(&turn, 10);
+    lp_turn_succeed(&turn, &schedule, 20, -1, MIDDLE);
+    assert_int_equal(turn.due, 900020);
+}
+
+
 static void
 test_a_question_may_come_long_after(void **state)
 {
@@ -202,6 +223,7 @@ main(void)
         cmocka_unit_test(test_a_question_that_came_too_soon_is_kept),
         cmocka_unit_test(
             test_who_asks_just_after_a_scheduled_fetch_is_served_at_once),
+        cmocka_unit_test(test_the_operator_s_wish_is_not_lost_while_it_runs),
         cmocka_unit_test(test_a_question_may_come_long_after),
         cmocka_unit_test(test_pauses_double_up_to_an_hour),
         cmocka_unit_test(test_a_source_may_ask_for_patience_up_to_an_hour),

@@ -89,6 +89,10 @@ lp_key_files_open(const char *folder, const char *socket)
         lp_key_files_close(files);
         return NULL;
     }
+    if (access(folder, X_OK) != 0) {
+        lp_say("what leerpoort-keys fetched can't be looked for in %s: %s",
+               folder, strerror(errno));
+    }
     return files;
 }
 
@@ -345,8 +349,11 @@ read_anew(file_t *file)
         replace(file, &none);
         return;
     }
-    broken = text == NULL ? "it can't be read, or is too long"
-                          : parse(&fresh, file, (lp_span_t) {text, len});
+    if (text == NULL) {
+        broken = errno == 0 ? "it is no file, or too long" : strerror(errno);
+    } else {
+        broken = parse(&fresh, file, (lp_span_t) {text, len});
+    }
     free(text);
     if (broken == NULL) {
         replace(file, &fresh);

@@ -15,7 +15,8 @@
 
 typedef struct lp_key_files_s lp_key_files_t;
 
-/* socket: where leerpoort-keys listens; NULL: nobody is asked. */
+/* socket: where leerpoort-keys listens; NULL: nobody is asked. A folder that
+   can't be looked into is said, and may come to be one. */
 lp_key_files_t *lp_key_files_open(const char *folder, const char *socket);
 void lp_key_files_close(lp_key_files_t *files);
 

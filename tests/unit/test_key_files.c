@@ -163,6 +163,62 @@ test_a_name_leads_nowhere_else(void **state)
 }
 
 
+/* What is written to stderr from here to heard_since(). */
+static int
+listen_to_stderr(FILE **heard)
+{
+    int before = dup(2);
+
+    *heard = tmpfile();
+    assert_true(before != -1 && *heard != NULL);
+    assert_int_equal(dup2(fileno(*heard), 2), 2);
+    return before;
+}
+
+static const char *
+heard_since(FILE *heard, int before)
+{
+    static char text[512];
+    size_t      n;
+
+    assert_int_equal(dup2(before, 2), 2);
+    close(before);
+    rewind(heard);
+    n = fread(text, 1, sizeof(text) - 1, heard);
+    text[n] = '\0';
+    fclose(heard);
+    return text;
+}
+
+
+static void
+test_a_folder_that_is_not_there_is_said_and_looked_for(void **state)
+{
+    lp_key_files_t *files;
+    char            path[128];
+    FILE           *heard;
+    int             before;
+
+    (void) state;
+
+    path_of(path, sizeof(path), "later");
+    before = listen_to_stderr(&heard);
+    files = lp_key_files_open(path, NULL);
+    assert_non_null(files);
+    assert_null(lp_key_files_jwks(files, lp_span("entree"), &lp_algs_token));
+    assert_non_null(strstr(heard_since(heard, before),
+                           "can't be looked for in /tmp/leerpoort-test-"));
+
+    assert_int_equal(mkdir(path, 0755), 0);
+    put_key("later/entree.jwks.json", "a");
+    assert_true(has_key(lp_key_files_jwks(files, lp_span("entree"),
+                                          &lp_algs_token), "a"));
+    drop("later/entree.jwks.json");
+    assert_int_equal(rmdir(path), 0);
+    lp_key_files_close(files);
+}
+
+
 static void
 test_metadata_is_of_the_issuer_that_was_meant(void **state)
 {
@@ -238,6 +294,8 @@ main(void)
         cmocka_unit_test(test_keys_follow_their_file),
         cmocka_unit_test(test_keys_are_for_the_algorithms_of_who_asks),
         cmocka_unit_test(test_a_name_leads_nowhere_else),
+        cmocka_unit_test(
+            test_a_folder_that_is_not_there_is_said_and_looked_for),
         cmocka_unit_test(test_metadata_is_of_the_issuer_that_was_meant),
         cmocka_unit_test(test_asks_once_a_second_and_waits_for_nobody),
     };

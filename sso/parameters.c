@@ -44,13 +44,16 @@ lp_parameters_read(lp_parameter_t *list, unsigned n, lp_span_t pairs,
             || lp_request_decode(memory, value.len + 1, value) != 0
             || strlen(memory) > parameter->max
             || lp_has_control(lp_span_of(memory))) {
+            if (parameter->needed == LP_PARAMETER_HINT) {
+                continue;
+            }
             return parameter->name;
         }
         parameter->value = lp_span_of(memory);
         memory += parameter->value.len + 1;
     }
     for (i = 0; i < n; i++) {
-        if (list[i].needed && list[i].value.len == 0) {
+        if (list[i].needed > 0 && list[i].value.len == 0) {
             return list[i].name;
         }
     }

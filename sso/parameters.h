@@ -10,17 +10,21 @@
 #include "../core/text.h"
 #include "../workers/service.h"
 
+#define LP_PARAMETER_HINT (-1) /* of two the first that can be read; one that
+                                  can't is absent */
+
 typedef struct {
     const char *name;
     size_t      max;    /* bytes, decoded */
-    int         needed; /* there, and not empty */
+    int         needed; /* 1: there, and not empty; 0; or LP_PARAMETER_HINT */
     lp_span_t   value;  /* NUL-terminated; data NULL: absent */
 } lp_parameter_t;
 
 /*
  * Reads pairs ("a=b&c=d") into the values, which lie in memory (room for
- * pairs.len + 1 bytes). NULL; or the name of the parameter that is wrong:
- * missing, there twice, too long, badly encoded, with control characters.
+ * pairs.len + 1 bytes). NULL; or the name of the parameter, no hint, that is
+ * wrong: missing, there twice, too long, badly encoded, with control
+ * characters.
  */
 const char *lp_parameters_read(lp_parameter_t *list, unsigned n,
                                lp_span_t pairs, char *memory);

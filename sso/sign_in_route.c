@@ -88,8 +88,10 @@ read_asked(lp_visit_t *visit, asked_t *asked, char *memory)
 {
     static const lp_parameter_t list[PARAMETERS] = {
         [BACK] = {.name = "return", .max = QUERY_MAX},
-        [SCHOOL] = {.name = "school", .max = 64},
-        [PORTAL] = {.name = "portal", .max = LP_CONF_LABEL_MAX},
+        [SCHOOL] = {.name = "school", .max = 64,
+                    .needed = LP_PARAMETER_HINT},
+        [PORTAL] = {.name = "portal", .max = LP_CONF_LABEL_MAX,
+                    .needed = LP_PARAMETER_HINT},
         [PROVIDER] = {.name = "provider", .max = LP_PROVIDER_NAME_MAX},
         [CHOOSE] = {.name = "choose", .max = 8},
         [KEEP] = {.name = "keep", .max = 8},

@@ -217,7 +217,9 @@ def test_who_names_a_provider_is_sent_there(hall, query, name):
 
 @pytest.mark.parametrize("query", [
     {}, {"school": "unknown"}, {"portal": "unknown"}, {"school": ""},
-    {"school": "<script>"}, {"provider": ""}])
+    {"school": "<script>"}, {"provider": ""}, {"school": "S" * 65},
+    {"portal": "https://portal.example/" + "x" * 64}, {"portal": "a\nb"},
+    {"portal": "\0"}])
 def test_who_names_none_is_asked(hall, query):
     answer = hall.login(**query)
     assert answer.status == 200
@@ -548,15 +550,49 @@ def test_a_new_file_counts_without_a_restart_and_a_broken_one_never(
 def test_a_wrong_file_is_said_at_the_start(redis, tmp_path, file, said):
     hall = Hall(tmp_path, redis, 1)
     hall.conf.write_text(file)
+    assert said in refused(hall, tmp_path)
+
+
+def refused(hall, folder):
+    """What leerpoort-sso says where it can't be started."""
     process = Process(["spawn-fcgi", "-s", str(hall.sso.path), "-n", "--",
                        *hall.sso.argv()], hall.sso.output,
-                      environment(tmp_path))
+                      environment(folder))
     try:
         assert process.wait(20)
         assert process.code == 1
-        assert said in hall.sso.said()
+        return hall.sso.said()
     finally:
         process.destroy()
+
+
+@pytest.mark.parametrize("spoil, said", [
+    (lambda path: path.unlink(), "session.jwks: No such file"),
+    (lambda path: path.chmod(0o640), "session.jwks: others than its owner"),
+    (lambda path: path.write_text("{}"), 'it has no array "keys"')])
+def test_a_session_key_that_is_missing_is_said_at_the_start(redis, tmp_path,
+                                                            spoil, said):
+    hall = Hall(tmp_path, redis, 1)
+    spoil(tmp_path / "session.jwks")
+    assert said in refused(hall, tmp_path)
+
+
+@pytest.mark.parametrize("changes, said", [
+    ({"clientSecretFile": "none.secret"}, r"clientSecretFile \S+none\.secret "),
+    ({"clientSecretFile": "empty.secret"}, r"clientSecretFile \S+empty\.s"),
+    ({"authentication": "private_key_jwt"}, "needs keyFile, or --keys"),
+    ({"authentication": "private_key_jwt", "keyFile": "none.jwk"},
+     "keyFile holds no private key")])
+def test_a_secret_that_is_missing_is_said_at_the_start(redis, tmp_path,
+                                                       changes, said):
+    """And the other providers serve."""
+    (tmp_path / "empty.secret").write_text("\n")
+    hall = Hall(tmp_path, redis, 1, conf={
+        "listed": [provider("one", **changes), provider("two")]})
+    hall.sso.allow += [f"provider one yet: .*{said}", "none.jwk cannot be op"]
+    with hall.sso:
+        assert hall.login(provider="two").status == 303
+        assert hall.sso.said().count("nobody can sign in at the provider") == 1
 
 
 # -- bad days -----------------------------------------------------------------

@@ -13,19 +13,20 @@
 
 #include "../../sso/parameters.h"
 
-static lp_parameter_t list[2];
+static lp_parameter_t list[3];
 static char           memory[256];
 
 static const char *
 read_pairs(const char *text)
 {
-    static const lp_parameter_t table[2] = {
+    static const lp_parameter_t table[3] = {
         {"a", 5, 1, {NULL, 0}},
         {"b", 5, 0, {NULL, 0}},
+        {"hint", 5, LP_PARAMETER_HINT, {NULL, 0}},
     };
 
     memcpy(list, table, sizeof(table));
-    return lp_parameters_read(list, 2, lp_span_of(text), memory);
+    return lp_parameters_read(list, 3, lp_span_of(text), memory);
 }
 
 static void
@@ -41,6 +42,24 @@ test_what_is_named_is_decoded(void **state)
     assert_null(read_pairs("b=&a=1"));
     assert_non_null(list[1].value.data);
     assert_int_equal(list[1].value.len, 0);
+}
+
+static void
+test_a_hint_that_can_not_be_read_is_none(void **state)
+{
+    static const char *const odd[] = {"a=1&hint=123456", "a=1&hint=%",
+                                      "hint=%00&a=1", "hint=x%0a&a=1"};
+    size_t                   i;
+
+    (void) state;
+    for (i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+        assert_null(read_pairs(odd[i]));
+        assert_null(list[2].value.data);
+        assert_string_equal(list[0].value.data, "1");
+    }
+    assert_null(read_pairs("hint=%zz&hint=x&a=1&hint=y"));
+    assert_string_equal(list[2].value.data, "x");
+    assert_string_equal(list[0].value.data, "1");
 }
 
 static void
@@ -82,6 +101,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_named_is_decoded),
+        cmocka_unit_test(test_a_hint_that_can_not_be_read_is_none),
         cmocka_unit_test(test_what_is_wrong_is_named),
         cmocka_unit_test(test_only_a_form_is_a_form),
     };

@@ -53,10 +53,15 @@ static int add_block(lp_json_memory_t *memory, size_t size);
 /* Of the parse that is under way. */
 static lp_json_memory_t *current;
 
+/* Of the last one. */
+static int fault_line;
+
 json_t *
 lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
 {
     json_t *object;
+
+    fault_line = 0;
 
     if (text.len == 0
         || (opening_brackets(text) > LP_JSON_DEPTH && too_deep(text)))
@@ -85,6 +90,13 @@ lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
     }
 
     return object;
+}
+
+
+int
+lp_json_fault_line(void)
+{
+    return fault_line;
 }
 
 
@@ -197,6 +209,7 @@ parse(lp_span_t text, lp_json_error_t *error)
     object = json_loadb(text.data, text.len, JSON_REJECT_DUPLICATES, &why);
 
     if (object == NULL) {
+        fault_line = why.line;
         *error = json_error_code(&why) == json_error_duplicate_key
                      ? LP_JSON_TWICE
                      : LP_JSON_SYNTAX;

@@ -31,6 +31,12 @@ typedef struct lp_json_memory_s lp_json_memory_t;
 json_t *lp_json_read(lp_span_t text, lp_json_memory_t **memory,
                      lp_json_error_t *error);
 
+/*
+ * Where the text stopped to be JSON, if that is why the last lp_json_read()
+ * failed: a line from 1 on. 0: it is JSON, but no object, or there is no place.
+ */
+int lp_json_fault_line(void);
+
 /* NULL is no memory. */
 void lp_json_release(lp_json_memory_t *memory);
 

@@ -165,6 +165,10 @@ typedef struct {
 static const wrong_t wrong[] = {
     {"", "not one JSON object"},
     {"[]", "not one JSON object"},
+    {"{\n\"codes\": \"/code\",\n}",
+     "not one JSON object: look at line 3, and just before it"},
+    {"{\"codes\": \"/code\",\n\"codes\": \"/other\"}",
+     "a member is there twice: look at line 2, and just before it"},
     {"{\"default\": {}, \"default\": {}}", "twice"},
     {"{\"defaults\": {}}", "\"defaults\" is no member"},
     {"{\"default\": []}", "default: not an object"},

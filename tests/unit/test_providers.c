@@ -191,6 +191,8 @@ test_the_site_is_checked(void **state)
 
     assert_refused("", "it is not one JSON object");
     assert_refused("[]", "it is not one JSON object");
+    assert_refused("{\n\"session\": {\"keyFile\": \"x\",}\n}",
+                   "it is not one JSON object: look at line 2, and just ");
     assert_refused("{\"publicUrl\":1,\"publicUrl\":1}",
                    "a member is there twice");
     assert_refused("{}", "publicUrl: it is missing");

@@ -8,18 +8,17 @@
 
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <stdio.h>
 #include <strings.h>
 
 #include "../core/json.h"
 #include "../core/text.h"
 #include "../workers/key_file.h"
+#include "own_secrets.h"
 
 #define URL_MAX       2048
 #define CODE_ESCAPED  (3 * 4096)
 #define FORM_MAX      (CODE_ESCAPED + 3 * 8192)
-#define SECRET_MAX    512
-#define CREDENTIALS_MAX (3 * (SECRET_MAX + 512) + 2)
+#define CREDENTIALS_MAX (3 * (LP_CLIENT_SECRET_MAX + 512) + 2)
 #define BASIC_MAX     (CREDENTIALS_MAX / 3 * 4 + 16)
 #define ERROR_NAME_MAX 64
 
@@ -98,25 +97,6 @@ copy_url(char url[URL_MAX], lp_span_t endpoint)
     return 0;
 }
 
-/* The first line of the file, into dst; len 0: it can't be read, or is too
-   long. */
-static lp_span_t
-read_secret(char dst[SECRET_MAX + 2], const char *path)
-{
-    FILE  *file = path == NULL ? NULL : fopen(path, "re");
-    size_t len, line;
-
-    if (file == NULL) {
-        return (lp_span_t) {NULL, 0};
-    }
-    setvbuf(file, NULL, _IONBF, 0); /* no copy of it in memory of stdio's */
-    len = fread(dst, 1, SECRET_MAX + 2, file);
-    fclose(file);
-    for (line = 0; line < len && dst[line] != '\n' && dst[line] != '\r';
-         line++) { }
-    return (lp_span_t) {dst, line <= SECRET_MAX ? line : 0};
-}
-
 /* RFC 6749 section 2.3.1: both encoded as in a form, then RFC 7617. */
 static int
 add_basic(draft_t *draft, lp_span_t client_id, lp_span_t secret)
@@ -143,8 +123,8 @@ add_basic(draft_t *draft, lp_span_t client_id, lp_span_t secret)
 static int
 add_secret(draft_t *draft, const lp_provider_t *provider)
 {
-    char      text[SECRET_MAX + 2];
-    lp_span_t secret = read_secret(text, provider->secret_file);
+    char      text[LP_CLIENT_SECRET_MAX + 2];
+    lp_span_t secret = lp_client_secret_read(text, provider->secret_file);
     int       rc = -1;
 
     if (secret.len > 0 && provider->auth == LP_AUTH_BASIC) {

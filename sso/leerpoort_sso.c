@@ -17,6 +17,7 @@
 #include "../workers/serving.h"
 #include "../workers/store_args.h"
 #include "loop.h"
+#include "own_secrets.h"
 #include "session_key.h"
 
 #define CONNECT_MS 3000
@@ -118,7 +119,7 @@ open_program(program_t *it, const lp_args_t *args,
         lp_say("out of memory");
         return -1;
     }
-    return 0;
+    return lp_own_secrets_look(sso);
 }
 
 /* In reverse order; what is not there is NULL. */

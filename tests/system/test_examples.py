@@ -391,15 +391,22 @@ def sign_in_workers(folder, redis):
     """leerpoort-sso with the example's files, and its own user of Redis."""
     for name in ("sso.json", "lti.json"):
         shutil.copy(EXAMPLES / name, folder)
-    own = folder / "sso"
+    own, ring = folder / "sso", folder / "ring"
     own.mkdir()
+    ring.mkdir(0o700)
+    subprocess.run([BUILD / "leerpoort", "key", "rotate", "--keys", ring],
+                   check=True, capture_output=True)
+    (folder / "secrets").mkdir(0o700)
     password = own / "password"
-    password.touch(0o600)
-    password.write_text(PASSWORDS["sso"])
+    for path, text in ((password, PASSWORDS["sso"]),
+                       (folder / "secrets/regenboog.secret", "secret\n")):
+        path.touch(0o600)
+        path.write_text(text)
     workers = Sso(own, f"unix:{redis}", n=1, pepper=folder / "pepper",
                   user="sso", password_file=password,
                   sso=folder / "sso.json", lti=folder / "lti.json",
-                  pages=folder / "pages.json", key_files=folder / "fetched",
+                  pages=folder / "pages.json", keys=ring,
+                  key_files=folder / "fetched",
                   key_socket=folder / "keys.sock")
     (folder / "sso.sock").symlink_to(workers.path)
     return workers

@@ -654,22 +654,6 @@ def test_redis_away(tmp_path):
         assert logout(door, token).status == 200
 
 
-def test_a_key_file_that_others_may_read_signs_nothing(tmp_path):
-    with Door(tmp_path) as door:
-        door.edge.product("book")
-        door.person(door.edge.person().grant("book"))
-        door.issuer.jwks.chmod(0o644)
-        door.workers.allow.append("others than its owner may read it")
-        browser = Browser(door)
-        assert browser.follow(BOOK, more=True).status == 503
-        assert "__Host-leerpoort" not in browser.jar
-        assert sessions(door) == []
-        door.issuer.jwks.chmod(0o600)
-        write_jwks(door.issuer.jwks, door.issuer.keys.values())
-        eventually("it is read", lambda: "publisher" in browser.follow(
-            BOOK)[-1], 10, 0.2)
-
-
 def test_a_session_key_that_leaked_signs_nobody_out(tmp_path):
     """docs/operations.md: one new key, and the page's button at most."""
     with Door(tmp_path) as door:

@@ -578,8 +578,10 @@ def test_a_session_key_that_is_missing_is_said_at_the_start(redis, tmp_path,
 
 
 @pytest.mark.parametrize("changes, said", [
-    ({"clientSecretFile": "none.secret"}, r"clientSecretFile \S+none\.secret "),
-    ({"clientSecretFile": "empty.secret"}, r"clientSecretFile \S+empty\.s"),
+    ({"authentication": "client_secret_basic",
+      "clientSecretFile": "none.secret"}, r"clientSecretFile \S+/none\.s"),
+    ({"authentication": "client_secret_post",
+      "clientSecretFile": "empty.secret"}, r"clientSecretFile \S+/empty\.s"),
     ({"authentication": "private_key_jwt"}, "needs keyFile, or --keys"),
     ({"authentication": "private_key_jwt", "keyFile": "none.jwk"},
      "keyFile holds no private key")])

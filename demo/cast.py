@@ -77,6 +77,7 @@ class Product:
     sets: str = ""
     licence: str = "schoolyear"
     ticket: bool = False    # its links carry a launch ticket
+    chapters: tuple = ()    # (path, title): what teachers can pick
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,8 +125,13 @@ PEOPLE = (
 
 BY_NAME = {person.who: person for person in PEOPLE}
 
+# Who may fill in a code for what: one that the seller printed in a book.
+CODE = ("emma", "natuurlab", "PROEFLES-NATUUR", ENTITLED)
+
 PRODUCTS = {
-    "rekenkracht": Product("Rekenkracht 7"),
+    "rekenkracht": Product("Rekenkracht 7", chapters=(
+        ("hoofdstuk/1", "1 Grote getallen"), ("hoofdstuk/2", "2 Breuken"),
+        ("hoofdstuk/3", "3 Procenten"), ("toets", "Eindtoets"))),
     "taalhaven": Product("Taalhaven 7"),
     "topografie": Product("Topografie 7", sets="pakket-7"),
     "stepup": Product("Step Up 8"),
@@ -154,8 +160,9 @@ LINKS = (
          "an open right of De Regenboog", "atlas"),
     Link("natuurlab", "Natuurlab",
          "een open recht van het Havenlyceum; de link heeft een kaartje bij "
-         "zich",
-         "an open right of Havenlyceum; its link carries a launch ticket",
+         "zich. Voor Emma: met de code PROEFLES-NATUUR",
+         "an open right of Havenlyceum; its link carries a launch ticket. For "
+         "Emma: by the code PROEFLES-NATUUR",
          "natuurlab"),
     Link("stepup", "Step Up 8", "voor Emma: vanaf een latere dag",
          "for Emma: from a later day", "stepup"),

@@ -203,7 +203,8 @@ def check_ports(port):
         if not free(needed):
             raise Failure(
                 f"Port {needed} is taken, and {what} needs it. Is another "
-                f"demo running?\nChoose another: make demo PORT={port + 10}")
+                "demo running?\nChoose another: make demo PORT="
+                f"{port + 10 if port < 65000 else port - 10}")
 
 
 # --- what the servers need ---------------------------------------------------
@@ -324,6 +325,10 @@ def seed_products(leerpoort, publisher):
         if about.licence:
             options += ["--licence", about.licence]
         leerpoort("product", "set", product, *options, *leerpoort.redis)
+        if about.chapters:
+            leerpoort("product", "chapters", product, *leerpoort.redis,
+                      given="".join(f"{path} {title}\n"
+                                    for path, title in about.chapters))
 
 
 def seed_rights(leerpoort):
@@ -360,6 +365,8 @@ def sell(shop):
         for product, record in person.rights.items():
             if record[0] != "L":
                 shop.sell(person, product, record)
+    who, product, code, record = cast.CODE
+    shop.sell(cast.BY_NAME[who], product, record, code)
 
 
 def write_conf(name, folder, source=HERE, **values):
@@ -610,7 +617,10 @@ def show(port):
     say("Choose Emma: her page shows what she bought. Click Taalhaven 7 "
         "(Leerpoort asks\nthe school who she is), go back, and see the "
         "licence, the seller's messages and\nthe usage change.\n")
+    who, _, code, _ = cast.CODE
     say(f"My books, at Leerpoort:  http://{here}/\n"
+        f"A code, for {cast.BY_NAME[who].name}:        {code}, at "
+        f"http://{here}/code\n"
         f"The course in the LMS:   http://localhost:{port + 4}/\n"
         "The portal, the identity provider, the LMS, the publisher and the "
         "seller are the\ndemo's own; only what stands at "

@@ -72,7 +72,10 @@ dl { display: grid; grid-template-columns: max-content minmax(0, 1fr);
 dt { color: var(--soft); }
 dd { margin: 0; overflow-wrap: anywhere; }
 footer { margin-top: 2.5rem; padding-bottom: 2.5rem; font-size: .95rem; }
-@media (max-width: 38rem) { .links li { grid-template-columns: 1fr; } }
+@media (max-width: 38rem) {
+    .links li { grid-template-columns: 1fr; }
+    table.seller { display: block; overflow-x: auto; }
+}
 """
 
 _FRAME = """\

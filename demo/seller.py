@@ -28,9 +28,9 @@ class Refused(Exception):
 class Entitlement:
     """What the seller knows of one: sent, confirmed, activated."""
 
-    def __init__(self, person, product):
+    def __init__(self, person, product, code):
         self.id = str(uuid.uuid4())
-        self.person, self.product = person, product
+        self.person, self.product, self.code = person, product, code
         self.confirmed = None    # newEntitlementStatus
         self.activated = None    # the InitialActivation
 
@@ -145,10 +145,11 @@ class Seller(Small):
 
     # --- what it does ---
 
-    def sell(self, person, product, record):
-        """Sends one entitlement, in full, as it is now."""
+    def sell(self, person, product, record, code=None):
+        """Sends one entitlement, in full, as it is now; with a code it is that
+        of whoever fills it in."""
         state, first, last = record
-        sold = Entitlement(person, product)
+        sold = Entitlement(person, product, code)
         self.entitlements[sold.id] = sold
         entitlement = {
             "entitlementId": sold.id, "productId": product,
@@ -158,6 +159,10 @@ class Seller(Small):
             else "school-employee",
             "entitlementStatus": "created",
             "school": person.school.reference, "user": person.reference}
+        if code:
+            del entitlement["user"]
+            entitlement.update(entitlementType="school-activationcode",
+                               activationCode=code)
         if state == "B":
             entitlement.update(entitlementStatus="blocked",
                                endDate=cast.TODAY.isoformat())
@@ -194,7 +199,8 @@ class Seller(Small):
     def _row(self, sold):
         now = self.usage(sold)
         activated = sold.activated or {}
-        cells = (cast.PRODUCTS[sold.product].name,
+        name = cast.PRODUCTS[sold.product].name
+        cells = (f"{name} · {sold.code}" if sold.code else name,
                  now.get("entitlementStatus", "?"), sold.confirmed or "–",
                  activated.get("usageDate", "–"),
                  activated.get("expirationDate", "–"),

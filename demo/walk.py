@@ -10,6 +10,8 @@ import urllib.error
 import urllib.parse
 import urllib.request
 
+import cast
+
 PATIENCE = 15   # seconds
 STEPS = 12      # redirects at most
 
@@ -111,6 +113,12 @@ def front_door(places, publisher):
            page.status == 200 and "Rekenkracht 7" in page.text
            and "/go/rekenkracht" in page.text)
 
+    for way in ("uitgelogd", "verlopen"):
+        page = browser.open(f"{here}/{way}/rekenkracht")
+        yield (f"/{way}/ leads to the book, once it is known who asks",
+               page.url == f"{publisher}/boek/rekenkracht")
+    yield from activation_code(browser, here, publisher)
+
     browser.open(f"{places.idp}/als/noah")
     page = browser.open(f"{here}/go/stepup")
     yield ("Noah sits down: Emma's session has ended, his begins",
@@ -122,6 +130,20 @@ def front_door(places, publisher):
     page = browser.open(page.url)
     yield ("... but only once", "al gebruikt" in page.text)
     yield from launches(places, publisher)
+
+
+def activation_code(browser, here, publisher):
+    """From the page that refuses to the one for codes, and to the book."""
+    _, product, code, _ = cast.CODE
+    page = browser.open(f"{here}/go/{product}")
+    where = re.search(r'href="(/code[^"]*)"', page.text)
+    yield ("a book that Emma has no right of: a page that asks for a code",
+           page.status == 403 and where is not None)
+    page = browser.open(here + html.unescape(where[1]))
+    page = browser.send(page, code=code)
+    yield ("her code opens it", page.status == 200
+           and browser.open(f"{here}/go/{product}").url.startswith(
+               f"{publisher}/boek/{product}?ticket="))
 
 
 def launches(places, publisher):
@@ -139,7 +161,9 @@ def launches(places, publisher):
     browser.jar.clear()
     page = browser.send(page)
     yield ("a teacher gets a page to pick books from",
-           page.status == 200 and "Rekenkracht 7" in page.text)
+           page.status == 200 and "Rekenkracht 7" in page.text
+           and all(title in page.text for _, title in
+                   cast.PRODUCTS["rekenkracht"].chapters))
     page = browser.send(page, do="put", item="rekenkracht")
     page = browser.send(page)
     yield ("... and the LMS takes what was picked",

@@ -19,7 +19,8 @@ from lib.tokens import replace
 
 PROGRAM = BUILD / "leerpoort-worker"
 
-# What multiwatch says where a child that it was asked to keep has died.
+# What multiwatch says of a child that ended, whatever its exit status: the
+# first where it had lived for less than 100 ms (-t), else the second.
 RESPAWN = (r"^(Spawning child\[\d+\] failed, next try"
            r"|Child\[\d+\] died, respawn)$")
 

@@ -9,7 +9,7 @@ from lib import http, names
 from lib.edge import LOGIN, URL, Edge
 from lib.process import eventually
 from lib.redis import Redis
-from lib.workers import Workers
+from lib.workers import RESPAWN, Workers
 
 
 def said(outcome, **headers):
@@ -427,8 +427,7 @@ def town(tmp_path_factory):
     folder = tmp_path_factory.mktemp("town")
     redis = Redis(folder)
     redis.start()
-    workers = Workers(folder, redis.address,
-                      allow=[r"^Child\[\d+\] died, respawn$"])
+    workers = Workers(folder, redis.address, allow=[RESPAWN])
     try:
         with workers, Edge(redis=redis, activate=workers.location(),
                            timeout="1s") as edge:

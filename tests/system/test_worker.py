@@ -22,7 +22,7 @@ from lib.nginx import Nginx
 from lib.process import alive, eventually
 from lib.redis import Redis
 from lib.tokens import make_key, write_jwks
-from lib.workers import PROGRAM, Workers, environment
+from lib.workers import PROGRAM, RESPAWN, Workers, environment
 from lib.workers import parties as write_parties
 from lib.workers import secret
 
@@ -509,13 +509,13 @@ def test_an_idle_worker_stops_at_once_every_time(tmp_path, redis):
             stopped.set()
             for thread in threads:
                 thread.join()
-        workers.allow.append("^Spawning child")
+        workers.allow.append(RESPAWN)
         eventually("two again", lambda: len(workers.pids()) == 2, 10)
 
 
 def test_workers_are_replaced_without_losing_a_request(tmp_path, redis):
-    with Workers(tmp_path, redis.address, n=2, requests=5, allow=[
-            "^Spawning child"]) as workers:
+    with Workers(tmp_path, redis.address, n=2, requests=5,
+                 allow=[RESPAWN]) as workers:
         seen = set()
         for _ in range(60):
             refused(workers.ask("/none"), 404)

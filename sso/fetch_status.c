@@ -185,12 +185,13 @@ print_row(const json_t *row, int64_t now)
     char        fetched[LP_WHEN_MAX], next[LP_WHEN_MAX];
     char        name[LP_ESCAPED_MAX];
     const char *error = text_of(row, "error");
-    int64_t     at = number_of(row, "fetchedAt");
+    int64_t     at = number_of(row, "fetchedAt"), n = number_of(row, "keys");
+    int64_t     next_at = number_of(row, "nextAt");
 
-    printf("%s: %" PRId64 " keys, fetched %s, next %s\n",
-           lp_escape(name, lp_span_of(text_of(row, "name")), 64),
-           number_of(row, "keys"), distance(fetched, at, now),
-           distance(next, number_of(row, "nextAt"), now));
+    printf("%s: %" PRId64 " %s, fetched %s, next %s\n",
+           lp_escape(name, lp_span_of(text_of(row, "name")), 64), n,
+           n == 1 ? "key" : "keys", distance(fetched, at, now),
+           next_at <= now ? "now" : distance(next, next_at, now));
     if (number_of(row, "leftOut") > 0) {
         printf("    %" PRId64 " keys were left out\n",
                number_of(row, "leftOut"));

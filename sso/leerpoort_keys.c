@@ -206,6 +206,11 @@ read_options(keys_t *keys, lp_http_options_t *http, const lp_args_t *args)
     int64_t timeout_ms;
     int     rc;
 
+    if (args->value[OPT_SSO] == NULL && args->value[OPT_LTI] == NULL
+        && args->value[OPT_SOURCES] == NULL) {
+        return lp_args_refuse(args, "--sso, --lti or --sources is missing: "
+                                    "whose keys?");
+    }
     rc = read_time(args, OPT_EVERY, EVERY_S, &keys->fetcher.schedule.every_ms);
     if (rc == LP_YES) {
         rc = read_time(args, OPT_AGAIN, AGAIN_S,

@@ -86,10 +86,9 @@ lp_listener_open(lp_listener_t *listener)
     }
     signal(SIGPIPE, SIG_IGN); /* a peer that left is a write error */
     if (!is_listening(STDIN_FILENO)) {
-        lp_say("standard input is not a listening socket. Start it so: "
-               "spawn-fcgi -s /run/leerpoort/worker.sock -n -- "
-               "/usr/bin/multiwatch -f 4 -- /usr/local/bin/leerpoort-worker "
-               "...; or by systemd, with a .socket and StandardInput=socket");
+        lp_say("standard input is not a listening socket. spawn-fcgi makes "
+               "one, as --help shows, or systemd, with a .socket and "
+               "StandardInput=socket");
         return -1;
     }
     flags = fcntl(STDIN_FILENO, F_GETFL);

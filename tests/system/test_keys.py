@@ -54,7 +54,7 @@ def test_metadata_and_keys_are_there_for_all_to_read(keys, provider):
 
     code, said = keys.status()
     assert code == 0
-    assert said.startswith("school: 1 keys, fetched ")
+    assert said.startswith("school: 1 key, fetched ")
 
 
 def test_files_that_would_hold_the_same_are_left_alone(keys, provider):
@@ -511,6 +511,12 @@ def test_wrong_times_are_refused(keys, option, value):
     run = keys.run(**{option: "0x" if value == "" else value}, once="")
     assert run.returncode == 2
     assert f"--{option} takes a time from 1s to 24h" in run.stderr
+
+
+def test_nobody_to_fetch_from_is_a_mistake(keys):
+    run = keys.run(sso=None, lti=None, sources=None, once="")
+    assert run.returncode == 2
+    assert "--sso, --lti or --sources is missing" in run.stderr
 
 
 def test_status_is_bad_after_a_day_without_success(keys, provider):

@@ -4,6 +4,11 @@
  * the value. Its place in the table is found by the hash of its name; where
  * that is taken, the next free one after it.
  *
+ * A place says where the field begins, and in the bits that this leaves over
+ * what its name's hash begins with: most of them, for a pupil's rights. So a
+ * lookup passes over other fields without touching them; and a name that is not
+ * there, as "!" is not for most pupils, costs no field at all instead of three.
+ *
  * A lookup touches one place and one field, two cold cache lines; searching
  * sorted names by halves touches one for each step, and sorting took longer
  * than all the rest of packing. The packer is the only writer, so readers trust
@@ -13,18 +18,24 @@
 #include "fields.h"
 
 #define LP_FIELD_HEAD 3
+#define LP_FIELD_LINE 63 /* a right's field lies in one cache line or two */
 
 /* What stands in front; `mask` places and one more follow. */
 typedef struct {
     uint32_t count;
     uint32_t mask;
+    uint32_t reach; /* the bits of a place that say where its field begins */
 } lp_fields_head_t;
 
 static uint32_t lp_fields_mask(size_t n);
+static uint32_t lp_fields_reach(size_t size);
 static uint32_t lp_fields_hash(lp_span_t name);
 static uint32_t lp_fields_place(const char *packed, uint32_t i);
-static void lp_fields_put(char *packed, uint32_t mask, lp_span_t name,
-                          uint32_t at);
+static uint32_t lp_fields_seek(const char *packed,
+                               const lp_fields_head_t *head, uint32_t hash,
+                               uint32_t *i);
+static void lp_fields_put(char *packed, const lp_fields_head_t *head,
+                          lp_span_t name, uint32_t at);
 static lp_field_t lp_fields_read(const char *p);
 
 
@@ -57,6 +68,7 @@ lp_fields_pack(char *dst, const lp_field_t *fields, size_t n)
 
     head.count = 0;
     head.mask = lp_fields_mask(n);
+    head.reach = lp_fields_reach(lp_fields_size(fields, n));
 
     p = dst + sizeof(head);
     memset(p, 0, (head.mask + (size_t) 1) * sizeof(uint32_t));
@@ -69,7 +81,7 @@ lp_fields_pack(char *dst, const lp_field_t *fields, size_t n)
             continue;
         }
 
-        lp_fields_put(dst, head.mask, name, (uint32_t) (p - dst));
+        lp_fields_put(dst, &head, name, (uint32_t) (p - dst));
         head.count++;
 
         len = fields[i].value.len < LP_FIELD_VALUE_MAX
@@ -131,7 +143,7 @@ lp_fields_next(lp_span_t packed, size_t *at, lp_field_t *field)
 lp_span_t
 lp_fields_find(lp_span_t packed, lp_span_t name)
 {
-    uint32_t         i, at;
+    uint32_t         i, at, hash;
     lp_field_t       field;
     lp_fields_head_t head;
 
@@ -141,10 +153,10 @@ lp_fields_find(lp_span_t packed, lp_span_t name)
 
     memcpy(&head, packed.data, sizeof(head));
 
-    for (i = lp_fields_hash(name) & head.mask;
-         (at = lp_fields_place(packed.data, i)) != 0;
-         i = (i + 1) & head.mask)
-    {
+    hash = lp_fields_hash(name);
+    i = hash & head.mask;
+
+    while ((at = lp_fields_seek(packed.data, &head, hash, &i)) != 0) {
         field = lp_fields_read(packed.data + at);
 
         if (lp_span_equal(field.name, name)) {
@@ -153,6 +165,29 @@ lp_fields_find(lp_span_t packed, lp_span_t name)
     }
 
     return (lp_span_t) {NULL, 0};
+}
+
+
+void
+lp_fields_expect(lp_span_t packed, lp_span_t name)
+{
+    uint32_t         i, at, hash;
+    lp_fields_head_t head;
+
+    if (packed.len < sizeof(head)) {
+        return;
+    }
+
+    memcpy(&head, packed.data, sizeof(head));
+
+    hash = lp_fields_hash(name);
+    i = hash & head.mask;
+    at = lp_fields_seek(packed.data, &head, hash, &i);
+
+    if (at != 0) {
+        __builtin_prefetch(packed.data + at);
+        __builtin_prefetch(packed.data + at + LP_FIELD_LINE);
+    }
 }
 
 
@@ -168,6 +203,21 @@ lp_fields_mask(size_t n)
     }
 
     return places - 1;
+}
+
+
+/* The bits that the places of size bytes need. */
+static uint32_t
+lp_fields_reach(size_t size)
+{
+    uint32_t reach;
+
+    reach = 0;
+    while (reach < size && reach != UINT32_MAX) {
+        reach = reach * 2 + 1;
+    }
+
+    return reach;
 }
 
 
@@ -208,16 +258,42 @@ lp_fields_place(const char *packed, uint32_t i)
 }
 
 
-static void
-lp_fields_put(char *packed, uint32_t mask, lp_span_t name, uint32_t at)
+/*
+ * Where the next field begins whose name may have this hash, from place *i on,
+ * which moves behind it; 0: there is none.
+ */
+static uint32_t
+lp_fields_seek(const char *packed, const lp_fields_head_t *head, uint32_t hash,
+               uint32_t *i)
 {
-    uint32_t i;
+    uint32_t place;
 
-    i = lp_fields_hash(name) & mask;
-    while (lp_fields_place(packed, i) != 0) {
-        i = (i + 1) & mask;
+    while ((place = lp_fields_place(packed, *i)) != 0) {
+        *i = (*i + 1) & head->mask;
+
+        if (((place ^ hash) & ~head->reach) == 0) {
+            return place & head->reach;
+        }
     }
 
+    return 0;
+}
+
+
+static void
+lp_fields_put(char *packed, const lp_fields_head_t *head, lp_span_t name,
+              uint32_t at)
+{
+    uint32_t i, hash;
+
+    hash = lp_fields_hash(name);
+    i = hash & head->mask;
+
+    while (lp_fields_place(packed, i) != 0) {
+        i = (i + 1) & head->mask;
+    }
+
+    at |= hash & ~head->reach;
     memcpy(packed + sizeof(lp_fields_head_t) + i * sizeof(at), &at,
            sizeof(at));
 }

@@ -39,4 +39,7 @@ int lp_fields_next(lp_span_t packed, size_t *at, lp_field_t *field);
 /* The value of a field; data NULL where there is no such field. */
 lp_span_t lp_fields_find(lp_span_t packed, lp_span_t name);
 
+/* A hint that a field will be looked for: it is brought near. */
+void lp_fields_expect(lp_span_t packed, lp_span_t name);
+
 #endif

@@ -168,6 +168,7 @@ lp_ring_expect_record(const lp_ring_t *ring, uint64_t hash)
     __builtin_prefetch(record);
     __builtin_prefetch((const char *) record + 64);
     __builtin_prefetch((const char *) record + 128);
+    __builtin_prefetch((const char *) record + 192);
 }
 
 

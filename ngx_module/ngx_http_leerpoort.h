@@ -443,6 +443,7 @@ struct ngx_http_leerpoort_ctx_s {
     unsigned                      pending;
     unsigned                      decided:1;
     unsigned                      identified:1;
+    unsigned                      tossed:1;   /* token: by another host? */
     unsigned                      school_known:1;
     unsigned                      entitled:1; /* entitlement is set */
     unsigned                      open:1;     /* ... an open right's */
@@ -472,8 +473,13 @@ ngx_http_leerpoort_ctx_t *ngx_http_leerpoort_ctx_create(
 
 void ngx_http_leerpoort_identity_names(
     ngx_http_leerpoort_identity_t *identity, lp_span_t school);
-ngx_int_t ngx_http_leerpoort_identify(ngx_http_request_t *r,
-    ngx_http_leerpoort_ctx_t *ctx);
+void ngx_http_leerpoort_seek(ngx_http_leerpoort_ctx_t *ctx);
+ngx_int_t ngx_http_leerpoort_identify(ngx_http_leerpoort_ctx_t *ctx);
+void ngx_http_leerpoort_at_hand_expect(lp_span_t token);
+ngx_int_t ngx_http_leerpoort_at_hand_find(
+    ngx_http_leerpoort_identity_t *identity, lp_span_t token);
+void ngx_http_leerpoort_at_hand_keep(lp_span_t token,
+    const ngx_http_leerpoort_identity_t *identity, size_t zone);
 ngx_int_t ngx_http_leerpoort_find_token(ngx_http_request_t *r,
     lp_span_t *token, ngx_uint_t *tossed);
 ngx_uint_t ngx_http_leerpoort_is_tossed(const ngx_http_leerpoort_ctx_t *ctx,

@@ -97,14 +97,23 @@ ngx_http_leerpoort_click_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * With many pupils a click waits for memory rather than for the processor: what
+ * it needs is asked for (expect) before there is something else to do.
+ */
 static ngx_int_t
 ngx_http_leerpoort_start(ngx_http_leerpoort_ctx_t *ctx)
 {
+    ngx_http_leerpoort_seek(ctx);
+
     if (ngx_http_leerpoort_parse(ctx) != NGX_OK) {
         return ngx_http_leerpoort_answer(ctx, LP_BAD_REQUEST);
     }
 
-    if (ngx_http_leerpoort_identify(ctx->request, ctx) != NGX_OK) {
+    ngx_http_leerpoort_key_add(ctx, NGX_HTTP_LEERPOORT_PRODUCT,
+        lp_key_product(ngx_http_leerpoort_key_next(ctx), ctx->click.product));
+
+    if (ngx_http_leerpoort_identify(ctx) != NGX_OK) {
         return ngx_http_leerpoort_answer(ctx, ctx->outcome);
     }
 
@@ -353,7 +362,7 @@ ngx_http_leerpoort_kept(void *data)
 }
 
 
-/* The product, and the school's name or all that depends on it. */
+/* After the product's: the school's name, or all that depends on it. */
 static void
 ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx)
 {
@@ -361,9 +370,6 @@ ngx_http_leerpoort_keys_first(ngx_http_leerpoort_ctx_t *ctx)
     ngx_http_leerpoort_identity_t  *identity;
 
     identity = &ctx->identity;
-
-    ngx_http_leerpoort_key_add(ctx, NGX_HTTP_LEERPOORT_PRODUCT,
-        lp_key_product(ngx_http_leerpoort_key_next(ctx), ctx->click.product));
 
     if (identity->school_type_len == 0) {
         ctx->school.data = identity->school;
@@ -396,6 +402,12 @@ ngx_http_leerpoort_keys_rights(ngx_http_leerpoort_ctx_t *ctx,
 
     ctx->school_known = 1;
     user.len = LP_USER_KEY_LEN;
+
+    for (i = 0; i < names->n_users; i++) {
+        lp_ring_expect(ngx_http_leerpoort_zone_here->ring,
+                       names->at_school[i]);
+        lp_ring_expect(ngx_http_leerpoort_zone_here->ring, names->private[i]);
+    }
 
     for (i = 0; ctx->school.len > 0 && i < names->n_users; i++) {
         user.data = names->users[i];

@@ -128,6 +128,9 @@ ngx_http_leerpoort_views(ngx_http_leerpoort_ctx_t *ctx,
         views[i] = ngx_http_leerpoort_view(ctx, key, ages, trusted);
 
         if (views[i].data) {
+            if (key->role == NGX_HTTP_LEERPOORT_RIGHTS) {
+                lp_fields_expect(views[i], ctx->click.product);
+            }
             continue;
         }
 

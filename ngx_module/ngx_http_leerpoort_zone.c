@@ -18,7 +18,7 @@
 
 /* Changes whenever a structure in the zone does. */
 #define NGX_HTTP_LEERPOORT_LAYOUT                                             \
-    (0x4c50000000000001ULL                                                    \
+    (0x4c50000000000002ULL                                                    \
      ^ ((uint64_t) sizeof(ngx_http_leerpoort_shared_t) << 16)                 \
      ^ ((uint64_t) sizeof(ngx_http_leerpoort_identity_t) << 40))
 

@@ -285,6 +285,52 @@ test_a_packed_hash_is_found_wherever_it_lies(void **state)
     }
 }
 
+/* So many that most bits of a place say where its field begins. */
+static void
+test_a_large_hash_has_room_for_every_place(void **state)
+{
+    static char       names[10000][6];
+    static lp_field_t fields[10000];
+    lp_span_t         packed, found;
+    size_t            i;
+
+    (void) state;
+
+    for (i = 0; i < 10000; i++) {
+        snprintf(names[i], sizeof(names[i]), "%05zu", i);
+        fields[i].name = lp_span_of(names[i]);
+        fields[i].value = lp_span("a value that makes the hash large enough");
+    }
+
+    packed = pack(fields, 5000);
+
+    for (i = 0; i < 10000; i++) {
+        found = lp_fields_find(packed, fields[i].name);
+        assert_int_equal(found.data != NULL, i < 5000);
+        assert_true(i >= 5000 || found.data == packed.data + packed.len
+                    - (5000 - i) * (3 + 5 + found.len) + 3 + 5);
+    }
+}
+
+/* A hint: nothing is to be seen of it, also where there is nothing. */
+static void
+test_a_field_that_is_expected_may_be_missing(void **state)
+{
+    lp_field_t fields[2] = {{lp_span("wis1"), lp_span("w")},
+                            {lp_span("nat4"), lp_span("n")}};
+    lp_span_t  packed;
+
+    (void) state;
+
+    lp_fields_expect((lp_span_t) {NULL, 0}, lp_span("wis1"));
+    lp_fields_expect(pack(NULL, 0), lp_span("wis1"));
+
+    packed = pack(fields, 2);
+    lp_fields_expect(packed, lp_span("wis1"));
+    lp_fields_expect(packed, lp_span("wis2"));
+    assert_value(packed, "wis1", "w");
+}
+
 int
 main(void)
 {
@@ -299,6 +345,8 @@ main(void)
         cmocka_unit_test(test_a_name_too_long_to_be_asked_for_is_left_out),
         cmocka_unit_test(test_a_long_value_is_cut_and_harms_no_other),
         cmocka_unit_test(test_a_packed_hash_is_found_wherever_it_lies),
+        cmocka_unit_test(test_a_large_hash_has_room_for_every_place),
+        cmocka_unit_test(test_a_field_that_is_expected_may_be_missing),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,10 +130,10 @@ turn_away(lp_visit_t *visit, const lp_sign_in_t *sign_in,
     char      again[AGAIN_MAX];
     lp_text_t text = lp_text_in(again, sizeof(again));
 
-    if (is_wrong_door(problem)) {
-        lp_last_provider_forget(visit);
-    }
     lp_text_add(&text, lp_span("/sso/login"));
+    if (sign_in != NULL && is_wrong_door(problem)) {
+        lp_last_provider_forget(visit, lp_span_of(sign_in->provider));
+    }
     if (sign_in != NULL) {
         add_way(&text, visit, sign_in, problem);
     }

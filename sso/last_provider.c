@@ -31,9 +31,9 @@ lp_last_provider_keep(lp_visit_t *visit, const lp_provider_t *provider)
 }
 
 void
-lp_last_provider_forget(lp_visit_t *visit)
+lp_last_provider_forget(lp_visit_t *visit, lp_span_t name)
 {
-    if (find(visit).data != NULL) {
+    if (lp_span_equal(find(visit), name)) {
         answer(visit, lp_span(""), 0);
     }
 }

@@ -17,8 +17,9 @@
 const lp_provider_t *lp_last_provider(const lp_visit_t *visit,
                                       const lp_sites_t *sites);
 
-/* Both add a cookie to the answer; to forget what is not there adds none. */
+/* Both add a cookie to the answer; to forget another one than was kept adds
+   none. */
 void lp_last_provider_keep(lp_visit_t *visit, const lp_provider_t *provider);
-void lp_last_provider_forget(lp_visit_t *visit);
+void lp_last_provider_forget(lp_visit_t *visit, lp_span_t name);
 
 #endif

@@ -115,7 +115,9 @@ open_program(program_t *it, const lp_args_t *args,
                                   args->value[OPT_KEY_SOCKET]);
     sso->http = lp_http_create(&it->http);
     sso->store = lp_store_create(options);
-    if (sso->keys == NULL || sso->http == NULL || sso->store == NULL) {
+    sso->session_key = lp_session_key_create();
+    if (sso->keys == NULL || sso->http == NULL || sso->store == NULL
+        || sso->session_key == NULL) {
         lp_say("out of memory");
         return -1;
     }

@@ -33,13 +33,6 @@ lp_own_secrets_look(lp_sso_t *sso)
                    fault);
         }
     }
-    if (sso->session_key == NULL) {
-        sso->session_key = lp_session_key_create();
-    }
-    if (sso->session_key == NULL) {
-        lp_say("out of memory");
-        return -1;
-    }
     return lp_session_key_signer(sso->session_key, sites->session_key) == NULL
                ? -1
                : 0;

@@ -31,12 +31,6 @@ lp_session_token(lp_sso_t *sso, const lp_who_t *who, int64_t life,
     json_t                 *claims;
     size_t                  len, n;
 
-    if (sso->session_key == NULL) {
-        sso->session_key = lp_session_key_create();
-    }
-    if (sso->session_key == NULL) {
-        return 0;
-    }
     key = lp_session_key_signer(sso->session_key, sites->session_key);
     if (key == NULL) {
         return 0;

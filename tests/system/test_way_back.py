@@ -168,6 +168,14 @@ def test_who_can_not_get_in_there_is_asked_anew(door, pupil, claims, changes,
     assert is_asked(browser) is True
 
 
+def test_who_can_not_get_in_by_a_link_keeps_their_choice(door, pupil):
+    browser = Browser(door, {LAST: "other"})
+    answer = come_back(browser, door.provider, begin(browser, "school"),
+                       error="access_denied")
+    assert answer.outcome == "sign-in-refused"
+    assert browser.jar[LAST] == "other"
+
+
 def test_a_bad_day_of_the_provider_changes_no_choice(door, pupil):
     browser = Browser(door, {LAST: "school"})
     answer = come_back(browser, door.provider, begin(browser, "school"),

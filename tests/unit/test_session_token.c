@@ -60,7 +60,8 @@ open_site(void **state)
                           "\"keyFile\":\"session.jwks\","
                           "\"tokenLifetime\":900,\"lifetime\":7200}}");
     sso.providers = lp_providers_open(conf_path, &reason);
-    return sso.providers == NULL ? -1 : 0;
+    sso.session_key = lp_session_key_create();
+    return sso.providers == NULL || sso.session_key == NULL ? -1 : 0;
 }
 
 static int
@@ -193,7 +194,8 @@ static void
 test_without_a_key_there_is_no_token(void **state)
 {
     char     text[LP_TOKEN_MAX + 1];
-    lp_sso_t other = {.providers = sso.providers};
+    lp_sso_t other = {.providers = sso.providers,
+                      .session_key = lp_session_key_create()};
     lp_who_t who = teacher();
 
     (void) state;

@@ -90,7 +90,8 @@ lp_jose_error_t lp_token_open(lp_token_t *token, lp_span_t text);
  * [A-Za-z0-9_.-]. The first LP_TOKEN_USERS user claims that are there count;
  * of the school claims the first. Where issuer->n_users > 0, a token without
  * any is refused. now: Unix time. Of several faults the first in this order is
- * returned, but a time of a wrong type comes before one that has passed.
+ * returned, but a time of a wrong type comes before one that has passed, and
+ * of a key that is not there LP_JOSE_EXPIRED is returned where exp has passed.
  * The ids live until lp_token_close().
  * Who is an employee, a claim of issuer->employees says: a string, or an array
  * of which one is enough, has one of the values. Where the token has none of

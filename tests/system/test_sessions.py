@@ -672,6 +672,17 @@ def test_a_session_key_that_leaked_signs_nobody_out(tmp_path):
         assert door.provider.asked["/authorize"] == asked
 
 
+def test_a_token_of_a_key_that_is_gone(door):
+    """Browsers keep a token for as long as they are open; keys are taken out
+    of the file after tokenLifetime (docs/operations.md)."""
+    gone = make_key("HS256", "gone")
+    for age, outcome in ((60, "bad-token"), (86400, "login")):
+        token = door.issuer.mint(key=gone, now=time.time() - age, ECK="a")
+        answer = door.edge.click(BOOK, cookie=token)
+        assert (answer.outcome, answer.status) == (
+            outcome, 401 if outcome == "bad-token" else 302)
+
+
 def test_an_erased_person_has_to_sign_in(door, pupil):
     browser = Browser(door).sign_in()
     run = subprocess.run(

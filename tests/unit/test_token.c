@@ -632,6 +632,38 @@ test_issuers_that_name_nobody(void **state)
 
 /* No claim is spoken of before the signature is right. */
 static void
+test_of_a_key_that_is_gone_the_end_alone_counts(void **state)
+{
+    size_t i;
+    static const struct {
+        const char      *payload;
+        int64_t          now;
+        lp_jose_error_t  error;
+    } rows[] = {
+        {"{" BASIC "}", NOW, LP_JOSE_KEY_UNKNOWN},
+        {"{" BASIC "}", 1790000600, LP_JOSE_EXPIRED},
+        {"{\"exp\":1790000600}", 1790000600, LP_JOSE_EXPIRED},
+        {"{" BASIC ",\"iat\":\"1\"}", 1790000600, LP_JOSE_KEY_UNKNOWN},
+        {"{\"exp\":-1}", NOW, LP_JOSE_KEY_UNKNOWN},
+        {"{}", NOW, LP_JOSE_KEY_UNKNOWN},
+    };
+    lp_jose_error_t error;
+
+    (void) state;
+
+    for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        error = check_at("{\"alg\":\"HS256\",\"kid\":\"gone\"}",
+                         lp_span_of(rows[i].payload), &issuer, rows[i].now);
+        lp_token_close(&token);
+
+        if (error != rows[i].error) {
+            fail_msg("%s: %s", rows[i].payload, lp_jose_error_name(error));
+        }
+    }
+}
+
+
+static void
 test_the_signature_comes_first(void **state)
 {
     char        *text;
@@ -885,6 +917,7 @@ main(void)
         cmocka_unit_test(test_a_claim_tells_employees_where_the_token_has_it),
         cmocka_unit_test(test_issuers_that_name_nobody),
         cmocka_unit_test(test_the_signature_comes_first),
+        cmocka_unit_test(test_of_a_key_that_is_gone_the_end_alone_counts),
         cmocka_unit_test(test_an_issuer_is_named_before_it_is_believed),
         cmocka_unit_test(test_without_memory_a_token_is_right_or_refused),
         cmocka_unit_test(test_without_memory_a_key_set_is_whole_or_refused),

@@ -63,15 +63,21 @@ def test_no_daemon_can_empty_or_list_redis(guarded, name):
     client.close()
 
 
-def test_the_worker_starts_with_the_example_s_user_and_parties(
-        tmp_path, guarded):
-    shutil.copy(EXAMPLES / "parties.json", tmp_path)
-    ring = tmp_path / "ring"
+def new_ring(folder):
+    """A folder with a key of Leerpoort's own."""
+    ring = folder / "ring"
     ring.mkdir()
     subprocess.run([BUILD / "leerpoort", "key", "rotate", "--keys", ring,
                     "--alg", "ES256"], check=True, capture_output=True)
+    return ring
+
+
+def test_the_worker_starts_with_the_example_s_user_and_parties(
+        tmp_path, guarded):
+    shutil.copy(EXAMPLES / "parties.json", tmp_path)
     with Workers(tmp_path, guarded.address, n=1, user="worker",
-                 password_file=password(tmp_path, "worker"), keys=ring,
+                 password_file=password(tmp_path, "worker"),
+                 keys=new_ring(tmp_path),
                  parties=tmp_path / "parties.json",
                  allow=["jwks.json cannot be opened"]) as workers:
         assert workers.ask("/none").status == 404
@@ -86,8 +92,10 @@ def test_sign_in_starts_with_the_example_s_files(tmp_path, guarded):
         shutil.copy(EXAMPLES / name, tmp_path)
     write_jwks(tmp_path / "session.jwks", [make_key("HS256", "session")])
     (tmp_path / "session.jwks").chmod(0o600)
+    (tmp_path / "secrets").mkdir()
+    secret(tmp_path / "secrets" / "regenboog.secret").write_text("secret\n")
     with Sso(tmp_path, guarded.address, n=1, user="sso",
-             password_file=password(tmp_path, "sso"),
+             password_file=password(tmp_path, "sso"), keys=new_ring(tmp_path),
              sso=tmp_path / "sso.json", lti=tmp_path / "lti.json",
              pages=tmp_path / "pages.json", key_files=tmp_path) as workers:
         answer = workers.ask("/sso/login", LEERPOORT_ROUTE="sso")

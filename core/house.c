@@ -68,7 +68,6 @@ typedef struct {
 } reader_t;
 
 static int read_file(reader_t *reader, lp_span_t text);
-static int refuse_text(const reader_t *reader, lp_json_error_t error);
 static int read_members(reader_t *reader, json_t *object);
 static int read_schools(reader_t *reader, json_t *schools);
 static int read_house(reader_t *reader, entry_t *entry, json_t *object);
@@ -173,28 +172,13 @@ read_file(reader_t *reader, lp_span_t text)
 
     object = lp_json_read(text, &memory, &error);
     if (object == NULL) {
-        return refuse_text(reader, error);
+        return refuse(reader, "%s", lp_json_complaint());
     }
 
     rc = read_members(reader, object);
     lp_json_release(memory);
 
     return rc;
-}
-
-/* Whoever left a comma too many, or forgot one, is to find it. */
-static int
-refuse_text(const reader_t *reader, lp_json_error_t error)
-{
-    const char *what = error == LP_JSON_MEMORY  ? "memory ran out"
-                       : error == LP_JSON_TWICE ? "a member is there twice"
-                                                : "not one JSON object";
-    int         line = lp_json_fault_line();
-
-    return line == 0
-               ? refuse(reader, "%s", what)
-               : refuse(reader, "%s: look at line %d, and just before it",
-                        what, line);
 }
 
 /* The default first, wherever it stands: the schools begin with it. */

@@ -20,6 +20,7 @@
 #include <stdalign.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* What a document takes: about six times its text for usual claims, seventy
    times for the most wasteful one ("{},{},..."). */
@@ -54,7 +55,8 @@ static int add_block(lp_json_memory_t *memory, size_t size);
 static lp_json_memory_t *current;
 
 /* Of the last one. */
-static int fault_line;
+static lp_json_error_t fault;
+static int fault_line; /* 0: it is JSON, but no object, or there is no place */
 
 json_t *
 lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
@@ -66,7 +68,7 @@ lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
     if (text.len == 0
         || (opening_brackets(text) > LP_JSON_DEPTH && too_deep(text)))
     {
-        *error = LP_JSON_SYNTAX;
+        *error = fault = LP_JSON_SYNTAX;
         return NULL;
     }
 
@@ -74,7 +76,7 @@ lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
 
     if (*memory == NULL || add_block(*memory, BLOCK(text.len)) != 0) {
         lp_json_release(*memory);
-        *error = LP_JSON_MEMORY;
+        *error = fault = LP_JSON_MEMORY;
         return NULL;
     }
 
@@ -82,6 +84,7 @@ lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
     json_set_alloc_funcs(take_bytes, keep_bytes);
 
     object = parse(text, error);
+    fault = *error;
 
     json_set_alloc_funcs((*memory)->take, (*memory)->give_back);
 
@@ -93,10 +96,23 @@ lp_json_read(lp_span_t text, lp_json_memory_t **memory, lp_json_error_t *error)
 }
 
 
-int
-lp_json_fault_line(void)
+/* Whoever left a comma too many, or forgot one, is to find it. */
+const char *
+lp_json_complaint(void)
 {
-    return fault_line;
+    static char why[80];
+
+    snprintf(why, sizeof(why), "%s",
+             fault == LP_JSON_MEMORY  ? "memory ran out"
+             : fault == LP_JSON_TWICE ? "a member is there twice"
+                                      : "it is not one JSON object");
+
+    if (fault_line > 0) {
+        snprintf(why + strlen(why), sizeof(why) - strlen(why),
+                 ": look at line %d, and just before it", fault_line);
+    }
+
+    return why;
 }
 
 

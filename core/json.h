@@ -32,10 +32,11 @@ json_t *lp_json_read(lp_span_t text, lp_json_memory_t **memory,
                      lp_json_error_t *error);
 
 /*
- * Where the text stopped to be JSON, if that is why the last lp_json_read()
- * failed: a line from 1 on. 0: it is JSON, but no object, or there is no place.
+ * What is wrong with the text of the last lp_json_read(), if that failed: for
+ * whoever wrote it, with the line where it stopped to be JSON. Good until the
+ * next one.
  */
-int lp_json_fault_line(void);
+const char *lp_json_complaint(void);
 
 /* NULL is no memory. */
 void lp_json_release(lp_json_memory_t *memory);

@@ -15,8 +15,6 @@
 
 #define NAME_SHOWN 64 /* bytes of an unknown member's name */
 
-static void refuse_text(lp_conf_t *conf, lp_json_error_t error);
-
 int
 lp_conf_refuse(lp_conf_t *conf, const char *name, const char *what)
 {
@@ -44,27 +42,9 @@ lp_conf_root(lp_conf_t *conf, lp_span_t text, lp_json_memory_t **memory)
 
     if (root == NULL) {
         *memory = NULL;
-        refuse_text(conf, error);
+        lp_conf_refuse(conf, "", lp_json_complaint());
     }
     return root;
-}
-
-/* Whoever left a comma too many, or forgot one, is to find it. */
-static void
-refuse_text(lp_conf_t *conf, lp_json_error_t error)
-{
-    const char *what = error == LP_JSON_TWICE    ? "a member is there twice"
-                       : error == LP_JSON_MEMORY ? "out of memory"
-                                           : "it is not one JSON object";
-    char        why[LP_CONF_REASON_MAX];
-
-    if (lp_json_fault_line() == 0) {
-        lp_conf_refuse(conf, "", what);
-        return;
-    }
-    snprintf(why, sizeof(why), "%s: look at line %d, and just before it", what,
-             lp_json_fault_line());
-    lp_conf_refuse(conf, "", why);
 }
 
 size_t

@@ -163,10 +163,10 @@ typedef struct {
 } wrong_t;
 
 static const wrong_t wrong[] = {
-    {"", "not one JSON object"},
-    {"[]", "not one JSON object"},
+    {"", "it is not one JSON object"},
+    {"[]", "it is not one JSON object"},
     {"{\n\"codes\": \"/code\",\n}",
-     "not one JSON object: look at line 3, and just before it"},
+     "it is not one JSON object: look at line 3, and just before it"},
     {"{\"codes\": \"/code\",\n\"codes\": \"/other\"}",
      "a member is there twice: look at line 2, and just before it"},
     {"{\"default\": {}, \"default\": {}}", "twice"},

@@ -20,6 +20,7 @@
 #include "token_mark.h"
 
 #define NGX_HTTP_LEERPOORT_SHARE      8  /* of the zone's size: one in ... */
+#define NGX_HTTP_LEERPOORT_SIZE_MAX   (128 * 1024 * 1024)
 #define NGX_HTTP_LEERPOORT_PLACES     4  /* that a token may have */
 #define NGX_HTTP_LEERPOORT_CACHELINE  64
 
@@ -156,7 +157,8 @@ ngx_http_leerpoort_hold(size_t zone)
     void    *list;
     size_t   n, size;
 
-    n = zone / NGX_HTTP_LEERPOORT_SHARE / sizeof(ngx_http_leerpoort_at_hand_t);
+    n = ngx_min(zone / NGX_HTTP_LEERPOORT_SHARE, NGX_HTTP_LEERPOORT_SIZE_MAX)
+        / sizeof(ngx_http_leerpoort_at_hand_t);
     size = (n + NGX_HTTP_LEERPOORT_PLACES)
            * sizeof(ngx_http_leerpoort_at_hand_t);
 

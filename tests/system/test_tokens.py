@@ -10,7 +10,8 @@ import time
 import pytest
 
 from lib.edge import Edge
-from lib.names import base64url
+from lib.http import Connection
+from lib.names import base64url, right
 from lib.process import eventually
 from lib.tokens import Issuer, Key, compact, make_key, replace, rsa_private
 
@@ -763,6 +764,33 @@ def test_rotation_reaches_every_worker():
             assert connection.click("/go/book", token=person.token(
                 key=new)).outcome == "redirect"
             connection.close()
+
+
+def test_nobody_is_taken_for_another_where_more_come_than_are_at_hand():
+    """A zone of 1 MB has 455 tokens at hand: each of 1,200 takes the place of
+    another one, and every other pupil has no right."""
+    def issuers(folder):
+        return [Issuer(folder, "leerpoort", "https://toegang.example",
+                       algs=["HS256"])]
+
+    with Edge(issuers=issuers, zone="1m") as edge:
+        edge.await_armed()
+        edge.product("book")
+        people = [edge.person() for _ in range(1200)]
+        edge.redis.pipeline([("HSET", person.hash(), "book", right())
+                             for person in people[::2]])
+        tokens = [person.token() for person in people]
+        with Connection(edge.port) as connection:
+            for _ in range(2):
+                assert [connection.click("/go/book", token=token).outcome
+                        for token in tokens] == ["redirect", "no-right"] * 600
+            # another's claims before the signature by which it is looked for
+            head, claims, signature = tokens[-2].split(".")
+            other = tokens[0].split(".")[1]
+            assert connection.click(
+                "/go/book", token=tokens[-2]).outcome == "redirect"
+            assert connection.click("/go/book", token=".".join(
+                (head, other, signature))).outcome == "bad-token"
 
 
 # ---- published vectors

@@ -24,6 +24,9 @@ SSO = BUILD / "leerpoort-sso"
 PAGE_PARAMS = REPOSITORY / "lua-free-conf" / "leerpoort_page_params"
 ID_TYPES = ("ECK", "NEPPI")
 
+# What leerpoort-sso says where sign-ins fail, as is announced to Sso's allow.
+SAID = r"^leerpoort: (a sign-in at the provider|\d+ further sign-ins)"
+
 
 class Sso(Workers):
     """leerpoort-sso as an operator starts it. options as for Workers."""
@@ -190,6 +193,29 @@ class Login:
             if (name, given) == ("Set-Cookie", wanted):
                 return value or None
         return None
+
+
+class TwoDoors(Door):
+    """Two providers, "school" and "other". changes: members of an entry in
+    sso.json, by the provider's name; they count from the next write() on."""
+
+    def __init__(self, folder, n=2):
+        super().__init__(folder, n)
+        self.other = Provider("other")
+        self.changes = {}
+
+    def _open(self, stack):
+        self.other.start()
+        stack.callback(self.other.stop)
+        self.other.publish(self.keys)
+        super()._open(stack)
+
+    def entries(self):
+        return [provider.entry(self.folder, **self.changes.get(
+            provider.name, {})) for provider in (self.provider, self.other)]
+
+    def options(self):
+        return {"allow": [SAID]}
 
 
 class Browser:

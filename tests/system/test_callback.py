@@ -17,7 +17,7 @@ import pytest
 
 from lib import names
 from lib.canary import Canaries, dump, files
-from lib.door import Browser, Door
+from lib.door import SAID, Browser, Door
 from lib.edge import Edge
 from lib.http import at_once
 from lib.process import eventually
@@ -28,7 +28,6 @@ from lib.tokens import Issuer, compact, make_key
 
 BOOK = "https://publisher.example/book"
 BACK = "/sso/callback?"
-SAID = r"^leerpoort: (a sign-in at the provider|\d+ further sign-ins)"
 SECRET_TEXT = "the-description-of-an-error-that-nobody-shows"
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from lib import names
 from lib.counterpart import Jose, OidcProviders
-from lib.door import Door
+from lib.door import SAID, Door
 from lib.fetching import Keys
 from lib.lms import LTI, MEMBERSHIP, Frame, Gate, Lms
 from lib.nginx import BUILD
@@ -32,7 +32,6 @@ import walk     # noqa: E402
 DL = "https://purl.imsglobal.org/spec/lti-dl/claim/"
 BOOK = "/go/book/ch/3"
 REFUSED = r"^leerpoort: a launch from elo was refused: "
-SAID = r"^leerpoort: (a sign-in at the provider|\d+ further sign-ins)"
 IN_ID_TOKEN = json.dumps({"id_token": {
     name: {"essential": True} for name in ("eckid", "org", "role")}})
 

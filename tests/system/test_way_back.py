@@ -8,40 +8,16 @@ import urllib.parse
 
 import pytest
 
-from lib.door import Browser, Door
+from lib.door import Browser, TwoDoors
 from lib.process import eventually
-from lib.provider import Provider
 
-SAID = r"^leerpoort: (a sign-in at the provider|\d+ further sign-ins)"
 LAST = "__Host-leerpoort-provider"
 HOUR = 3600
 
 
-class Two(Door):
-    """Two providers: who comes without a hint is asked."""
-
-    def __init__(self, folder):
-        super().__init__(folder, n=1)
-        self.other = Provider("other")
-        self.changes = {}
-
-    def _open(self, stack):
-        self.other.start()
-        stack.callback(self.other.stop)
-        self.other.publish(self.keys)
-        super()._open(stack)
-
-    def entries(self):
-        return [provider.entry(self.folder, **self.changes)
-                for provider in (self.provider, self.other)]
-
-    def options(self):
-        return {"allow": [SAID]}
-
-
 @pytest.fixture(scope="module")
 def door(tmp_path_factory):
-    with Two(tmp_path_factory.mktemp("back")) as door:
+    with TwoDoors(tmp_path_factory.mktemp("back"), n=1) as door:
         door.edge.product("book", url="https://publisher.example/book",
                           deep="https://publisher.example/book/{path}")
         yield door
@@ -192,7 +168,8 @@ def hourly(door):
     def asked():
         return begin(Browser(door), "school").get("max_age")
 
-    door.changes = {"parameters": {"max_age": str(HOUR)}}
+    door.changes = dict.fromkeys(
+        ("school", "other"), {"parameters": {"max_age": str(HOUR)}})
     door.write()
     eventually("sso.json is read", lambda: asked() == str(HOUR))
     yield door

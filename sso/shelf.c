@@ -42,6 +42,7 @@ static int take_page(entries_t *entries, const redisReply *list);
 static int take(entries_t *entries, lp_span_t id, lp_span_t name);
 static void finish(entries_t *entries);
 static void free_entries(entries_t *entries);
+static void drop_hyphens(char *word);
 static int by_text(const void *a, const void *b);
 static unsigned split(char *folded, char **words);
 static int matches(const entry_t *entry, char *const *words, unsigned n);
@@ -172,7 +173,9 @@ take(entries_t *entries, lp_span_t id, lp_span_t name)
         entries->room += 1024;
     }
     len = lp_fold(folded, name);
-    id_len = lp_fold(folded_id, id);
+    (void) lp_fold(folded_id, id);
+    drop_hyphens(folded_id);
+    id_len = strlen(folded_id);
     entry = &entries->list[entries->n];
     entry->folded = malloc(len + 1 + id_len + 1 + id.len);
     if (entry->folded == NULL) {
@@ -234,8 +237,8 @@ free_entries(entries_t *entries)
     free(entries->list);
 }
 
-/* A number as it stands on a book's back, "978-90-...": ids have no hyphens
-   there. */
+/* Of a number as it stands on a book's back, "978-90-...": most ids have none
+   there, and who types one need not know. */
 static void
 drop_hyphens(char *word)
 {

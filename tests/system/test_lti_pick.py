@@ -42,6 +42,7 @@ class Classroom(Gate):
                   chapters="h1 Europa\nh2/azi%C3%AB Azië\n")
         self.book("roman", "Roman <1>")
         self.book("9789001234567", "Foto’s en ĳs")
+        self.book("978-90-01-99999-1", "Een uitgave")
         for i in range(3):
             self.book(f"dik-{i}", f"Dik boek {i}", deep=True,
                       chapters="".join(f"h{k} Deel {k}\n"
@@ -360,6 +361,12 @@ def test_what_cannot_be_opened_is_not_offered(room, lms, q):
     "9789001234567", "fotó’s"])
 def test_a_book_is_found_by_what_people_type(room, lms, q):
     assert begin(room, lms).send("search", q=q).offered == ["9789001234567"]
+
+
+@pytest.mark.parametrize("q", ["978-90-01-99999-1", "9789001999991"])
+def test_an_id_with_hyphens_is_found(room, lms, q):
+    assert begin(room, lms).send("search", q=q).offered == [
+        "978-90-01-99999-1"]
 
 
 def test_a_book_of_which_only_parts_can_be_opened(room, lms):

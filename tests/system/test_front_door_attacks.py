@@ -8,6 +8,7 @@ import secrets
 import urllib.parse
 
 import pytest
+import test_lti_pick
 
 from lib import fastcgi, http
 from lib.door import SAID, Browser, TwoDoors
@@ -416,6 +417,34 @@ def test_redis_fails_in_the_middle_of_a_launch():
                 if answer.location:
                     assert again.outcome == "launch-old", when
             gate.faults.stop()
+    finally:
+        lms.stop()
+
+
+class FaultyRoom(test_lti_pick.Classroom, FaultyGate):
+    """Where teachers pick."""
+
+
+def test_redis_fails_in_the_middle_of_a_choice(tmp_path):
+    """An answer is given once, and what was picked is never lost before."""
+    lms = Lms().start()
+    try:
+        room = FaultyRoom(lms, allow=[SAID, "Redis"], n=1)
+        room.ring_folder = tmp_path
+        with room:
+            for page, last, when in room.each_moment(
+                    lambda: test_lti_pick.begin(room, lms),
+                    lambda page: page.send("put", ["book"])):
+                given = 'name="JWT"' in last.html
+                assert given or is_friendly(last.response), when
+                # a link to the other language leads somewhere
+                for href in re.findall('href="(/lti/pick/[^"]*)"', last.html):
+                    assert page.frame.get(href.replace("&amp;", "&")
+                                          ).status == 200, when
+                if given:
+                    assert page.send("put", ["book"]).response.outcome \
+                        == "launch-old", when
+            room.faults.stop()
     finally:
         lms.stop()
 

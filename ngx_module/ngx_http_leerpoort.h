@@ -433,6 +433,7 @@ struct ngx_http_leerpoort_ctx_s {
     lp_span_t                     book;     /* the product's name, for a page */
     lp_span_t                     frames;   /* who may frame a page; or len 0 */
     lp_span_t                     platform; /* whose name that is; or len 0 */
+    lp_span_t                     language; /* of its page; or len 0 */
     uint32_t                      from;     /* not-yet: the first day; or 0 */
     lp_jose_error_t               reason;   /* why the token was refused */
     char                          code[LP_SUPPORT_CODE_LEN]; /* of a page */
@@ -532,7 +533,7 @@ ngx_table_elt_t *ngx_http_leerpoort_header(ngx_http_request_t *r,
 lp_houses_t *ngx_http_leerpoort_houses(ngx_conf_t *cf, lp_span_t text,
     char *reason);
 ngx_uint_t ngx_http_leerpoort_is_machine(ngx_http_request_t *r);
-lp_language_t ngx_http_leerpoort_page_language(ngx_http_request_t *r);
+lp_language_t ngx_http_leerpoort_page_language(ngx_http_leerpoort_ctx_t *ctx);
 lp_span_t ngx_http_leerpoort_page_asked(const ngx_http_request_t *r);
 lp_span_t ngx_http_leerpoort_page_query(const ngx_http_request_t *r);
 void ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx);

@@ -269,7 +269,7 @@ ngx_http_leerpoort_page_read(ngx_http_leerpoort_ctx_t *ctx,
 
     page->house = lp_house_of(llcf->houses, school);
     page->code = (lp_span_t) { ctx->code, LP_SUPPORT_CODE_LEN };
-    page->language = ngx_http_leerpoort_page_language(r);
+    page->language = ngx_http_leerpoort_page_language(ctx);
 
     if (ctx->frames.len > 0) {
         ngx_http_leerpoort_page_launched(ctx, page, other);

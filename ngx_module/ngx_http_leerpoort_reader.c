@@ -29,13 +29,26 @@ ngx_http_leerpoort_is_machine(ngx_http_request_t *r)
 }
 
 
-/* What the query asks for, what was chosen before, what the browser prefers. */
+/*
+ * What the query asks for, what was chosen before, what the program says that
+ * led the request here, or what the browser prefers.
+ */
 lp_language_t
-ngx_http_leerpoort_page_language(ngx_http_request_t *r)
+ngx_http_leerpoort_page_language(ngx_http_leerpoort_ctx_t *ctx)
 {
+    lp_span_t            preferred;
+    ngx_http_request_t  *r;
+
+    r = ctx->request;
+    preferred = ctx->language;
+
+    if (preferred.len == 0) {
+        preferred = ngx_http_leerpoort_client_header(r, "accept-language",
+                                                     NULL);
+    }
+
     return lp_language_choose(ngx_http_leerpoort_page_asked(r),
-                              ngx_http_leerpoort_page_chosen(r),
-        ngx_http_leerpoort_client_header(r, "accept-language", NULL));
+                              ngx_http_leerpoort_page_chosen(r), preferred);
 }
 
 
@@ -147,7 +160,8 @@ ngx_http_leerpoort_client_header(ngx_http_request_t *r, const char *name,
  * Who may frame the page, as the program says that led the request here: the
  * header Leerpoort-Frames of its answer, origins with blanks between them. It
  * becomes a part of the CSP, and must not end that part. Leerpoort-Platform is
- * the name under which the program knows them.
+ * the name under which the program knows them, Leerpoort-Language the
+ * language of ours.
  */
 void
 ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx)
@@ -167,6 +181,8 @@ ngx_http_leerpoort_frames(ngx_http_leerpoort_ctx_t *ctx)
     ctx->frames = frames;
     ctx->platform = ngx_http_leerpoort_upstream_header(ctx->request,
                                                        "Leerpoort-Platform");
+    ctx->language = ngx_http_leerpoort_upstream_header(ctx->request,
+                                                       "Leerpoort-Language");
 }
 
 

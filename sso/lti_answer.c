@@ -21,8 +21,8 @@
 #define BODY_MAX  4096
 #define SHOW      "page" /* in the query: the page itself, not its window */
 
-static int add_click_headers(lp_visit_t *visit, const lp_who_t *who,
-                             const lp_platform_t *platform, lp_span_t click);
+static int add_click_headers(lp_visit_t *visit, const lp_platform_t *platform,
+                             lp_span_t click, lp_span_t token);
 static void send_window(lp_visit_t *visit, const lp_platform_t *platform,
                         lp_span_t school, lp_once_t kind, lp_span_t secret);
 
@@ -101,47 +101,52 @@ void
 lp_lti_click(lp_visit_t *visit, const lp_platform_t *platform,
              const lp_who_t *who, lp_span_t click)
 {
-    if (add_click_headers(visit, who, platform, click) != 0) {
+    char    token[LP_TOKEN_MAX + 1];
+    size_t  len;
+    int64_t at;
+
+    if (lp_session_issue_at(visit->sso, who, &at) != LP_STORE_OK) {
         lp_lti_unavailable(visit, platform);
         return;
     }
-    lp_answer_begin(&visit->request, 200, "text/plain");
-}
-
-static int
-add_click_headers(lp_visit_t *visit, const lp_who_t *who,
-                  const lp_platform_t *platform, lp_span_t click)
-{
-    int64_t at;
-    size_t  len;
-    char    token[LP_TOKEN_MAX + 1];
-    int     rc;
-
-    if (lp_session_issue_at(visit->sso, who, &at) != LP_STORE_OK) {
-        return -1;
-    }
     len = lp_session_token(visit->sso, who, LP_LAUNCH_TOKEN_LIFE, at, token);
-    if (len == 0) {
-        return -1;
-    }
-    rc = lp_answer_header(&visit->request, "Leerpoort-Click", click);
-    if (rc == 0) {
-        rc = lp_answer_header(&visit->request, "Leerpoort-Session",
-                              (lp_span_t) {token, len});
-    }
-    if (rc == 0 && platform != NULL && platform->frames.len > 0) {
-        rc = lp_answer_header(&visit->request, "Leerpoort-Frames",
-                              platform->frames);
-    }
-    if (rc == 0 && platform != NULL) {
-        rc = lp_answer_header(&visit->request, "Leerpoort-Platform",
-                              platform->name);
-    }
-    if (rc == 0) {
-        rc = lp_answer_header(&visit->request, "X-Accel-Redirect",
-                              lp_span(CLICK_URI));
+    if (len == 0
+        || add_click_headers(visit, platform, click,
+                             (lp_span_t) {token, len}) != 0) {
+        lp_lti_unavailable(visit, platform);
+    } else {
+        lp_answer_begin(&visit->request, 200, "text/plain");
     }
     OPENSSL_cleanse(token, sizeof(token));
+}
+
+/* With their names: what the edge takes from here. Empty ones are left out. */
+static int
+add_click_headers(lp_visit_t *visit, const lp_platform_t *platform,
+                  lp_span_t click, lp_span_t token)
+{
+    lp_language_t language = lp_request_language(&visit->request);
+    lp_span_t     none = {NULL, 0};
+    struct {
+        const char *name;
+        lp_span_t   value;
+    } headers[] = {
+        {"Leerpoort-Click", click},
+        {"Leerpoort-Session", token},
+        {"Leerpoort-Frames", platform != NULL ? platform->frames : none},
+        {"Leerpoort-Platform", platform != NULL ? platform->name : none},
+        {"Leerpoort-Language", lp_span_of(lp_language_tag(language))},
+        {"X-Accel-Redirect", lp_span(CLICK_URI)},
+    };
+    size_t i;
+    int    rc = 0;
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]) && rc == 0; i++) {
+        if (headers[i].value.len > 0) {
+            rc = lp_answer_header(&visit->request, headers[i].name,
+                                  headers[i].value);
+        }
+    }
     return rc;
 }
 

@@ -548,6 +548,18 @@ def test_pages_are_in_the_language_of_the_platform_s_page(
     assert title in response.body
 
 
+@pytest.mark.parametrize("locale, browser, language", [
+    ("nl-NL", "en", "nl"), ("en-GB", "nl", "en"), ("fr-FR", "nl", "nl")])
+def test_the_edge_s_pages_are_too(gate, lms, locale, browser, language):
+    lms.claims = {LTI + "launch_presentation": {"locale": locale}}
+    gate.pupil()
+    form = Frame(gate).form(lms)
+    response = Frame(gate).post("/lti/launch", form, headers=[
+        ("Accept-Language", browser)])
+    assert response.outcome == "no-right"
+    assert f'<html lang="{language}"'.encode() in response.body
+
+
 # --- windows of their own ---
 
 def link_in(response, way):

@@ -32,9 +32,10 @@ static lp_jose_error_t check_issuer(const json_t *claims,
 static lp_jose_error_t check_audience(const json_t *claims,
                                       const lp_issuer_t *issuer);
 static int audience_matches(const json_t *aud, const lp_issuer_t *issuer);
-static lp_jose_error_t read_times(times_t *times, const json_t *claims);
+static lp_jose_error_t read_times(times_t *times, const json_t *claims,
+                                  int fractions);
 static lp_jose_error_t read_time(int64_t *time, const json_t *claim,
-                                 time_errors_t errors);
+                                 int fractions, time_errors_t errors);
 static lp_jose_error_t check_times(const times_t *times,
                                    const lp_issuer_t *issuer, int64_t now);
 static int has_ended(const json_t *claims, const lp_issuer_t *issuer,
@@ -119,7 +120,7 @@ lp_token_check(lp_token_t *token, const lp_issuer_t *issuer, int64_t now)
     }
 
     if (error == LP_JOSE_OK) {
-        error = read_times(&times, claims);
+        error = read_times(&times, claims, issuer->fractions);
     }
 
     if (error == LP_JOSE_OK) {
@@ -277,7 +278,7 @@ audience_matches(const json_t *aud, const lp_issuer_t *issuer)
 
 
 static lp_jose_error_t
-read_times(times_t *times, const json_t *claims)
+read_times(times_t *times, const json_t *claims, int fractions)
 {
     json_t          *exp, *iat;
     lp_jose_error_t  error;
@@ -290,17 +291,18 @@ read_times(times_t *times, const json_t *claims)
     iat = json_object_get(claims, "iat");
     times->has_iat = iat != NULL;
 
-    error = read_time(&times->exp, exp,
+    error = read_time(&times->exp, exp, fractions,
                       (time_errors_t) {LP_JOSE_EXP_TYPE, LP_JOSE_EXP_ABSURD});
 
     if (error == LP_JOSE_OK) {
         error = read_time(&times->nbf, json_object_get(claims, "nbf"),
+                          fractions,
                           (time_errors_t) {LP_JOSE_NBF_TYPE,
                                            LP_JOSE_NBF_ABSURD});
     }
 
     if (error == LP_JOSE_OK) {
-        error = read_time(&times->iat, iat,
+        error = read_time(&times->iat, iat, fractions,
                           (time_errors_t) {LP_JOSE_IAT_TYPE,
                                            LP_JOSE_IAT_ABSURD});
     }
@@ -311,11 +313,24 @@ read_times(times_t *times, const json_t *claims)
 
 /* An absent time is 0, which lies before every other. */
 static lp_jose_error_t
-read_time(int64_t *time, const json_t *claim, time_errors_t errors)
+read_time(int64_t *time, const json_t *claim, int fractions,
+          time_errors_t errors)
 {
+    double number;
+
     *time = 0;
 
     if (claim == NULL) {
+        return LP_JOSE_OK;
+    }
+
+    if (fractions && json_is_real(claim)) {
+        number = json_real_value(claim);
+        if (number < 0 || number > (double) LP_TIME_MAX) {
+            return errors.absurd; /* not every number fits into an integer */
+        }
+
+        *time = (int64_t) number;
         return LP_JOSE_OK;
     }
 
@@ -374,7 +389,7 @@ has_ended(const json_t *claims, const lp_issuer_t *issuer, int64_t now)
 {
     times_t times;
 
-    return read_times(&times, claims) == LP_JOSE_OK
+    return read_times(&times, claims, issuer->fractions) == LP_JOSE_OK
            && check_times(&times, issuer, now) == LP_JOSE_EXPIRED;
 }
 

@@ -47,6 +47,7 @@ typedef struct {
     unsigned         n_employees; /* 0: an ECK iD alone tells a pupil */
     int64_t          leeway;  /* seconds by which clocks may differ */
     int64_t          max_age; /* seconds after iat; 0: exp alone decides */
+    int              fractions; /* times may have one: RFC 7519 section 2 */
     const lp_jwks_t *keys;
 } lp_issuer_t;
 
@@ -83,8 +84,9 @@ lp_jose_error_t lp_token_open(lp_token_t *token, lp_span_t text);
 /*
  * Checks algorithm, signature, then claims: typ (none, JWT or at+jwt), iss
  * and aud exactly, exp (now < exp + leeway), nbf, iat, max_age, ids.
- * Times are whole numbers from 0 to LP_TIME_MAX; others are absurd, as is an
- * exp before iat. User and school claims that are absent, null or "" do not
+ * Times are whole numbers from 0 to LP_TIME_MAX, or with issuer->fractions any
+ * numbers, of which the whole part counts; others are absurd, as is an exp
+ * before iat. User and school claims that are absent, null or "" do not
  * count; others must be strings without control bytes, of at most
  * LP_USER_ID_MAX and LP_SCHOOL_ID_MAX bytes; a MASTER school only of
  * [A-Za-z0-9_.-]. The first LP_TOKEN_USERS user claims that are there count;

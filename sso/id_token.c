@@ -134,17 +134,17 @@ check_auth_time(const lp_token_t *token, const lp_expected_token_t *expected,
                 int64_t now)
 {
     const json_t *claim = json_object_get(token->claims, "auth_time");
-    int64_t       at = json_integer_value(claim);
+    double        at = json_number_value(claim);
 
     if (!expected->asks_age) {
         return none;
     }
-    if (!json_is_integer(claim) || at < 0 || at > LP_TIME_MAX) {
+    if (!json_is_number(claim) || at < 0) {
         return (fault_t) {LP_JOSE_OK, "max_age was asked, and its auth_time "
                                       "is missing or no time"};
     }
-    if (at > now + expected->leeway
-        || at < now - expected->auth_age - expected->leeway) {
+    if (at > (double) (now + expected->leeway)
+        || at < (double) (now - expected->auth_age - expected->leeway)) {
         return (fault_t) {LP_JOSE_OK, "it is of a sign-in that is longer ago "
                                       "than max_age, or still to come"};
     }
@@ -225,7 +225,7 @@ check_token(lp_token_t *token, const lp_expected_token_t *expected,
 {
     lp_issuer_t issuer = {.iss = expected->issuer, .n_audiences = 1,
                           .algs = *expected->algs, .keys = jwks,
-                          .leeway = expected->leeway};
+                          .leeway = expected->leeway, .fractions = 1};
 
     issuer.audiences[0] = expected->client_id;
     return lp_token_check(token, &issuer, now);

@@ -474,6 +474,7 @@ def test_a_claim_that_is_wrong_lets_nobody_in(door, pupil, changes):
     {"aud": ["leerpoort"]},
     {"aud": ["another", "leerpoort"], "azp": "leerpoort"},
     {"at_hash": None}, {"sub": "s" * 255}, {"nonsense": {"a": [1, {}]}},
+    other_times(exp=200.5, iat=-2.25, nbf=-2.25),
     other_times(exp=-5, iat=-300), other_times(iat=20, exp=300), other_times(nbf=20),
 ], ids=lambda value: "times" if callable(value) else str(value)[:40])
 def test_what_is_right_or_almost_on_time_lets_in(door, pupil, changes):

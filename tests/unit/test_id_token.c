@@ -303,8 +303,8 @@ test_what_max_age_asked_is_checked(void **state)
 {
     static const char *const bad[] = {
         "", ",\"auth_time\":null", ",\"auth_time\":\"1790000000\"",
-        ",\"auth_time\":1790000000.5", ",\"auth_time\":-1",
-        ",\"auth_time\":1e300",
+        ",\"auth_time\":-0.5", ",\"auth_time\":-1",
+        ",\"auth_time\":1790000030.5", ",\"auth_time\":1e300",
     };
     static const struct {
         int           ago;
@@ -328,6 +328,37 @@ test_what_max_age_asked_is_checked(void **state)
     for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         snprintf(text, sizeof(text), "{" WHOSE "," TIMES "," SUB "," ONCE
                  "%s}", bad[i]);
+        assert_int_equal(check(text), LP_ID_TOKEN_BAD);
+    }
+}
+
+/* NumericDate of RFC 7519, as many a program writes it. */
+static void
+test_times_may_have_a_fraction(void **state)
+{
+    static const char *const good[] = {
+        "\"iat\":1790000000.25,\"exp\":1790000300.75",
+        "\"iat\":1790000000.0,\"exp\":1.7900003e9,\"nbf\":0.5",
+        "\"iat\":1790000030.9,\"exp\":1790000300",
+    };
+    static const char *const bad[] = {
+        "\"iat\":1790000031.5,\"exp\":1790000300",
+        "\"iat\":1789999000.5,\"exp\":1789999970.9",
+        "\"iat\":-0.5,\"exp\":1790000300", "\"iat\":0.5,\"exp\":1e300",
+        "\"iat\":\"0.5\",\"exp\":1790000300",
+    };
+    char   text[1024];
+    size_t i;
+
+    (void) state;
+    for (i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+        snprintf(text, sizeof(text), "{" WHOSE ",%s," SUB "," ONCE "}",
+                 good[i]);
+        assert_int_equal(check(text), LP_ID_TOKEN_OK);
+    }
+    for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        snprintf(text, sizeof(text), "{" WHOSE ",%s," SUB "," ONCE "}",
+                 bad[i]);
         assert_int_equal(check(text), LP_ID_TOKEN_BAD);
     }
 }
@@ -522,6 +553,7 @@ main(void)
         TEST(test_times_hold_to_the_second),
         TEST(test_a_token_is_not_older_than_its_nonce),
         TEST(test_what_max_age_asked_is_checked),
+        TEST(test_times_may_have_a_fraction),
         TEST(test_types_of_other_tokens_are_refused),
         TEST(test_algorithms_that_are_not_allowed_ask_for_no_key),
         TEST(test_a_key_that_is_not_there_is_asked_for),

@@ -20,7 +20,7 @@ lp_end_session_endpoint(lp_sso_t *sso, const lp_provider_t *provider)
     found = lp_json_member(lp_key_files_discovery(sso->keys, provider->name,
                                                   provider->issuer),
                            "end_session_endpoint");
-    return found.len > 0 && lp_conf_is_url(found) ? found : lp_span("");
+    return found.len > 0 && lp_conf_is_endpoint(found) ? found : lp_span("");
 }
 
 void

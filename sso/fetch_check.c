@@ -88,7 +88,8 @@ judge_metadata(const json_t *metadata, lp_span_t issuer)
     }
     for (i = 0; i < N(endpoints); i++) {
         value = json_object_get(metadata, endpoints[i]);
-        if (value != NULL && !may_lead_to(value, issuer)) {
+        if (value != NULL && !json_is_null(value)
+            && !may_lead_to(value, issuer)) {
             return endpoint_refusals[i];
         }
     }

@@ -143,7 +143,10 @@ ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
 
     text = lp_text_in(bytes, sizeof(bytes));
     lp_text_add(&text, platform->authorization_endpoint);
-    lp_text_add(&text, lp_span("?scope=openid&response_type=id_token"
+    lp_text_add(&text, memchr(platform->authorization_endpoint.data, '?',
+                              platform->authorization_endpoint.len) == NULL
+                           ? lp_span("?") : lp_span("&"));
+    lp_text_add(&text, lp_span("scope=openid&response_type=id_token"
                                "&response_mode=form_post&prompt=none"));
     lp_parameter_add(&text, "client_id", platform->client_id);
     lp_text_add(&text, lp_span("&redirect_uri="));

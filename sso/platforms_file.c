@@ -34,8 +34,8 @@ static const char *const employee_roles[] = {
 static int is_issuer(lp_span_t text);
 static int is_deployment(lp_span_t text);
 
-#define AN_URL LP_CONF_TEXT, lp_conf_is_url,                                   \
-               "an https:// URL (http:// only to loopback)"
+#define AN_ENDPOINT LP_CONF_TEXT, lp_conf_is_endpoint,                         \
+                    "an https:// URL (http:// only to loopback)"
 #define OTHER  LP_CONF_ELSE, NULL, NULL, 0, 0, 0, 0
 #define IN(field) offsetof(lp_platform_t, field)
 
@@ -52,8 +52,9 @@ static const lp_conf_member_t platform_members[] = {
      IN(issuer), 1, 0, 0},
     {"clientId", LP_CONF_TEXT, lp_conf_is_name, "visible ASCII without quotes",
      IN(client_id), 1, 0, 0},
-    {"authorizationEndpoint", AN_URL, IN(authorization_endpoint), 1, 0, 1024},
-    {"jwksUri", AN_URL, IN(jwks_uri), 1, 0, 1024},
+    {"authorizationEndpoint", AN_ENDPOINT, IN(authorization_endpoint), 1, 0,
+     1024},
+    {"jwksUri", AN_ENDPOINT, IN(jwks_uri), 1, 0, 1024},
     {"deployments", OTHER},
     {"users", OTHER},
     {"schools", OTHER},

@@ -9,7 +9,6 @@
 
 #include "../core/chars.h"
 #include "../core/keys.h"
-#include "../core/target.h"
 #include "mapping_file.h"
 
 #define LEEWAY     60 /* seconds */
@@ -22,13 +21,12 @@
 #define PER_MINUTE   20000
 
 static int is_issuer(lp_span_t text);
-static int is_endpoint(lp_span_t text);
 static int is_scope(lp_span_t text);
 static int is_prefix(lp_span_t text);
 
 #define AN_URL      LP_CONF_TEXT, lp_conf_is_url,                              \
                     "an https:// URL (http:// only to loopback)"
-#define AN_ENDPOINT LP_CONF_TEXT, is_endpoint,                                 \
+#define AN_ENDPOINT LP_CONF_TEXT, lp_conf_is_endpoint,                         \
                     "an https:// URL (http:// only to loopback)"
 #define A_NAME      LP_CONF_TEXT, lp_conf_is_name,                             \
                     "visible ASCII without quotes"
@@ -187,18 +185,6 @@ static int
 is_issuer(lp_span_t text)
 {
     return lp_conf_is_url(text) && memchr(text.data, '|', text.len) == NULL;
-}
-
-/* An address that we fetch, or that browsers are sent to: it may have a query,
-   unlike a base. */
-static int
-is_endpoint(lp_span_t text)
-{
-    lp_hosts_t any = {NULL, 0};
-
-    return lp_conf_is_name(text)
-           && lp_target_check(text, 0, &any) == LP_TARGET_OK
-           && memchr(text.data, '#', text.len) == NULL;
 }
 
 /* Scope tokens (RFC 6749 section 3.3); without openid it were no sign-in. */

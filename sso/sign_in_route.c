@@ -24,7 +24,6 @@
 #include <stdlib.h>
 
 #include "../core/base64url.h"
-#include "../core/target.h"
 #include "../workers/conf_members.h"
 #include "../workers/say.h"
 #include "choice_page.h"
@@ -302,18 +301,6 @@ find_provider(lp_visit_t *visit, const asked_t *asked)
 
 /* The way to it. */
 
-/* Configured, or found by discovery; a browser is sent there, so that it has to
-   be what a browser and we read alike. */
-static int
-is_address(lp_span_t endpoint)
-{
-    lp_hosts_t any = {NULL, 0};
-
-    return endpoint.len > 0
-           && lp_target_check(endpoint, 0, &any) == LP_TARGET_OK
-           && memchr(endpoint.data, '#', endpoint.len) == NULL;
-}
-
 static void
 begin(lp_visit_t *visit, const asked_t *asked, const lp_provider_t *provider)
 {
@@ -323,7 +310,8 @@ begin(lp_visit_t *visit, const asked_t *asked, const lp_provider_t *provider)
     endpoint = lp_exchange_endpoint(sso, provider,
                                     provider->authorization_endpoint,
                                     "authorization_endpoint");
-    if (!is_address(endpoint)) {
+    /* a browser is sent there: it has to be what both read alike */
+    if (!lp_conf_is_endpoint(endpoint)) {
         /* leerpoort-keys is told, in case it waits for its next round */
         lp_key_files_ask(sso->keys, provider->issuer);
         turn_away(visit, asked, provider, LP_PROBLEM_PROVIDER_DOWN);

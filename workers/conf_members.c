@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "../core/chars.h"
+#include "../core/target.h"
 #include "../core/text.h"
 
 #define NAME_SHOWN 64 /* bytes of an unknown member's name */
@@ -159,6 +160,17 @@ lp_conf_is_url(lp_span_t text)
     return (p == end || *p == '/')
            && memchr(p, '?', (size_t) (end - p)) == NULL
            && memchr(p, '#', (size_t) (end - p)) == NULL;
+}
+
+/* An address that we fetch, or that browsers are sent to, unlike a base. */
+int
+lp_conf_is_endpoint(lp_span_t text)
+{
+    lp_hosts_t any = {NULL, 0};
+
+    return lp_conf_is_name(text)
+           && lp_target_check(text, 0, &any) == LP_TARGET_OK
+           && memchr(text.data, '#', text.len) == NULL;
 }
 
 int

@@ -70,6 +70,7 @@ int lp_conf_no_memory(lp_conf_t *conf);
 
 /* Predicates of several files. */
 int lp_conf_is_url(lp_span_t text);   /* https; http only to loopback */
+int lp_conf_is_endpoint(lp_span_t text); /* likewise; may have a query */
 int lp_conf_is_name(lp_span_t text);  /* visible ASCII without quotes */
 int lp_conf_is_label(lp_span_t text); /* [a-z0-9-]{1,64} */
 

@@ -260,7 +260,8 @@ def test_one_of_several_audiences_with_azp(gate, lms):
 def test_a_small_skew_of_clocks_is_borne(gate, lms):
     gate.pupil().grant("book")
     now = int(time.time())
-    for iat, exp in ((now + 30, now + 330), (now - 330, now - 30)):
+    for iat, exp in ((now + 30, now + 330), (now - 330, now - 30),
+                     (now + 0.25, now + 300.5)):
         lms.claims = {"iat": iat, "exp": exp}
         assert Frame(gate).launch(lms).location == URL + "book"
 
@@ -337,6 +338,16 @@ def test_a_login_by_nobody_we_know(gate, lms):
         assert code_of(frame.begin(lms, post=True, **changes)) == "launch-wrong"
     assert frame.begin(lms, client_id=None,
                        lti_deployment_id=None).status == 302
+
+
+def test_an_endpoint_with_a_query_keeps_it(gate, lms):
+    """RFC 6749 section 3.1."""
+    reconfigure(gate, authorizationEndpoint=lms.issuer + "/auth?tenant=a%20b",
+                jwksUri=lms.issuer + "/jwks?tenant=7")
+    gate.pupil().grant("book")
+    response = Frame(gate).launch(lms)
+    assert (response.status, response.location) == (302, URL + "book")
+    assert lms.asked[-1]["tenant"] == "a b"
 
 
 def test_two_registrations_at_one_issuer_need_a_client_id(gate, lms):

@@ -367,6 +367,21 @@ def test_signing_out_leads_on_to_the_provider_and_back(door, pupil):
     assert "uitgelogd" in page and "<form" not in page
 
 
+def test_the_provider_s_end_of_sessions_may_have_a_query(door, pupil):
+    """As Azure AD B2C has, in discovery."""
+    browser = Browser(door).sign_in()
+    door.provider.metadata = {
+        "end_session_endpoint": door.provider.issuer + "/end_session?p=b2c"}
+    door.provider.publish(door.keys)
+    try:
+        eventually("discovery is read", lambda: "/end_session?p=b2c&client_id="
+                   in (browser.sign_in().sign_out().header("Refresh") or ""),
+                   20)
+    finally:
+        door.provider.metadata = {}
+        door.provider.publish(door.keys)
+
+
 def test_other_devices_go_on_with_new_tokens(door, pupil):
     leaving, staying = (Browser(door).sign_in() for _ in range(2))
     leaving.sign_out()

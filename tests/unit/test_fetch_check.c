@@ -103,7 +103,7 @@ test_no_address_without_tls(void **state)
     };
     static const char *const bad[] = {
         "\"http://op.example/x\"", "\"http://127.0.0.1/x\"", "\"//op.example\"",
-        "\"javascript:alert(1)\"", "\"https://a@op.example/\"", "7", "null",
+        "\"javascript:alert(1)\"", "\"https://a@op.example/\"", "7",
         "\"https://op.example/ x\"", "\"\"",
     };
     char     document[512];
@@ -121,6 +121,9 @@ test_no_address_without_tls(void **state)
         snprintf(document, sizeof(document),
                  "{\"issuer\": \"" ISSUER "\", \"%s\": "
                  "\"https://keys.example:8443/x?y=z\"}", names[i]);
+        assert_null(said(document, ISSUER));
+        snprintf(document, sizeof(document),
+                 "{\"issuer\": \"" ISSUER "\", \"%s\": null}", names[i]);
         assert_null(said(document, ISSUER));
         snprintf(document, sizeof(document),
                  "{\"issuer\": \"http://127.0.0.1:1\", \"%s\": "

@@ -1,11 +1,25 @@
 """What every page for people must be, in a real browser: sound for axe-core in
-light, in dark and on a telephone, no wider than that, short."""
+light, in dark and on a telephone, no wider than that, short, and with nothing
+to press that is smaller than a finger finds."""
 
 PAGE_MAX = 20 * 1024
+TARGET_MIN = 24     # pixels: WCAG 2.2, 2.5.8
 
 
 def width(browser):
     return browser.driver.execute_script("return innerWidth")
+
+
+def small(browser):
+    """What can be pressed and is too small for that."""
+    return browser.driver.execute_script(
+        "const min = arguments[0];"
+        "return [...document.querySelectorAll("
+        "'a, button, input, select, summary')]"
+        ".filter(e => e.type != 'hidden').filter(e => {"
+        " const box = e.getBoundingClientRect();"
+        " return box.width < min || box.height < min; })"
+        ".map(e => e.outerHTML.slice(0, 120))", TARGET_MIN)
 
 
 def look(browser, name):
@@ -24,6 +38,7 @@ def look(browser, name):
         "return document.documentElement.scrollWidth"), width(browser)
     if wide > narrow:
         wrong.append(f"{wide} pixels on a telephone of {narrow}")
+    wrong += [f"too small to press: {line}" for line in small(browser)]
     browser.screenshot(f"{name}-phone")
     browser.phone(False).wait("no telephone", lambda: width(browser) == room)
     size = browser.driver.execute_script(

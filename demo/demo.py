@@ -379,11 +379,7 @@ def write_conf(name, folder, source=HERE, **values):
     return path
 
 
-def write_maps(folder, tokens):
-    path = folder / "tokens.map"
-    path.touch(0o600)
-    path.write_text("".join(f"{who} {token};\n"
-                            for who, token in tokens.items()))
+def write_maps(folder):
     (folder / "pages.map").write_text(
         "".join(f"{person.who} {person.who};\n" for person in cast.PEOPLE))
     (folder / "titles.map").write_text(
@@ -501,14 +497,15 @@ def raise_demo(stack, signals, args):
     tokens["verlopen"] = mint(leerpoort, emma, life=600,
                               issued=int(time.time()) - 3600)
     tokens["vervalst"] = mint(leerpoort, emma, key="forger")
-    write_maps(folder, tokens)
+    write_maps(folder)
     (folder / "pages").mkdir()
     pages.write(folder / "pages", places)
 
     values = {"BUILD": build, "ISSUER": cast.ISSUER,
               "AUDIENCE": cast.AUDIENCE, "PORT": args.port,
               "PUBLISHER_PORT": args.port + 1, "SELLER": shop.address,
-              "PORTAL_PORT": args.port + 2, "DESK": desk.address,
+              "PORTAL_PORT": args.port + 2, "IDP_PORT": args.port + 3,
+              "DESK": desk.address,
               "PARAMS": ROOT / "lua-free-conf/leerpoort_params",
               "PAGE_PARAMS": ROOT / "lua-free-conf/leerpoort_page_params",
               "USER": "user root root;" if os.geteuid() == 0 else "",

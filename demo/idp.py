@@ -22,6 +22,7 @@ from small_server import Small, Visit, mint, with_query
 CLIENT = "leerpoort"
 COOKIE = "wie"      # the portal, which is the school's too, reads it as well
 PATIENCE = 10       # seconds
+NOBODY = "Niemand heet zo. / Nobody has that name.\n"
 LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
@@ -78,6 +79,8 @@ class IdentityProvider(Small):
             visit.send(200, pages.login(self.address))
         elif where.startswith("/als/"):
             self.sit_down(visit, where.rpartition("/")[2])
+        elif where.startswith("/bewijs/"):
+            self.vouch(visit, where.rpartition("/")[2])
         elif where == "/uit":
             self.leave(visit)
         elif where == "/stijl.css":
@@ -125,8 +128,7 @@ class IdentityProvider(Small):
     def sit_down(self, visit, who):
         """Somebody was chosen. Whoever sat here before is signed out."""
         if who not in cast.BY_NAME:
-            visit.send(404, "Niemand heet zo. / Nobody has that name.\n",
-                       "text/plain")
+            visit.send(404, NOBODY, "text/plain")
             return
         before = visit.cookie(COOKIE)
         if before != who:
@@ -136,6 +138,16 @@ class IdentityProvider(Small):
         visit.go(self.code_for(who, asked) if asked else self.portal,
                  ("Set-Cookie", f"{COOKIE}={who}; Path=/; HttpOnly; "
                                 "SameSite=Lax"))
+
+    def vouch(self, visit, who):
+        """A token of the portal's, for the shell."""
+        person = cast.BY_NAME.get(who)
+        if person is None:
+            visit.send(404, NOBODY, "text/plain")
+            return
+        token = mint(self.program, self.folder / "key.jwk", cast.ISSUER,
+                     cast.AUDIENCE, dict([person.claim, person.school.claim]))
+        visit.send(200, token + "\n", "text/plain")
 
     def leave(self, visit):
         self.sign_out(visit.cookie(COOKIE))

@@ -124,6 +124,25 @@ def test_the_printed_lines_show_every_outcome(demo):
                          re.M | re.I), f"{line}\n{said}"
 
 
+def test_the_printed_lines_outlive_a_sign_out(demo):
+    """Whoever sits down next in the portal signs out who sat there."""
+    _, port, _, output = demo
+    line = re.search(r"^# redirect\n(curl .*)$", output.read_text(),
+                     re.M).group(1)
+    browser = walk.Browser()
+    browser.open(f"http://127.0.0.1:{port + 3}/als/emma")
+    book = f"http://127.0.0.1:{port}/go/rekenkracht"
+    assert browser.open(book).status == 200
+    browser.open(f"http://127.0.0.1:{port + 3}/als/noah")
+
+    # A token counts from the second after the sign-out.
+    eventually("the line shows a redirect", lambda: re.search(
+        r"^Leerpoort-Outcome: redirect\r?$", subprocess.run(
+            ["bash", "-c", line], capture_output=True, text=True,
+            timeout=20).stdout, re.M), 10)
+    assert http.click(port, "/token/nobody").status == 404
+
+
 def test_choosing_a_pupil_in_the_portal(demo):
     _, port, folder, _ = demo
     portal = f"http://127.0.0.1:{port + 2}/"

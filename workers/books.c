@@ -359,6 +359,20 @@ add_right(found_t *found, lp_span_t text)
     return 1;
 }
 
+/* A name that nobody can see, or click on, is none. */
+static int
+is_blank(lp_span_t name)
+{
+    size_t i;
+
+    for (i = 0; i < name.len; i++) {
+        if ((unsigned char) name.data[i] > ' ') {
+            return 0;
+        }
+    }
+    return 1;
+}
+
 static int
 add_book(shelf_t *shelf, lp_span_t id, const lp_product_t *product,
          const found_t *found)
@@ -383,7 +397,7 @@ add_book(shelf_t *shelf, lp_span_t id, const lp_product_t *product,
         memcpy(name, product->name.data, product->name.len);
     }
     book->name.data = name;
-    book->name.len = product->name.len;
+    book->name.len = is_blank(product->name) ? 0 : product->name.len;
     memcpy(book->product, id.data, id.len);
     book->product_len = id.len;
     book->outcome = lp_decide(product, &found->rights, shelf->by->today,

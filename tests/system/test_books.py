@@ -231,6 +231,13 @@ def test_sorted_as_people_read_and_escaped(home):
     assert b"<b>&" not in answer.body
 
 
+def test_a_name_that_nobody_sees_is_none(home):
+    person = home.edge.person(school=fresh("S"))
+    book = home.product(url="https://publisher.example/", name=" \t ")
+    person.grant(book)
+    assert [row[0] for row in rows(home.page(person))[0]] == [book]
+
+
 def test_a_set_shows_its_parts_and_itself_where_it_has_none(home):
     person = home.edge.person(school=fresh("S"))
     full, empty, linked = fresh("set"), fresh("set"), fresh("set")

@@ -1,5 +1,5 @@
 /*
- * Text as people search and sort it: without case and accents, "Één" as "een".
+ * Text as people search and sort it: without case and accents.
  */
 
 #ifndef LP_FOLD_H

@@ -419,8 +419,8 @@ note_wish(wish_t *wish, int closeness, int weight)
     }
 }
 
-/* Any kind of JSON: who asks for problem details reads ours sooner than HTML.
-   */
+/* Any kind of JSON: who asks for problem details reads ours sooner than
+   HTML. */
 static int
 closeness_json(lp_span_t type)
 {

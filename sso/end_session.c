@@ -27,9 +27,7 @@ void
 lp_end_session_url(lp_text_t *out, lp_span_t endpoint, const lp_sites_t *sites,
                    const lp_provider_t *provider, lp_span_t hint)
 {
-    lp_text_add(out, endpoint);
-    lp_text_add(out, memchr(endpoint.data, '?', endpoint.len) == NULL
-                         ? lp_span("?") : lp_span("&"));
+    lp_parameters_to(out, endpoint);
     lp_text_add(out, lp_span("client_id="));
     lp_text_query(out, provider->client_id);
     lp_text_add(out, lp_span("&post_logout_redirect_uri="));

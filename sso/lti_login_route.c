@@ -142,10 +142,7 @@ ask_platform(lp_visit_t *visit, const lp_platform_t *platform,
     char              bytes[LOCATION_MAX];
 
     text = lp_text_in(bytes, sizeof(bytes));
-    lp_text_add(&text, platform->authorization_endpoint);
-    lp_text_add(&text, memchr(platform->authorization_endpoint.data, '?',
-                              platform->authorization_endpoint.len) == NULL
-                           ? lp_span("?") : lp_span("&"));
+    lp_parameters_to(&text, platform->authorization_endpoint);
     lp_text_add(&text, lp_span("scope=openid&response_type=id_token"
                                "&response_mode=form_post&prompt=none"));
     lp_parameter_add(&text, "client_id", platform->client_id);

@@ -74,6 +74,14 @@ find(lp_parameter_t *list, unsigned n, lp_span_t name)
 }
 
 void
+lp_parameters_to(lp_text_t *text, lp_span_t address)
+{
+    lp_text_add(text, address);
+    lp_text_add(text, memchr(address.data, '?', address.len) == NULL
+                          ? lp_span("?") : lp_span("&"));
+}
+
+void
 lp_parameter_add(lp_text_t *text, const char *name, lp_span_t value)
 {
     lp_text_add(text, lp_span("&"));

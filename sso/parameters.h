@@ -29,7 +29,11 @@ typedef struct {
 const char *lp_parameters_read(lp_parameter_t *list, unsigned n,
                                lp_span_t pairs, char *memory);
 
-/* The other way: adds "&name=value", the value encoded. */
+/* The other way: adds an address, which may have a query, and the "?" or "&"
+   behind which one more parameter stands. */
+void lp_parameters_to(lp_text_t *text, lp_span_t address);
+
+/* Adds "&name=value", the value encoded. */
 void lp_parameter_add(lp_text_t *text, const char *name, lp_span_t value);
 
 /* 1: the body is said to be application/x-www-form-urlencoded. */

@@ -344,9 +344,7 @@ write_request(lp_text_t *text, const lp_sites_t *sites,
     char     path[LP_CALLBACK_MAX];
     unsigned i;
 
-    lp_text_add(text, endpoint);
-    lp_text_add(text, memchr(endpoint.data, '?', endpoint.len) == NULL
-                          ? lp_span("?") : lp_span("&"));
+    lp_parameters_to(text, endpoint);
     lp_text_add(text, lp_span("response_type=code"));
     lp_parameter_add(text, "client_id", provider->client_id);
     lp_text_add(text, lp_span("&redirect_uri="));

@@ -36,7 +36,7 @@ typedef struct {
     lp_http_t      *http;
     const lp_houses_t *houses; /* good for a turn of the loop */
     lp_shelf_t     *shelf;     /* what teachers search; NULL until one does */
-    struct lp_session_key_s *session_key; /* NULL until a token is signed */
+    struct lp_session_key_s *session_key;
     struct lp_visits_s *visits; /* those that wait (visits.h) */
 } lp_sso_t;
 

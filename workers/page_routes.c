@@ -27,6 +27,7 @@ static const page_t pages[] = {
 
 static int method_fits(const page_t *page, lp_span_t method);
 static void send_away(lp_request_t *request, const page_t *page);
+static lp_span_t read_product(const lp_request_t *request, char *dst);
 
 void
 lp_page_route(lp_service_t *service, lp_request_t *request)
@@ -67,12 +68,23 @@ method_fits(const page_t *page, lp_span_t method)
 static void
 send_away(lp_request_t *request, const page_t *page)
 {
-    char product[PRODUCT_SIZE];
+    char product[PRODUCT_SIZE] = "";
 
-    if (lp_request_query(request, "product", product, sizeof(product)) != 0) {
-        product[0] = '\0';
+    if (page->posts) {
+        (void) read_product(request, product);
     }
-    lp_page_sign_in(request, page->path, page->posts ? product : "");
+    lp_page_sign_in(request, page->path, product);
+}
+
+/* Of the query, into dst (PRODUCT_SIZE bytes); len 0: it names no product. */
+static lp_span_t
+read_product(const lp_request_t *request, char *dst)
+{
+    if (lp_request_query(request, "product", dst, PRODUCT_SIZE) != 0
+        || !lp_product_valid(lp_span_of(dst))) {
+        dst[0] = '\0';
+    }
+    return lp_span_of(dst);
 }
 
 lp_page_look_t
@@ -114,16 +126,15 @@ void
 lp_page_unavailable(lp_service_t *service, lp_request_t *request)
 {
     lp_page_look_t look = lp_page_look(service, request->school);
-    char           href[64 + PRODUCT_SIZE], product[PRODUCT_SIZE];
+    char           href[64 + PRODUCT_SIZE], text[PRODUCT_SIZE];
     lp_text_t      again = lp_text_in(href, sizeof(href));
+    lp_span_t      product = read_product(request, text);
 
     if (lp_span_equal(request->method, lp_span("GET"))) {
         lp_text_add(&again, request->path);
-        if (lp_request_query(request, "product", product, sizeof(product))
-                == 0
-            && lp_product_valid(lp_span_of(product))) {
+        if (product.len > 0) {
             lp_text_add(&again, lp_span("?product="));
-            lp_text_add(&again, lp_span_of(product));
+            lp_text_add(&again, product);
         }
     }
     lp_answer_problem(request, &look, lp_problem_of(LP_UNAVAILABLE), 0,
